@@ -1,0 +1,5 @@
+"""`python -m sfxpack`."""
+
+from sfxpack.cli import main
+
+main()

@@ -1,0 +1,203 @@
+"""Command line: arguments -> request -> call; the only module that prints or picks exit codes."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import os
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, NoReturn
+
+import click
+from rich.console import Console
+from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn
+
+import sfxpack
+from sfxpack import report
+from sfxpack.errors import SfxpackError
+from sfxpack.format.layout import Exit, Platform
+from sfxpack.model import Policy, Request
+
+EXAMPLE = """\
+  sfxpack build myenv                       pack a conda environment, a venv or any prefix
+  ./myenv-linux-x86_64.sh --prefix /opt/env   install it, on any Linux, without network or Python
+"""
+_SHOW_PROGRESS_FROM = 64 * 1024 * 1024
+"""Bytes of an environment; smaller ones are packed within two seconds."""
+
+
+class _Group(click.Group):
+    """Turns our errors into a message and an exit code; alone, shows a short help with an example."""
+
+    def invoke(self, ctx: click.Context) -> Any:  # noqa: ANN401 click's own signature
+        try:
+            return super().invoke(ctx)
+        except SfxpackError as error:
+            click.echo(f"sfxpack: {error}", err=True)
+            ctx.exit(error.exit_code)
+        except BrokenPipeError:
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            ctx.exit(Exit.IO)
+
+
+@click.group(cls=_Group, invoke_without_command=True, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(sfxpack.__version__, "--version", prog_name="sfxpack", message="%(prog)s %(version)s")
+@click.pass_context
+def cli(ctx: click.Context) -> None:
+    """Turn an environment into one file that installs it anywhere, already relocated."""
+    if ctx.invoked_subcommand is None:
+        click.echo("sfxpack: one self-extracting file from a conda environment, a venv or any prefix.\n")
+        click.echo(EXAMPLE)
+        click.echo("More: sfxpack --help, sfxpack build --help")
+
+
+def _platform(_ctx: click.Context, _parameter: click.Parameter, value: str | None) -> Platform | None:
+    try:
+        return Platform.parse(value) if value else None
+    except ValueError as error:
+        raise click.BadParameter(str(error)) from error
+
+
+@cli.command()
+@click.argument("environment", required=False)
+@click.option("-n", "by_name", metavar="ENV", help="The environment, by name; never a folder here.")
+@click.option("-p", "by_path", metavar="PATH", help="The environment, by path.")
+@click.option("-o", "--output", type=click.Path(path_type=Path), help="File to write. [NAME[-RELEASE]-PLATFORM.sh]")
+@click.option("--name", default="", help="Name of the product. [the environment's]")
+@click.option("--release", default="", help="Release of the product.")
+@click.option("--default-prefix", default="", metavar="P", help="Where the installer proposes to install. [~/NAME]")
+@click.option("--level", type=click.IntRange(1, 22), default=6, show_default=True, help="zstd level.")
+@click.option("--platform", callback=_platform, help="Platform to pack for. [the environment's]")
+@click.option("-j", "--jobs", type=click.IntRange(1, 1024), help="Threads. [usable cores]")
+@click.option("--force", is_flag=True, help="Replace the output if it exists.")
+@click.option("--ambiguous", type=click.Choice(["keep", "relocate", "fail"]), default="keep", show_default=True,
+              help="Text where the old prefix may be part of another path.")
+@click.option("--limit", type=click.Choice(["strict", "loaded"]), default="loaded", show_default=True,
+              help="strict: data files limit the length of the prefix too, not only what programs load.")
+@click.option("--binary-padding", type=click.Choice(["conda", "slash"]), default="conda", show_default=True,
+              help="How conda's own binary files are filled up.")
+@click.option("-q", "--quiet", is_flag=True, help="Print errors only.")
+@click.option("-v", "--verbose", is_flag=True, help="List every finding.")
+@click.option("--json", "as_json", is_flag=True, help="Print the result as JSON.")
+def build(  # noqa: PLR0913 one parameter an option is click's way
+    environment: str | None,
+    by_name: str | None,
+    by_path: str | None,
+    *,
+    limit: str,
+    ambiguous: str,
+    jobs: int | None,
+    quiet: bool,
+    verbose: bool,
+    as_json: bool,
+    **options: Any,  # noqa: ANN401 the options that are fields of Request
+) -> None:
+    """Pack ENVIRONMENT: a name, a path, or nothing for the active one.
+
+    \b
+    Examples:
+      sfxpack build myenv
+      sfxpack build ./venv -o out/app.sh --name app --release 2.1 --default-prefix /opt/app
+      sfxpack build -p /opt/tools --level 19
+    """
+    given = [value for value in (environment, by_name, by_path) if value is not None]
+    if len(given) > 1:
+        _usage("name the environment once: as argument, with -n or with -p")
+    request = Request(
+        environment=given[0] if given else None,
+        by_name=by_name is not None,
+        by_path=by_path is not None,
+        limit_strict=limit == "strict",
+        ambiguous=Policy(ambiguous),
+        jobs=jobs or 0,
+        **options,
+    )
+    if quiet or as_json:
+        result = sfxpack.build(request)
+    else:
+        with _Bar("packing") as progress:
+            result = sfxpack.build(request, progress)
+    if as_json:
+        click.echo(json.dumps(report.as_json(result)))
+    elif not quiet:
+        report.print_result(result, Console(highlight=False), verbose=verbose)
+
+
+@cli.command()
+@click.argument("file", type=click.Path(path_type=Path))
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+def inspect(file: Path, *, as_json: bool) -> None:
+    """Show what FILE installs, without running it, on any host."""
+    facts = sfxpack.inspect(file)
+    if as_json:
+        click.echo(json.dumps(dataclasses.asdict(facts)))
+    else:
+        report.print_inspection(facts, Console(highlight=False))
+
+
+@cli.command()
+@click.argument("file", type=click.Path(path_type=Path))
+def verify(file: Path) -> None:
+    """Check every byte of FILE; exit 3 if one is not as it was made."""
+    build_name = sfxpack.verify(file)
+    click.echo(f"{file}: sound, build {build_name[:16]}")
+
+
+@cli.command()
+@click.argument("file", type=click.Path(path_type=Path))
+@click.argument("directory", type=click.Path(path_type=Path))
+@click.option("--as", "prefix", metavar="PREFIX", help="Render it for this prefix. [DIRECTORY]")
+def extract(file: Path, directory: Path, prefix: str | None) -> None:
+    """Write the tree FILE would install into DIRECTORY, which is absent or empty.
+
+    Works for artifacts of every platform.
+    """
+    sfxpack.extract(file, directory, prefix)
+
+
+def _usage(message: str) -> NoReturn:
+    raise click.UsageError(message)
+
+
+class _Bar:
+    """A progress bar on a terminal for what takes longer than a moment; nothing elsewhere."""
+
+    def __init__(self, label: str) -> None:
+        self._label = label
+        self._bar: Progress | None = None
+
+    def __enter__(self) -> Callable[[int, int], None]:
+        task: Any = None
+
+        def update(done: int, total: int) -> None:
+            nonlocal task
+            if self._bar is None and total >= _SHOW_PROGRESS_FROM and sys.stderr.isatty():
+                columns = (TextColumn("{task.description}"), BarColumn(), DownloadColumn(), TimeRemainingColumn())
+                self._bar = Progress(*columns, console=Console(stderr=True), transient=True)
+                self._bar.start()
+                task = self._bar.add_task(self._label, total=total)
+            if self._bar is not None:
+                self._bar.update(task, completed=done)
+
+        return update
+
+    def __exit__(self, *_: object) -> None:
+        if self._bar is not None:
+            self._bar.stop()
+
+
+def main() -> None:
+    """Entry point of the console script."""
+    try:
+        cli.main(prog_name="sfxpack", standalone_mode=False)
+    except click.exceptions.Exit as done:
+        sys.exit(done.exit_code)
+    except click.Abort:
+        click.echo("sfxpack: interrupted; nothing was written", err=True)
+        sys.exit(Exit.INTERRUPTED)
+    except click.ClickException as error:
+        error.show()
+        sys.exit(Exit.USAGE)
+

@@ -1,0 +1,179 @@
+"""One file of the tree: read once, its sites found, neutralised, proved and digested."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Final
+
+from sfxpack import classify, neutral, records, sites
+from sfxpack.errors import ChangedError, DiscoveryError
+from sfxpack.format.digest import digest
+from sfxpack.model import Entry, Environment, Finding, Found, Kind, Neutral, Site
+from sfxpack.plan import CONDA, RECORD, stage
+from sfxpack.requirements import glibc_version
+
+LARGE: Final = 32 * 1024 * 1024
+"""Bytes from which a file is read in windows instead of at once."""
+_ELF: Final = b"\x7fELF"
+
+
+@dataclass(frozen=True, slots=True)
+class Changed:
+    """What records need to know of a file whose final content depends on the prefix."""
+
+    size: int
+    """Bytes on disk."""
+    sha256: str
+    """Hex, of the bytes on disk."""
+
+
+@dataclass(frozen=True, slots=True)
+class Prepared:
+    """A file ready to be packed."""
+
+    entry: Entry
+    content: bytes
+    digest: bytes
+    sites: tuple[tuple[int, Site], ...]
+    findings: tuple[Finding, ...]
+    changed: Changed | None
+    glibc: int
+    """Highest version of the C library an ELF file asks for, as `requirements` encodes it; 0 for none."""
+    source_mtime: int | None
+    """Seconds a valid timestamp `.pyc` records for its source."""
+
+
+@dataclass(frozen=True, slots=True)
+class Context:
+    """What preparing a file needs to know of the others; frozen for the length of a stage."""
+
+    environment: Environment
+    needles: sites.Needles
+    options: sites.Options
+    changed: Mapping[bytes, Changed]
+    """Files of earlier stages whose final content depends on the prefix."""
+    entries: Mapping[bytes, Entry]
+
+
+def read(entry: Entry) -> bytes:
+    """The bytes of a file.
+
+    Raises:
+        ChangedError: it is not the file that was scanned, or it changed while it was read.
+        DiscoveryError: it cannot be read.
+    """
+    if entry.data is not None:
+        return entry.data
+    try:
+        handle = os.open(entry.source, os.O_RDONLY | os.O_CLOEXEC)
+        with open(handle, "rb", buffering=0) as file:
+            check_unchanged(entry, os.fstat(handle))
+            content = file.read(entry.size + 1) if entry.size else b""
+            while len(content) < entry.size and (more := file.read(entry.size - len(content))):
+                content += more
+            check_unchanged(entry, os.fstat(handle))
+    except OSError as error:
+        raise DiscoveryError(f"{os.fsdecode(entry.source)}: cannot be read: {error.strerror}") from error
+    if len(content) != entry.size:
+        raise changed(entry)
+    return content
+
+
+def check_unchanged(entry: Entry, status: os.stat_result) -> None:
+    """Compare with what the scan saw.
+
+    Raises:
+        ChangedError: the file changed since.
+    """
+    if (status.st_size, status.st_mtime_ns) != (entry.size, entry.mtime_ns):
+        raise changed(entry)
+
+
+def changed(entry: Entry) -> ChangedError:
+    """The error of a file that is not what was scanned."""
+    path = os.fsdecode(entry.source)
+    return ChangedError(f"{path}: changed while it was being packed; stop what writes to the environment and build again")
+
+
+def prepare(entry: Entry, context: Context) -> Prepared:
+    """Read a file, find and cut out what depends on the prefix.
+
+    Raises:
+        ChangedError, DiscoveryError: as `read`.
+        ProofError: the neutral content does not give back the bytes on disk.
+    """
+    content = read(entry)
+    found = find(entry, content, context)
+    result = neutral.neutralise(content, found) if found.sites or found.edits else Neutral(content, ())
+    if found.sites or found.edits:
+        neutral.prove(content, result, found, os.fsencode(context.environment.root))
+    return Prepared(
+        entry=entry,
+        content=result.content,
+        digest=digest(result.content),
+        sites=result.sites,
+        findings=found.findings,
+        changed=_changed(content) if found.sites or found.edits else None,
+        glibc=glibc_version(content) if content[:4] == _ELF else 0,
+        source_mtime=_source_mtime(entry, content, context),
+    )
+
+
+def _changed(content: bytes) -> Changed:
+    return Changed(len(content), hashlib.sha256(content).hexdigest())
+
+
+def find(entry: Entry, content: bytes, context: Context) -> Found:
+    """Sites that hold the old prefix, and those derived from files of earlier stages."""
+    found = Found()
+    if context.needles.contains(content):
+        kind = classify.classify(entry.path, content[:4096], content)
+        found = sites.find(entry.path, kind, content, context.environment, context.needles, context.options)
+    derived = _derived(entry, content, context)
+    if not (derived.sites or derived.edits or derived.findings):
+        return found
+    return merge(found, derived)
+
+
+def merge(first: Found, second: Found) -> Found:
+    """Both; a site or edit of `first` that overlaps one of `second` gives way."""
+    taken = [(item.start, item.end) for item in (*second.sites, *second.edits)]
+
+    def free(start: int, end: int) -> bool:
+        return all(end <= low or start >= high for low, high in taken)
+
+    kept = [site for site in first.sites if free(site.start, site.end)]
+    edits = [edit for edit in first.edits if free(edit.start, edit.end)]
+    return Found(
+        tuple(sorted([*kept, *second.sites], key=lambda site: site.start)),
+        tuple(sorted([*edits, *second.edits], key=lambda edit: edit.start)),
+        first.findings + second.findings,
+    )
+
+
+def _derived(entry: Entry, content: bytes, context: Context) -> Found:
+    where = stage(entry.path)
+    if where == RECORD:
+        return records.derive_record(entry.path, content, context.changed)
+    if where == CONDA:
+        return records.derive_conda(entry.path, content, context.changed)
+    if classify.is_pyc(entry.path):
+        return Found(records.derive_pyc(entry.path, content, context.changed))
+    return Found()
+
+
+def _source_mtime(entry: Entry, content: bytes, context: Context) -> int | None:
+    """The second a valid `.pyc` records for its source: valid means that it is the source's, on disk."""
+    if not classify.is_pyc(entry.path):
+        return None
+    source = context.entries.get(records.pyc_source(entry.path) or b"")
+    recorded = records.recorded_source_mtime(content)
+    if source is None or recorded is None or source.mtime_ns // 10**9 & 0xFFFFFFFF != recorded:
+        return None
+    return recorded
+
+
+__all__ = ["Changed", "Context", "Kind", "Prepared", "find", "prepare", "read"]

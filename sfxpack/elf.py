@@ -1,0 +1,177 @@
+"""Read what the dynamic loader reads of an ELF file: segments, the dynamic section, the versions it needs.
+
+Layouts as in the System V gABI, chapters 4 and 5, and LSB's "Symbol Versioning". A build looks into every ELF file of
+the environment, so this reads with `struct` what pyelftools needs forty times as long for (1.15 ms a file against
+0.03); pyelftools reads where a whole file is rearranged, see `elfedit`.
+"""
+
+from __future__ import annotations
+
+import mmap
+import struct
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Final
+
+MAGIC: Final = b"\x7fELF"
+PT_LOAD: Final = 1
+PT_DYNAMIC: Final = 2
+PT_INTERP: Final = 3
+DT_NULL: Final = 0
+DT_NEEDED: Final = 1
+DT_STRTAB: Final = 5
+DT_STRSZ: Final = 10
+DT_SONAME: Final = 14
+DT_RPATH: Final = 15
+DT_RUNPATH: Final = 29
+DT_VERNEED: Final = 0x6FFFFFFE
+DT_VERNEEDNUM: Final = 0x6FFFFFFF
+
+_LONGEST_STRING: Final = 8192
+"""Bytes of a string that are looked at; longer ones are no path a loader would follow."""
+_MOST_RECORDS: Final = 4096
+"""Versions of one file that are looked at: a bound for damaged files."""
+
+
+@dataclass(frozen=True, slots=True)
+class Segment:
+    """A program header."""
+
+    type: int
+    flags: int
+    offset: int
+    address: int
+    file_size: int
+    memory_size: int
+    align: int
+
+
+@dataclass(frozen=True)
+class Elf:
+    """An ELF file as the loader sees it."""
+
+    content: bytes | mmap.mmap
+    order: str
+    """`<` or `>`, for `struct`."""
+    wide: bool
+    """64-bit."""
+    type: int
+    machine: int
+    segments: tuple[Segment, ...]
+
+    @property
+    def kind(self) -> tuple[bool, str, int]:
+        """Word size, byte order and machine: files that are loaded together have it in common."""
+        return self.wide, self.order, self.machine
+
+    @cached_property
+    def dynamic(self) -> tuple[tuple[int, int], ...]:
+        """(tag, value) up to DT_NULL; empty for static programs."""
+        for segment in self.segments:
+            if segment.type == PT_DYNAMIC:
+                break
+        else:
+            return ()
+        code = struct.Struct(self.order + ("qQ" if self.wide else "iI"))
+        whole = segment.file_size - segment.file_size % code.size
+        found = []
+        for tag, value in code.iter_unpack(self.content[segment.offset : segment.offset + whole]):
+            if tag == DT_NULL:
+                break
+            found.append((tag, value))
+        return tuple(found)
+
+    def value(self, tag: int) -> int | None:
+        """The value of the first entry with this tag."""
+        return next((value for found, value in self.dynamic if found == tag), None)
+
+    def offset(self, address: int) -> int:
+        """Where an address lies in the file.
+
+        Raises:
+            ValueError: no segment maps it.
+        """
+        for segment in self.segments:
+            if segment.type == PT_LOAD and 0 <= address - segment.address < segment.file_size:
+                return address - segment.address + segment.offset
+        raise ValueError(f"address {address:#x} is not in the file")
+
+    def string(self, position: int) -> bytes:
+        """A string of the dynamic string table.
+
+        Raises:
+            ValueError: there is no such table, or the string does not end.
+        """
+        start = self._strings + position
+        chunk = self.content[start : start + _LONGEST_STRING]
+        end = chunk.find(b"\0")
+        if end < 0:
+            raise ValueError(f"string at {start:#x} does not end")
+        return chunk[:end]
+
+    @cached_property
+    def _strings(self) -> int:
+        address = self.value(DT_STRTAB)
+        if address is None:
+            raise ValueError("no dynamic string table")
+        return self.offset(address)
+
+    @property
+    def needed(self) -> tuple[bytes, ...]:
+        """Names of the libraries it asks for."""
+        return tuple(self.string(value) for tag, value in self.dynamic if tag == DT_NEEDED)
+
+    @property
+    def soname(self) -> bytes:
+        """Its own name as a library, or empty."""
+        value = self.value(DT_SONAME)
+        return b"" if value is None else self.string(value)
+
+    def search(self, tag: int) -> tuple[bytes, ...]:
+        """Directories of DT_RPATH or DT_RUNPATH."""
+        value = self.value(tag)
+        return () if value is None else tuple(part for part in self.string(value).split(b":") if part)
+
+    @property
+    def versions(self) -> tuple[tuple[bytes, bytes], ...]:
+        """(library, version) of every version it needs; verneed and vernaux records of .gnu.version_r."""
+        address, count = self.value(DT_VERNEED), self.value(DT_VERNEEDNUM)
+        if address is None or count is None:
+            return ()
+        position = self.offset(address)
+        record = struct.Struct(self.order + "HHIII")
+        part = struct.Struct(self.order + "IHHII")
+        found = []
+        for _ in range(min(count, _MOST_RECORDS)):
+            _, parts, file, first, following = record.unpack_from(self.content, position)
+            library, inner = self.string(file), position + first
+            for _ in range(min(parts, _MOST_RECORDS)):
+                _, _, _, name, step = part.unpack_from(self.content, inner)
+                found.append((library, self.string(name)))
+                inner += step
+            position += following
+        return tuple(found)
+
+
+def parse(content: bytes | mmap.mmap) -> Elf | None:
+    """Read the headers; None if this is no ELF file or a damaged one. Properties may still raise on damaged ones."""
+    if content[:4] != MAGIC or len(content) < 52 or content[4] not in (1, 2) or content[5] not in (1, 2):
+        return None
+    wide, order = content[4] == 2, "<" if content[5] == 1 else ">"
+    try:
+        header = struct.unpack_from(order + ("HHIQQQIHHH" if wide else "HHIIIIIHHH"), content, 16)
+        kind, machine, _, _, start, _, _, _, size, count = header
+        code = struct.Struct(order + ("IIQQQQQQ" if wide else "IIIIIIII"))
+        if size != code.size:
+            return None
+        table = content[start : start + size * count]
+        if len(table) != size * count:
+            return None
+        rows = code.iter_unpack(table)
+    except struct.error:
+        return None
+    if wide:
+        segments = tuple(Segment(t, flags, o, v, f, m, align) for t, flags, o, v, _, f, m, align in rows)
+    else:
+        segments = tuple(Segment(t, flags, o, v, f, m, align) for t, o, v, _, f, m, flags, align in rows)
+    return Elf(content, order, wide, kind, machine, segments)

@@ -1,0 +1,67 @@
+"""`bin/activate`, as sfxpack makes it: for sh, bash and zsh, independent of where the environment lies."""
+
+from __future__ import annotations
+
+import os
+import re
+from pathlib import Path
+from typing import Final
+
+from sfxpack import resources
+from sfxpack.format.layout import EntryKind
+from sfxpack.model import Entry
+
+PATH: Final = b"bin/activate"
+_MARK: Final = b"# made by sfxpack"
+"""Stands in the second line of the scripts sfxpack makes."""
+_ROOT: Final = b"/sfxpack/writes/the/prefix/here\n"
+"""The line of the script that stands for the prefix; a here-document's, where no character is special."""
+_LAST_OF_VENV: Final = re.compile(rb"^[ \t]*hash -r[^\n]*\n(?:[ \t]*fi[ \t]*\n)?", re.MULTILINE)
+"""The end of what venv, virtualenv and uv write; what stands after it somebody appended."""
+_APPENDED: Final = b"\n# From the end of the activate script that this one replaces:\n"
+
+
+def entry(root: Path, appended: bytes = b"") -> Entry:
+    """The script for an environment that lies at `root`, whose path the finders meet as text.
+
+    Raises:
+        ResourceError: sfxpack's own template is missing.
+    """
+    script = (resources.template_directory() / "activate.sh").read_bytes()
+    data = script.replace(_ROOT, os.fsencode(root) + b"\n")
+    if appended:
+        data += _APPENDED + appended
+    return Entry(PATH, EntryKind.FILE, 0o644, len(data), 0, data=data)
+
+
+def is_own(root: Path) -> bool:
+    """Whether the script there is one that sfxpack made."""
+    return _MARK in _read(root)[:200]
+
+
+def exists(root: Path) -> bool:
+    """Whether there is a script already."""
+    return os.path.lexists(root / os.fsdecode(PATH))
+
+
+def appended(root: Path) -> bytes:
+    """What somebody wrote at the end of a venv's own script, without leading and trailing blank lines; or empty."""
+    content = _read(root)
+    if _MARK in content[:200]:
+        return content.partition(_APPENDED)[2]
+    ends = [match.end() for match in _LAST_OF_VENV.finditer(content)]
+    text = content[ends[-1] :].strip(b"\n") if ends else b""
+    return text + b"\n" if text else b""
+
+
+def recorded(root: Path) -> str:
+    """Where a venv's own script says that it lies, or empty."""
+    found = re.search(rb"^\s*VIRTUAL_ENV=(['\"]?)(/[^'\"\n]*)\1\s*$", _read(root), re.MULTILINE)
+    return os.fsdecode(found[2]) if found else ""
+
+
+def _read(root: Path) -> bytes:
+    try:
+        return (root / os.fsdecode(PATH)).read_bytes()
+    except OSError:
+        return b""

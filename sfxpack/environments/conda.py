@@ -1,0 +1,109 @@
+"""conda environments, by whatever tool made them: `conda-meta` says what each file is.
+
+The package cache is never looked at: it may be gone, and the files on disk are what works.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, Final
+
+from sfxpack.environments import activation
+from sfxpack.environments.condarc import is_environment
+from sfxpack.environments.spelling import Spellings, product_name
+from sfxpack.model import CondaFile, Environment
+
+_BASE_ONLY: Final = (b"pkgs", b"envs", b"conda-bld")
+"""Folders of a base environment that are no part of it: the package cache, other environments, what was built."""
+
+
+def is_conda(root: Path) -> bool:
+    """Whether conda's records are there; a venv inside a conda project has none."""
+    return is_environment(root) and (not (root / "pyvenv.cfg").is_file() or any((root / "conda-meta").glob("*.json")))
+
+
+def environment(root: Path, spellings: Spellings, warnings: tuple[str, ...]) -> Environment:
+    """Read the records.
+
+    Raises:
+        ResourceError: sfxpack's own template of `bin/activate` is missing.
+    """
+    notes = list(warnings)
+    files: dict[bytes, CondaFile] = {}
+    subdirs = set()
+    for path in sorted((root / "conda-meta").glob("*.json")):
+        record = _load(path, notes)
+        subdirs.add(record.get("subdir", ""))
+        files.update(_files(record, path.stem))
+    omitted = _omissions(root, files)
+    if omitted:
+        names = ", ".join(f"{os.fsdecode(name)}/" for name in sorted(omitted))
+        notes.append(f"left out of the base environment: {names}")
+    windows = any(str(subdir).startswith("win") for subdir in subdirs)
+    activate = not windows and (not activation.exists(root) or activation.is_own(root))
+    return Environment(
+        kind="conda",
+        root=root,
+        name=product_name(root),
+        renames=spellings.renames(),
+        conda=files,
+        placeholders=tuple(sorted({file.placeholder for file in files.values() if file.placeholder})),
+        additions=(activation.entry(root),) if activate else (),
+        omissions=omitted,
+        warnings=tuple(notes),
+    )
+
+
+def _load(path: Path, notes: list[str]) -> dict[str, Any]:
+    try:
+        record = json.loads(path.read_bytes())
+    except (OSError, ValueError) as error:
+        notes.append(f"{path}: cannot be read as a record ({error}); its files are packed as if conda did not know them")
+        return {}
+    return record if isinstance(record, dict) else {}
+
+
+def _files(record: dict[str, Any], name: str) -> Iterator[tuple[bytes, CondaFile]]:
+    """What one record says; records without `paths_data` say no more than which files there are."""
+    package = str(record.get("name") or name)
+    paths = (record.get("paths_data") or {}).get("paths")
+    if paths is None:
+        for path in record.get("files") or ():
+            yield _bytes(path), CondaFile("", "", "", b"", "hardlink", package)
+        return
+    for item in paths:
+        if "_path" not in item:
+            continue
+        yield (
+            _bytes(item["_path"]),
+            CondaFile(
+                sha256=item.get("sha256") or "",
+                sha256_in_prefix=item.get("sha256_in_prefix") or "",
+                file_mode=item.get("file_mode") or "",
+                placeholder=_bytes(item.get("prefix_placeholder") or ""),
+                path_type=item.get("path_type") or "",
+                package=package,
+            ),
+        )
+
+
+def _bytes(text: str) -> bytes:
+    return text.encode("utf-8", "surrogateescape")
+
+
+def _omissions(root: Path, files: dict[bytes, CondaFile]) -> frozenset[bytes]:
+    """A base environment's folders, unless a package put something there."""
+    owned = {path.partition(b"/")[0] for path in files}
+    return frozenset(
+        name for name in _BASE_ONLY if name not in owned and (root / os.fsdecode(name)).is_dir() and _is_base(root)
+    )
+
+
+def _is_base(root: Path) -> bool:
+    """Whether it is one that others lie below: it has a conda, or a package cache, or environments with records."""
+    if (root / "condabin").is_dir() or any((root / "pkgs" / name).exists() for name in ("urls.txt", "urls", "cache")):
+        return True
+    return any((root / "conda-meta").glob("conda-[0-9]*.json")) or any((root / "envs").glob("*/conda-meta"))

@@ -1,0 +1,154 @@
+"""The name or path a user gave -> the folder that is meant."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from sfxpack.environments import condarc
+from sfxpack.errors import DiscoveryError, UsageError
+from sfxpack.model import Request
+
+SYSTEM_ROOTS: Final = frozenset({b"/", b"/usr", b"/usr/local"})
+"""Prefixes that programs of the system name too: they cannot be told from an environment's own paths."""
+_MOST_NAMED: Final = 20
+"""Names an error lists."""
+
+
+@dataclass(frozen=True, slots=True)
+class Located:
+    """The folder to pack."""
+
+    root: Path
+    """Absolute, in the user's spelling where that was absolute."""
+    warnings: tuple[str, ...] = ()
+
+
+def locate(request: Request, variables: Mapping[str, str], folder: Path) -> Located:
+    """Find the folder that is meant and make sure that it can be listed.
+
+    Args:
+        request: its `environment`, `by_name` and `by_path`.
+        variables: the process's environment variables.
+        folder: the current folder, absolute.
+
+    Raises:
+        UsageError: the name is unknown or ambiguous, or nothing is active; the known names are listed.
+        DiscoveryError: the folder is missing, none, unreadable or a system's root.
+    """
+    given = request.environment
+    if given is None:
+        located = _active(variables, folder)
+    elif request.by_path or (not request.by_name and _is_path(given)):
+        located = _project(_absolute(given, folder))
+    else:
+        located = Located(_named(given, request.by_name, variables, folder))
+    _check(located.root)
+    return located
+
+
+def _is_path(given: str) -> bool:
+    return os.sep in given or given in {".", "..", "~"} or (os.altsep is not None and os.altsep in given)
+
+
+def _absolute(given: str, folder: Path) -> Path:
+    path = Path(given)
+    if given.startswith("~") and not os.path.lexists(folder / given):
+        path = path.expanduser()
+    if not path.is_absolute():
+        path = folder / path
+    return Path(os.path.realpath(path)) if ".." in path.parts else path
+
+
+def _home(variables: Mapping[str, str]) -> Path:
+    return Path(variables.get("HOME") or os.path.expanduser("~"))  # noqa: PTH111 (Path.home raises without a home)
+
+
+def _active(variables: Mapping[str, str], folder: Path) -> Located:
+    """The environment the shell has activated; of two the inner one, which comes first on the PATH."""
+    active = {key: variables[key] for key in ("CONDA_PREFIX", "VIRTUAL_ENV") if variables.get(key)}
+    if not active:
+        known = _known(condarc.environments(variables, _home(variables), folder))
+        raise UsageError(
+            f"no environment is active (neither CONDA_PREFIX nor VIRTUAL_ENV is set); name one or give a path; {known}"
+        )
+    key = next(iter(active))
+    warnings = []
+    if len(active) > 1:
+        path = variables.get("PATH", "").split(os.pathsep)
+        places = {key: path.index(f"{value}/bin") for key, value in active.items() if f"{value}/bin" in path}
+        key = min(places, key=lambda name: places[name]) if places else "VIRTUAL_ENV"
+        other = next(name for name in active if name != key)
+        warnings.append(
+            f"two environments are active: packing {active[key]} ({key}, the inner one), not {active[other]} ({other})"
+        )
+    root = Path(active[key])
+    if not root.is_dir():
+        raise DiscoveryError(f"{root}: {key} names this folder, but it does not exist; activate again or give a path")
+    return Located(root, tuple(warnings))
+
+
+def _project(path: Path) -> Located:
+    """A project's folder stands for the environment it keeps."""
+    if (path / "pyvenv.cfg").is_file() or condarc.is_environment(path):
+        return Located(path)
+    kept = [path / name for name in (".venv",) if (path / name / "pyvenv.cfg").is_file()]
+    try:
+        kept += sorted(item for item in (path / ".pixi" / "envs").iterdir() if condarc.is_environment(item))
+    except OSError:
+        pass
+    if not kept:
+        return Located(path)
+    if len(kept) > 1:
+        names = ", ".join(str(item) for item in kept)
+        raise UsageError(f"{path}: a project folder with several environments; name one of them: {names}")
+    return Located(kept[0], (f"{path} is a project folder: packing its environment {kept[0]}",))
+
+
+def _named(name: str, by_name: bool, variables: Mapping[str, str], folder: Path) -> Path:  # noqa: FBT001 (as in Request)
+    environments = condarc.environments(variables, _home(variables), folder)
+    found = environments.get(name, ())
+    here = folder / name
+    if here.is_dir() and not by_name and not any(here.samefile(path) for path in found):
+        if not found:
+            return _project(here).root
+        places = ", ".join(str(path) for path in found)
+        raise UsageError(
+            f"{name!r} is both a folder here and an environment ({places}); write ./{name} or -n {name}"
+        )
+    if len(found) > 1:
+        places = ", ".join(str(path) for path in found)
+        raise UsageError(f"several environments are called {name!r}; give the path of one of them: {places}")
+    if found:
+        return found[0]
+    if not name:
+        raise UsageError(f"the environment's name is empty; {_known(environments)}")
+    if here.exists() and not by_name:
+        raise DiscoveryError(f"{here}: is not a folder; give the folder of an environment, or a name; {_known(environments)}")
+    raise UsageError(f"no environment called {name!r} and no folder of that name here; {_known(environments)}")
+
+
+def _known(environments: Mapping[str, tuple[Path, ...]]) -> str:
+    names = list(environments)
+    if not names:
+        return "no conda, mamba or pixi environment was found (for a venv, give its path)"
+    more = f" and {len(names) - _MOST_NAMED} more" if len(names) > _MOST_NAMED else ""
+    return f"known names: {', '.join(names[:_MOST_NAMED])}{more}"
+
+
+def _check(root: Path) -> None:
+    if not root.exists():
+        what = "is a link that leads nowhere" if root.is_symlink() else "does not exist"
+        raise DiscoveryError(f"{root}: {what}; give the folder of an environment, or a name")
+    if not root.is_dir():
+        raise DiscoveryError(f"{root}: is not a folder; give the folder of an environment, or a name")
+    if {os.fsencode(root), os.path.realpath(os.fsencode(root))} & SYSTEM_ROOTS:
+        raise DiscoveryError(
+            f"{root}: is a system's own prefix, whose paths cannot be told from the environment's; "
+            "install what you need to a prefix of its own and pack that"
+        )
+    if not os.access(root, os.R_OK | os.X_OK):
+        raise DiscoveryError(f"{root}: cannot be listed: permission denied; make it readable for this user")

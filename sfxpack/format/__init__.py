@@ -1,0 +1,1 @@
+"""The file format: numbers in `layout`, meaning in SPEC.md, `encode` writes it, `decode` reads it."""

@@ -1,0 +1,111 @@
+"""An artifact on disk, opened and checked; blocks are read, checked and decompressed on demand."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from types import TracebackType
+from typing import BinaryIO
+
+from sfxpack.errors import ArtifactError
+from sfxpack.format import decode, layout
+from sfxpack.format.digest import digest, hasher
+from sfxpack.format.layout import Verdict
+from sfxpack.format.tables import Index, Locator
+
+_CHUNK = 1 << 20
+
+
+@dataclass(frozen=True, slots=True)
+class Artifact:
+    """Locator and index are checked; the front and the blocks are when they are asked for."""
+
+    file: BinaryIO
+    locator: Locator
+    index: Index
+    index_frame: bytes
+
+    def __enter__(self) -> Artifact:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, value: BaseException | None, trace: TracebackType | None) -> None:
+        self.file.close()
+
+    def blocks(self) -> Iterator[bytes]:
+        """Decompressed blocks in order.
+
+        Raises:
+            ArtifactError: bad_block_digest, bad_block_frame.
+        """
+        self.file.seek(self.locator.locator_offset + layout.LOCATOR.size)
+        for number, block in enumerate(self.index.blocks):
+            data = self.file.read(block.size)
+            decode.require(digest(data) == block.digest, Verdict.BAD_BLOCK_DIGEST, f"block {number}")
+            yield decode.frame(data, block.raw_size, Verdict.BAD_BLOCK_FRAME)
+
+    def contents(self) -> Iterator[bytes]:
+        """Neutral contents in order; memory is one block and one content.
+
+        Raises:
+            ArtifactError: as `blocks`, and bad_content_digest.
+        """
+        blocks = self.blocks()
+        held = b""
+        at = 0
+        for number, content in enumerate(self.index.contents):
+            parts = []
+            missing = content.size
+            while missing:
+                if at == len(held):
+                    held, at = next(blocks), 0
+                part = held[at : at + missing]
+                at += len(part)
+                missing -= len(part)
+                parts.append(part)
+            value = parts[0] if len(parts) == 1 else b"".join(parts)
+            decode.require(digest(value) == content.digest, Verdict.BAD_CONTENT_DIGEST, f"content {number}")
+            yield value
+
+
+def read(path: Path, at: int, *, front: bool = True) -> Artifact:
+    """Open the artifact whose locator stands at offset `at`.
+
+    Args:
+        path: the file.
+        at: what line 2 of its header says.
+        front: also digest header and stub.
+
+    Raises:
+        ArtifactError: with the verdict of the first check that fails.
+        OSError: the file cannot be read.
+    """
+    file = path.open("rb")
+    try:
+        size = os.fstat(file.fileno()).st_size
+        file.seek(min(at, size))
+        locator = decode.locator(file.read(layout.LOCATOR.size), at, size)
+        if front:
+            decode.require(_front(file, locator.locator_offset) == locator.front_digest, Verdict.BAD_FRONT_DIGEST)
+        file.seek(locator.index_offset)
+        frame = file.read(locator.index_size)
+        decode.require(digest(frame) == locator.index_digest, Verdict.BAD_INDEX_DIGEST)
+        raw = decode.frame(frame, locator.index_raw_size, Verdict.BAD_INDEX_FRAME)
+        blocks_size = locator.index_offset - locator.locator_offset - layout.LOCATOR.size
+        return Artifact(file, locator, decode.index(raw, blocks_size), frame)
+    except (ArtifactError, OSError):
+        file.close()
+        raise
+
+
+def _front(file: BinaryIO, size: int) -> bytes:
+    state = hasher()
+    file.seek(0)
+    while size:
+        data = file.read(min(size, _CHUNK))
+        if not data:
+            break
+        state.update(data)
+        size -= len(data)
+    return state.digest()

@@ -1,0 +1,113 @@
+"""The index as values: what `encode` writes and `decode` returns; SPEC.md says what each means."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from sfxpack.format.layout import NO_ENTRY, NO_LIMIT, EntryKind, Platform, RequirementKind, Strategy
+
+
+@dataclass(frozen=True, slots=True)
+class IndexBlock:
+    """One independent zstd frame."""
+
+    size: int
+    raw_size: int
+    level: int
+    digest: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class IndexContent:
+    """Neutral bytes that one or more files share."""
+
+    size: int
+    digest: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class IndexSite:
+    """A place in neutral content and how it is rendered."""
+
+    offset: int
+    span: int
+    strategy: Strategy
+    encoding: int = 0
+    """An `Encoding`, or a `Derived` where the strategy is DERIVED."""
+    hits: tuple[int, ...] = (0,)
+    flags: int = 0
+    detail: int = 0
+    target: int = 0
+    """DERIVED: position of an entry."""
+
+
+@dataclass(frozen=True, slots=True)
+class IndexEntry:
+    """One path."""
+
+    kind: EntryKind
+    path: bytes
+    mode: int = 0
+    target: int = 0
+    """FILE: position of its content; HARD_LINK: position of the file's entry."""
+    mtime: int = 0
+    link: bytes = b""
+    sites: tuple[IndexSite, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class IndexRequirement:
+    """What the target must have."""
+
+    kind: RequirementKind
+    flags: int
+    value: int
+    path: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Product:
+    """What the installer says of itself."""
+
+    name: bytes
+    release: bytes = b""
+    default_prefix: bytes = b""
+    creator: bytes = b""
+    report: bytes = b"{}"
+    notices: bytes = b""
+    activation: bytes = b""
+    tree_size: int = 0
+    prefix_limit: int = NO_LIMIT
+    prefix_limit_entry: int = NO_ENTRY
+
+
+@dataclass(frozen=True, slots=True)
+class Index:
+    """The whole index."""
+
+    product: Product
+    blocks: tuple[IndexBlock, ...]
+    contents: tuple[IndexContent, ...]
+    entries: tuple[IndexEntry, ...]
+    requirements: tuple[IndexRequirement, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Locator:
+    """Where everything stands in the file."""
+
+    platform: Platform
+    stub_offset: int
+    stub_size: int
+    locator_offset: int
+    index_offset: int
+    index_size: int
+    index_raw_size: int
+    total_size: int
+    front_digest: bytes
+    index_digest: bytes
+
+    @property
+    def build(self) -> str:
+        """Name of the build: the digest of its index, in hex."""
+        return self.index_digest.hex()

@@ -1,0 +1,104 @@
+"""What an artifact says of itself, read without running it, on any host."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections import Counter
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from sfxpack import header
+from sfxpack.errors import UsageError
+from sfxpack.format import artifact, layout
+from sfxpack.format.artifact import Artifact
+from sfxpack.format.layout import EntryKind, RequirementFlag, RequirementKind
+
+
+@dataclass(frozen=True, slots=True)
+class Inspection:
+    """The facts of `--info`; sizes in bytes."""
+
+    name: str
+    release: str
+    platform: str
+    build: str
+    creator: str
+    size: int
+    tree_size: int
+    default_prefix: str
+    files: int
+    links: int
+    directories: int
+    blocks: int
+    sites: dict[str, int]
+    prefix_limit: int | None
+    prefix_limit_path: str
+    requirements: tuple[dict[str, Any], ...]
+    report: dict[str, Any]
+
+
+def open_artifact(path: Path, *, front: bool = True) -> Artifact:
+    """Open an artifact, finding its locator by line 2 of the header.
+
+    Raises:
+        UsageError: there is no such file.
+        ArtifactError: it is not sound.
+    """
+    try:
+        with path.open("rb") as file:
+            first = file.read(layout.ALIGNMENT)
+        _, at = header.parse(first)
+        return artifact.read(path, at, front=front)
+    except OSError as error:
+        raise UsageError(f"{path}: {error.strerror}") from error
+
+
+def inspect(path: Path) -> Inspection:
+    """The facts of an artifact.
+
+    Raises:
+        UsageError, ArtifactError: as `open_artifact`.
+    """
+    with open_artifact(path) as opened:
+        return facts(opened)
+
+
+def facts(opened: Artifact) -> Inspection:
+    """The facts of an open artifact."""
+    product, index = opened.index.product, opened.index
+    kinds = Counter(entry.kind for entry in index.entries)
+    limit = product.prefix_limit_entry
+    return Inspection(
+        name=os.fsdecode(product.name),
+        release=os.fsdecode(product.release),
+        platform=opened.locator.platform.label,
+        build=opened.locator.build,
+        creator=product.creator.decode(errors="backslashreplace"),
+        size=opened.locator.total_size,
+        tree_size=product.tree_size,
+        default_prefix=os.fsdecode(product.default_prefix),
+        files=kinds[EntryKind.FILE] + kinds[EntryKind.HARD_LINK],
+        links=kinds[EntryKind.LINK],
+        directories=kinds[EntryKind.DIRECTORY],
+        blocks=len(index.blocks),
+        sites=dict(sorted(Counter(s.strategy.name.lower() for e in index.entries for s in e.sites).items())),
+        prefix_limit=None if product.prefix_limit == layout.NO_LIMIT else product.prefix_limit,
+        prefix_limit_path=os.fsdecode(index.entries[limit].path) if limit != layout.NO_ENTRY else "",
+        requirements=tuple(
+            {
+                "kind": need.kind.name.lower(),
+                "value": requirement_text(need.kind, need.value),
+                "hard": bool(need.flags & RequirementFlag.HARD),
+                "path": os.fsdecode(need.path),
+            }
+            for need in index.requirements
+        ),
+        report=json.loads(product.report or b"{}"),
+    )
+
+
+def requirement_text(kind: RequirementKind, value: int) -> str:
+    """`2.34` of a C library, `x86-64-v3` of a processor."""
+    return f"{value >> 16}.{value & 0xFFFF}" if kind is RequirementKind.GLIBC else f"x86-64-v{value}"

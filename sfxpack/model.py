@@ -1,0 +1,206 @@
+"""The frozen values that pass from one stage of the build to the next."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import Enum
+from pathlib import Path
+
+from sfxpack.format.layout import Derived, Encoding, EntryKind, Platform, Strategy
+
+
+class Policy(Enum):
+    """What to do with something that has more than one reasonable treatment."""
+
+    KEEP = "keep"
+    DROP = "drop"
+    FAIL = "fail"
+    RELOCATE = "relocate"
+    """Only of ambiguous places in text: take them for the prefix."""
+
+
+@dataclass(frozen=True, slots=True)
+class Rename:
+    """Paths of the build machine that lie elsewhere below the new prefix.
+
+    Every environment has at least its own root, with `new` empty; a venv adds the parts of its base interpreter.
+    """
+
+    old: bytes
+    """Absolute path without trailing slash; never a system root (`/`, `/usr`, `/usr/local`)."""
+    new: bytes
+    """Where it lies below the prefix: empty, or starting with `/`."""
+
+
+@dataclass(frozen=True, slots=True)
+class CondaFile:
+    """What conda-meta says of one file, as far as relocation and records need it."""
+
+    sha256: str
+    """Hex, of the file in the package; empty if not recorded."""
+    sha256_in_prefix: str
+    """Hex, of the installed file; empty if not recorded."""
+    file_mode: str
+    """`text`, `binary` or empty."""
+    placeholder: bytes
+    """The package's build prefix; empty if the file held none."""
+    path_type: str
+    """`hardlink`, `softlink`, `pyc_file`, `unix_python_entry_point`, ..."""
+    package: str
+    """Name of the package, for reports."""
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One path of the tree to pack; made by `scan`, without the file's contents."""
+
+    path: bytes
+    """Below the prefix, components joined by `/`."""
+    kind: EntryKind
+    mode: int
+    """Permission bits as they shall be installed."""
+    size: int
+    """Bytes on disk, or of `data`; 0 for directories and links."""
+    mtime_ns: int
+    source: bytes = b""
+    """Absolute path of the file on this machine; need not lie below the environment (a venv's base)."""
+    link: bytes = b""
+    """Text of a link, as on disk."""
+    inode: tuple[int, int] = (0, 0)
+    """Device and inode; names with equal inodes become hard links."""
+    data: bytes | None = None
+    """Content made by sfxpack, instead of that of `source`."""
+
+
+@dataclass(frozen=True, slots=True)
+class Environment:
+    """What was found by name or path; `scan` lists its files."""
+
+    kind: str
+    """`conda`, `venv` or `prefix`."""
+    root: Path
+    """Absolute; links resolved only where the caller's spelling was relative."""
+    name: str
+    renames: tuple[Rename, ...]
+    """Longest `old` first; includes the root in both spellings if it is reached through a link."""
+    conda: Mapping[bytes, CondaFile] = field(default_factory=dict)
+    """By path below the prefix."""
+    placeholders: tuple[bytes, ...] = ()
+    """conda's build prefixes; never sites themselves."""
+    additions: tuple[Entry, ...] = ()
+    """Entries that do not lie below the root (a venv's base) or are made by sfxpack; they win over scanned ones."""
+    omissions: frozenset[bytes] = frozenset()
+    """Paths below the root that are left out, with everything below them."""
+    warnings: tuple[str, ...] = ()
+
+
+class Kind(Enum):
+    """What a file's content is, as far as finding sites goes."""
+
+    TEXT = "text"
+    BINARY = "binary"
+    """Unknown format: slash rule, soft."""
+    ELF = "elf"
+    PYC = "pyc"
+    ARCHIVE = "archive"
+    """Compressed or an archive of compressed members: hits inside are unreachable."""
+
+
+@dataclass(frozen=True, slots=True)
+class Site:
+    """A place on disk that holds an old path, and what stands there in the neutral content.
+
+    `content[start:end]` is replaced by `neutral`; the strategy renders that span again for a new prefix.
+    """
+
+    start: int
+    end: int
+    strategy: Strategy
+    neutral: bytes = b""
+    hits: tuple[int, ...] = (0,)
+    """Offsets into `neutral` where the prefix was cut out; empty for SLASH and DERIVED."""
+    encoding: Encoding = Encoding.PLAIN
+    derived: Derived | None = None
+    flags: int = 0
+    detail: int = 0
+    target: bytes = b""
+    """DERIVED: path of the file the value is computed from."""
+    renamed: bool = False
+    """The old path was not the root itself, so rendering with the root does not give back what is on disk."""
+
+
+@dataclass(frozen=True, slots=True)
+class Edit:
+    """Bytes replaced when building, with nothing left to do when installing (a loader path made relative)."""
+
+    start: int
+    end: int
+    new: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """Something the user should know of a file: where, which kind, how often."""
+
+    category: str
+    """`unreachable`, `ambiguous`, `external`, `unmanaged`, `soft`, `unquoted`, `stale`, ..."""
+    path: bytes
+    detail: str = ""
+    count: int = 1
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """All that the finders say of one file."""
+
+    sites: tuple[Site, ...] = ()
+    """Ascending, not overlapping."""
+    edits: tuple[Edit, ...] = ()
+    """Ascending; overlap neither each other nor a site."""
+    findings: tuple[Finding, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Neutral:
+    """A file's content with the old prefix gone, and its sites at their neutral offsets."""
+
+    content: bytes
+    sites: tuple[tuple[int, Site], ...]
+    """(offset in `content`, site)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Requirement:
+    """What the target must have, from the binaries themselves."""
+
+    kind: int
+    value: int
+    hard: bool
+    path: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """What the user asked `sfxpack build` for."""
+
+    environment: str | None
+    """Name or path; None is the active one."""
+    by_name: bool = False
+    """`environment` is a name, whatever lies in the current folder (`-n`)."""
+    by_path: bool = False
+    """`environment` is a path, whatever environments have that name (`-p`)."""
+    output: Path | None = None
+    name: str = ""
+    release: str = ""
+    level: int = 6
+    default_prefix: str = ""
+    platform: Platform | None = None
+    jobs: int = 0
+    """Threads; 0 is the number of usable cores."""
+    force: bool = False
+    old_prefixes: tuple[str, ...] = ()
+    ambiguous: Policy = Policy.KEEP
+    limit_strict: bool = False
+    binary_padding: str = "conda"
+    """conda's files: `conda` (C string, NULs) or `slash`."""

@@ -1,0 +1,168 @@
+"""All files of a tree -> contents and blocks: reads in parallel, decides in order, so that the result is the same every time."""
+
+from __future__ import annotations
+
+import itertools
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import Executor, Future
+from dataclasses import dataclass, field
+from typing import Final
+
+from sfxpack import large, plan, sites
+from sfxpack.compress import BlockWriter
+from sfxpack.content import LARGE, Changed, Context, Prepared, prepare
+from sfxpack.format.tables import IndexBlock, IndexContent
+from sfxpack.model import Entry, Environment, Finding, Site
+from sfxpack.plan import Packed
+
+Progress = Callable[[int, int], None]
+"""Called with the bytes read so far and in all."""
+
+_BATCH_FILES: Final = 64
+_BATCH_BYTES: Final = 4 * 1024 * 1024
+
+
+@dataclass(slots=True)
+class Packing:
+    """What has been packed so far; owned by the one thread that takes files in order."""
+
+    environment: Environment
+    entries: tuple[Entry, ...]
+    options: sites.Options
+    executor: Executor
+    jobs: int
+    writer: BlockWriter
+    progress: Progress
+    hard_links: dict[bytes, bytes] = field(default_factory=dict)
+    """Path -> path of the file it is another name of."""
+    packed: dict[bytes, Packed] = field(default_factory=dict)
+    contents: list[IndexContent] = field(default_factory=list)
+    blocks: tuple[IndexBlock, ...] = ()
+    mtimes: dict[bytes, int] = field(default_factory=dict)
+    """Seconds that `.pyc` files record for their sources."""
+    findings: list[Finding] = field(default_factory=list)
+    glibc: dict[bytes, int] = field(default_factory=dict)
+    _by_path: dict[bytes, Entry] = field(default_factory=dict)
+    _changed: dict[bytes, Changed] = field(default_factory=dict)
+    _known: dict[tuple[bytes, int], int] = field(default_factory=dict)
+    _deferred: dict[bytes, Prepared] = field(default_factory=dict)
+    _done: int = 0
+    _total: int = 0
+
+    def run(self) -> None:
+        """Pack every file, stage after stage; those with derived values last, in the order of their levels.
+
+        Raises:
+            SfxpackError: the first file that cannot be packed.
+        """
+        order, self.hard_links = plan.reading_order(self.entries)
+        self._total = sum(entry.size for entry in order)
+        self._by_path = {entry.path: entry for entry in self.entries}
+        needles = sites.needles(self.environment)
+        for _, files in itertools.groupby(order, key=lambda entry: plan.stage(entry.path)):
+            context = Context(self.environment, needles, self.options, dict(self._changed), self._by_path)
+            for prepared in self._prepare(files, context):
+                self._take(prepared)
+        self._pack_deferred()
+        self.blocks = self.writer.finish()
+
+    def _prepare(self, files: Iterable[Entry], context: Context) -> Iterator[Prepared | large.Large]:
+        """Files in order, read by several threads ahead of the consumer; memory is bounded by the batches in flight."""
+        pending: deque[Future[list[Prepared]] | Entry] = deque()
+
+        def drain(down_to: int) -> Iterator[Prepared | large.Large]:
+            while len(pending) > down_to:
+                item = pending.popleft()
+                if isinstance(item, Entry):
+                    yield large.Large(item, context)
+                else:
+                    yield from item.result()
+
+        for batch in _batches(files):
+            if batch[0].size > LARGE:
+                pending.append(batch[0])
+            else:
+                pending.append(self.executor.submit(_prepare_all, batch, context))
+            yield from drain(2 * self.jobs)
+        yield from drain(0)
+
+    def _take(self, item: Prepared | large.Large) -> None:
+        if isinstance(item, large.Large):
+            self._take_large(item)
+            return
+        self._note(item.entry, item.findings, item.changed, item.glibc)
+        if item.source_mtime is not None:
+            self._note_mtime(item)
+        if any(site.derived is not None for _, site in item.sites):
+            self._deferred[item.entry.path] = item
+        else:
+            self._pack(item, 0)
+
+    def _note(self, entry: Entry, findings: tuple[Finding, ...], changed: Changed | None, glibc: int) -> None:
+        self.findings.extend(findings)
+        if changed is not None:
+            self._changed[entry.path] = changed
+        if glibc:
+            self.glibc[entry.path] = glibc
+        self._done += entry.size
+        self.progress(self._done, self._total)
+
+    def _note_mtime(self, item: Prepared) -> None:
+        source = plan.source_of(item.entry.path, self._by_path)
+        if source is not None and item.source_mtime is not None:
+            self.mtimes[self.hard_links.get(source, source)] = item.source_mtime
+
+    def _pack(self, item: Prepared, level: int) -> None:
+        key = (item.digest, level if item.content else 0)
+        content = self._known.get(key)
+        if content is None:
+            content = self._known[key] = len(self.contents)
+            self.contents.append(IndexContent(len(item.content), item.digest))
+            self.writer.add(item.content, level, lambda at: cut_before(at, item.sites))
+        self.packed[item.entry.path] = Packed(content, len(item.content), item.sites)
+
+    def _take_large(self, item: large.Large) -> None:
+        """Pieces go to the blocks as they are read, so a large file is never held, and never shared."""
+        for piece in item.pieces(self.writer.limit):
+            self.writer.add_piece(piece)
+        self.packed[item.entry.path] = Packed(len(self.contents), item.size, tuple(item.sites))
+        self.contents.append(IndexContent(item.size, item.digest()))
+        self._note(item.entry, tuple(item.findings), item.changed(), item.glibc)
+
+    def _pack_deferred(self) -> None:
+        targets = {path: frozenset(self._targets(item)) for path, item in self._deferred.items()}
+        level_of = plan.levels(targets)
+        for path in sorted(level_of, key=lambda path: (level_of[path], path.split(b"/"))):
+            self._pack(self._deferred.pop(path), level_of[path])
+
+    def _targets(self, item: Prepared) -> Iterator[bytes]:
+        for _, site in item.sites:
+            if site.derived is not None:
+                yield self.hard_links.get(site.target, site.target)
+
+
+def _batches(files: Iterable[Entry]) -> Iterator[list[Entry]]:
+    batch: list[Entry] = []
+    size = 0
+    for entry in files:
+        if batch and (len(batch) == _BATCH_FILES or size + entry.size > _BATCH_BYTES):
+            yield batch
+            batch, size = [], 0
+        batch.append(entry)
+        size += entry.size
+    if batch:
+        yield batch
+
+
+def _prepare_all(batch: list[Entry], context: Context) -> list[Prepared]:
+    return [prepare(entry, context) for entry in batch]
+
+
+def cut_before(at: int, found: tuple[tuple[int, Site], ...]) -> int:
+    """`at`, or the start of the site that a cut there would divide."""
+    for offset, site in found:
+        if offset < at < offset + len(site.neutral):
+            return offset
+    return at
+

@@ -1,0 +1,121 @@
+"""What a build or an artifact says to people: the summary of `build`, the table of `inspect`."""
+
+from __future__ import annotations
+
+import dataclasses
+import os
+import shlex
+from collections.abc import Iterable
+from itertools import groupby
+from typing import Any, Final
+
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
+
+from sfxpack.build import Result
+from sfxpack.format.layout import MAX_PREFIX, NO_LIMIT
+from sfxpack.inspect import Inspection
+from sfxpack.model import Finding
+
+EXPLAIN: Final = {
+    "unreachable": "holds the old prefix where it cannot be moved (compressed or damaged data); left as it is",
+    "ambiguous": "holds the old prefix as part of something that may be another path; left as it is",
+    "external": "refers to something outside the environment",
+    "unmanaged": "conda's record does not describe it as it is; moved by the general rules",
+    "soft": "data that is moved only where the new prefix fits",
+    "stale": "refers to an interpreter that does not exist",
+    "mismatch": "recorded digest or size was already wrong; left as it is",
+    "dropped": "cannot be packed (socket, device, pipe); left out",
+    "mode": "set-id or world-writable bits dropped",
+}
+_FIRST: Final = 3
+_UNITS: Final = ("B", "KB", "MB", "GB", "TB")
+
+
+def size(value: float) -> str:
+    """Bytes for people, in powers of 1000."""
+    unit = 0
+    while value >= 999.5 and unit < len(_UNITS) - 1:  # noqa: PLR2004 rounds to 1000
+        value /= 1000
+        unit += 1
+    return f"{value:.0f} {_UNITS[unit]}" if unit == 0 or value >= 100 else f"{value:.1f} {_UNITS[unit]}"  # noqa: PLR2004
+
+
+def limit_text(limit: int | None, path: str) -> str:
+    """How long the prefix may be, who says so and how to raise it."""
+    if limit is None or limit == NO_LIMIT:
+        return f"no file limits it ({MAX_PREFIX} bytes at most)"
+    return f"{limit} bytes, because of {path}; build the environment at a longer path to raise it"
+
+
+def as_json(result: Result) -> dict[str, Any]:
+    """A build's result for programs."""
+    value = dataclasses.asdict(result)
+    value["path"] = str(result.path)
+    value["platform"] = result.platform.label
+    value["prefix_limit"] = None if result.prefix_limit == NO_LIMIT else result.prefix_limit
+    value["findings"] = [
+        {"category": f.category, "path": os.fsdecode(f.path), "detail": f.detail, "count": f.count}
+        for f in result.findings
+    ]
+    return value
+
+
+def print_result(result: Result, console: Console, *, verbose: bool) -> None:
+    """The summary after a build, and what to type next."""
+    ratio = result.size / result.tree_size if result.tree_size else 1.0
+    table = Table.grid(padding=(0, 2))
+    table.add_row("file", f"[bold]{escape(str(result.path))}[/bold]")
+    table.add_row("size", f"{size(result.size)} of {size(result.tree_size)} ({ratio:.0%}), in {result.seconds:.1f} s")
+    table.add_row("holds", f"{result.files} files, links and directories")
+    strategies = ", ".join(f"{count} {name}" for name, count in result.sites.items())
+    table.add_row("relocates", strategies or "nothing: no file holds the prefix")
+    table.add_row("prefix", escape(limit_text(result.prefix_limit, result.prefix_limit_path)))
+    console.print(table)
+    for warning in result.warnings:
+        console.print(f"warning: {escape(warning)}")
+    _print_findings(result.findings, console, verbose=verbose)
+    name = shlex.quote(result.path.name)
+    console.print("\ncarry it and install it:", style="bold")
+    console.print(escape(f"  scp {shlex.quote(str(result.path))} HOST:"), soft_wrap=True)
+    console.print(escape(f"  sh {name} --prefix /opt/{result.name}"), soft_wrap=True)
+
+
+def _print_findings(findings: Iterable[Finding], console: Console, *, verbose: bool) -> None:
+    for category, group in groupby(findings, key=lambda finding: finding.category):
+        members = list(group)
+        text = EXPLAIN.get(category, "")
+        console.print(escape(f"\n{category}: {len(members)} {'file' if len(members) == 1 else 'files'}; {text}"))
+        shown = members if verbose else members[:_FIRST]
+        for finding in shown:
+            detail = f"  {finding.detail}" if finding.detail else ""
+            console.print(escape(f"  {os.fsdecode(finding.path)}{detail}"), soft_wrap=True)
+        if len(members) > len(shown):
+            console.print(f"  … {len(members) - len(shown)} more, listed by -v")
+
+
+def print_inspection(facts: Inspection, console: Console) -> None:
+    """The facts of an artifact, one a line."""
+    rows = {
+        "name": f"{facts.name} {facts.release}".rstrip(),
+        "platform": facts.platform,
+        "build": facts.build,
+        "made by": facts.creator,
+        "size": f"{size(facts.size)}, installs {size(facts.tree_size)}",
+        "holds": f"{facts.files} files, {facts.links} links, {facts.directories} directories in {facts.blocks} blocks",
+        "relocates": ", ".join(f"{count} {name}" for name, count in facts.sites.items()) or "nothing",
+        "prefix": limit_text(facts.prefix_limit, facts.prefix_limit_path),
+        "default": facts.default_prefix or f"~/{facts.name}",
+    }
+    table = Table.grid(padding=(0, 2))
+    for label, text in rows.items():
+        table.add_row(label, escape(text))
+    for need in facts.requirements:
+        who = f" ({need['path']})" if need["path"] else ""
+        table.add_row("needs" if need["hard"] else "wants", escape(f"{need['kind']} {need['value']}{who}"))
+    console.print(table)
+    findings = facts.report.get("findings", {})
+    for category, found in sorted(findings.items()):
+        paths = ", ".join(item["path"] for item in found["files"][:_FIRST])
+        console.print(escape(f"{category}: {found['count']}: {paths}"), soft_wrap=True)

@@ -1,0 +1,226 @@
+#include "artifact.h"
+
+#include <inttypes.h>
+#include <stdlib.h>
+
+#include "digest.h"
+#include "frame.h"
+#include "number.h"
+#include "os.h"
+
+#define CHUNK ((size_t)1 << 20)
+
+static void freep(uint8_t **buffer)
+{
+    free(*buffer);
+}
+#define OWNED __attribute__((cleanup(freep))) uint8_t *
+
+/* Buffer for SIZE bytes from the file; 0 bytes too give one. */
+static enum sfx_error allocate(uint64_t size, uint8_t **ret_buffer, struct sfx_fault *fault)
+{
+    *ret_buffer = size < SIZE_MAX ? malloc((size_t)size + 1) : NULL;
+    if (*ret_buffer == NULL)
+        return sfx_fail(fault, SFX_ERROR_MEMORY, "no memory for %" PRIu64 " bytes of the file", size);
+    return SFX_OK;
+}
+
+static bool has_digest(const void *data, size_t size, const uint8_t digest[SFX_DIGEST_SIZE])
+{
+    uint8_t found[SFX_DIGEST_SIZE];
+    sfx_digest(data, size, found);
+    return memcmp(found, digest, sizeof found) == 0;
+}
+
+static enum sfx_error check_extents(const struct sfx_locator *locator, uint64_t at, struct sfx_fault *fault)
+{
+    if (locator->stub_offset % SFX_ALIGNMENT != 0 || locator->stub_offset > SFX_MAX_HEADER)
+        return sfx_fail_format(fault, SFX_VERDICT_BAD_EXTENT, "stub at %" PRIu64, locator->stub_offset);
+    if (locator->stub_size < 1 || locator->stub_size > SFX_MAX_STUB)
+        return sfx_fail_format(fault, SFX_VERDICT_BAD_EXTENT, "stub of %" PRIu64 " bytes", locator->stub_size);
+    /* Both are small now. */
+    uint64_t stub_end = locator->stub_offset + locator->stub_size;
+    uint64_t aligned = (stub_end + SFX_ALIGNMENT - 1) / SFX_ALIGNMENT * SFX_ALIGNMENT;
+    if (locator->locator_offset != at || at != aligned)
+        return sfx_fail_format(fault, SFX_VERDICT_BAD_EXTENT, "locator at %" PRIu64, locator->locator_offset);
+    if (locator->index_offset < at + SFX_LOCATOR_SIZE)
+        return sfx_fail_format(fault, SFX_VERDICT_BAD_EXTENT, "index at %" PRIu64, locator->index_offset);
+    if (locator->index_size < 1 || locator->index_raw_size > SFX_MAX_INDEX_RAW)
+        return sfx_fail_format(fault, SFX_VERDICT_BAD_EXTENT, "index of %" PRIu64 " bytes", locator->index_size);
+    uint64_t end = 0;
+    if (!sfx_add(locator->index_offset, locator->index_size, &end) || locator->total_size != end || end > INT64_MAX)
+        return sfx_fail_format(fault, SFX_VERDICT_BAD_EXTENT, "%" PRIu64 " bytes", locator->total_size);
+    return SFX_OK;
+}
+
+/* RECORD was found at AT of a file of FILE_SIZE bytes. */
+static enum sfx_error check_locator(const uint8_t record[SFX_LOCATOR_SIZE], uint64_t at, uint64_t file_size,
+                                    struct sfx_locator *ret_locator, struct sfx_fault *fault)
+{
+    sfx_read_locator(record, ret_locator);
+    const struct sfx_locator *locator = ret_locator;
+    if (memcmp(locator->magic, SFX_MAGIC, sizeof locator->magic) != 0)
+        return sfx_fail_format(fault, SFX_VERDICT_BAD_MAGIC, "offset %" PRIu64, at);
+    if (locator->version != SFX_VERSION)
+        return sfx_fail_format(fault, SFX_VERDICT_BAD_VERSION, "version %u", (unsigned)locator->version);
+    if (!has_digest(record, SFX_LOCATOR_DIGEST_OFFSET, locator->digest))
+        return sfx_fail_format(fault, SFX_VERDICT_BAD_LOCATOR_DIGEST, "offset %" PRIu64, at);
+    if (sfx_platform_label(locator->platform) == NULL)
+        return sfx_fail_format(fault, SFX_VERDICT_BAD_PLATFORM, "platform %u", (unsigned)locator->platform);
+    if (locator->must_understand != 0 || !locator->reserved_is_zero)
+        return sfx_fail_format(fault, SFX_VERDICT_UNKNOWN_FEATURE, "locator");
+    enum sfx_error error = check_extents(locator, at, fault);
+    if (error != SFX_OK)
+        return error;
+    if (locator->total_size > file_size)
+        return sfx_fail_format(fault, SFX_VERDICT_TRUNCATED, "%" PRIu64 " of %" PRIu64 " bytes", file_size,
+                               locator->total_size);
+    if (locator->total_size < file_size)
+        return sfx_fail_format(fault, SFX_VERDICT_TRAILING_BYTES, "%" PRIu64 " bytes too many",
+                               file_size - locator->total_size);
+    return SFX_OK;
+}
+
+static enum sfx_error check_front(int fd, const struct sfx_locator *locator, struct sfx_fault *fault)
+{
+    OWNED chunk = NULL;
+    enum sfx_error error = allocate(CHUNK, &chunk, fault);
+    if (error != SFX_OK)
+        return error;
+    struct sfx_blake2b hash;
+    sfx_blake2b_start(&hash);
+    for (uint64_t at = 0; at < locator->locator_offset;) {
+        uint64_t left = locator->locator_offset - at;
+        size_t size = left < CHUNK ? (size_t)left : CHUNK;
+        error = sfx_os_pread(fd, chunk, size, at, fault);
+        if (error != SFX_OK)
+            return error;
+        sfx_blake2b_add(&hash, chunk, size);
+        at += size;
+    }
+    uint8_t found[SFX_DIGEST_SIZE];
+    sfx_blake2b_end(&hash, found);
+    if (memcmp(found, locator->front_digest, sizeof found) != 0)
+        return sfx_fail_format(fault, SFX_VERDICT_BAD_FRONT_DIGEST, "%" PRIu64 " bytes", locator->locator_offset);
+    return SFX_OK;
+}
+
+/* Decompress and check FRAME, whose digest was checked. */
+static enum sfx_error open_index(const uint8_t *frame, size_t size, uint64_t raw_size, uint16_t platform,
+                                 uint64_t blocks_size, struct sfx_index *ret_index, struct sfx_fault *fault)
+{
+    if (!sfx_frame_is_plausible(frame, size, raw_size))
+        return sfx_fail_format(fault, SFX_VERDICT_BAD_INDEX_FRAME, "%zu bytes", size);
+    OWNED raw = NULL;
+    enum sfx_error error = allocate(raw_size, &raw, fault);
+    if (error != SFX_OK)
+        return error;
+    void *context = sfx_frame_context();
+    if (context == NULL)
+        return sfx_fail(fault, SFX_ERROR_MEMORY, "no memory to decompress the index");
+    bool is_sound = sfx_frame_decompress(context, frame, size, raw, (size_t)raw_size);
+    sfx_frame_context_free(context);
+    if (!is_sound)
+        return sfx_fail_format(fault, SFX_VERDICT_BAD_INDEX_FRAME, "%zu bytes", size);
+    uint8_t *taken = raw;
+    raw = NULL;
+    return sfx_index_open(taken, (size_t)raw_size, platform, blocks_size, ret_index, fault);
+}
+
+/* Everything of the open file but its blocks. */
+static enum sfx_error check_file(struct sfx_artifact *artifact, uint64_t at, bool with_front, struct sfx_fault *fault)
+{
+    uint64_t file_size = 0;
+    enum sfx_error error = sfx_os_size(artifact->fd, &file_size, fault);
+    if (error != SFX_OK)
+        return error;
+    if (file_size < SFX_LOCATOR_SIZE || at > file_size - SFX_LOCATOR_SIZE)
+        return sfx_fail_format(fault, SFX_VERDICT_TRUNCATED, "%" PRIu64 " bytes", file_size);
+    uint8_t record[SFX_LOCATOR_SIZE];
+    error = sfx_os_pread(artifact->fd, record, sizeof record, at, fault);
+    if (error == SFX_OK)
+        error = check_locator(record, at, file_size, &artifact->locator, fault);
+    if (error == SFX_OK && with_front)
+        error = check_front(artifact->fd, &artifact->locator, fault);
+    if (error != SFX_OK)
+        return error;
+
+    const struct sfx_locator *locator = &artifact->locator;
+    OWNED frame = NULL;
+    error = allocate(locator->index_size, &frame, fault);
+    if (error == SFX_OK)
+        error = sfx_os_pread(artifact->fd, frame, (size_t)locator->index_size, locator->index_offset, fault);
+    if (error != SFX_OK)
+        return error;
+    if (!has_digest(frame, (size_t)locator->index_size, locator->index_digest))
+        return sfx_fail_format(fault, SFX_VERDICT_BAD_INDEX_DIGEST, "%" PRIu64 " bytes", locator->index_size);
+    uint64_t blocks_size = locator->index_offset - locator->locator_offset - SFX_LOCATOR_SIZE;
+    return open_index(frame, (size_t)locator->index_size, locator->index_raw_size, locator->platform, blocks_size,
+                      &artifact->index, fault);
+}
+
+enum sfx_error sfx_artifact_open(const char *path, uint64_t at, bool check_front, struct sfx_artifact *ret_artifact,
+                                 struct sfx_fault *fault)
+{
+    *ret_artifact = (struct sfx_artifact){.fd = -1};
+    enum sfx_error error = sfx_os_open_read(path, &ret_artifact->fd, fault);
+    if (error == SFX_OK)
+        error = check_file(ret_artifact, at, check_front, fault);
+    if (error != SFX_OK)
+        sfx_artifact_close(ret_artifact);
+    return error;
+}
+
+void sfx_artifact_close(struct sfx_artifact *artifact)
+{
+    sfx_index_close(&artifact->index);
+    sfx_os_closep(&artifact->fd);
+    artifact->fd = -1;
+}
+
+enum sfx_error sfx_artifact_block(const struct sfx_artifact *artifact, uint32_t at, void *context,
+                                  uint8_t *compressed, uint8_t *raw, struct sfx_fault *fault)
+{
+    struct sfx_block block = sfx_index_block(&artifact->index, at);
+    /* Inside the file: the compressed sizes were summed and compared. */
+    uint64_t offset = artifact->locator.locator_offset + SFX_LOCATOR_SIZE + artifact->index.block_offset[at];
+    enum sfx_error error = sfx_os_pread(artifact->fd, compressed, block.size, offset, fault);
+    if (error != SFX_OK)
+        return error;
+    if (!has_digest(compressed, block.size, block.digest))
+        return sfx_fail_format(fault, SFX_VERDICT_BAD_BLOCK_DIGEST, "block %" PRIu32 " at offset %" PRIu64, at, offset);
+    if (!sfx_frame_decompress(context, compressed, block.size, raw, block.raw_size))
+        return sfx_fail_format(fault, SFX_VERDICT_BAD_BLOCK_FRAME, "block %" PRIu32 " at offset %" PRIu64, at, offset);
+    return SFX_OK;
+}
+
+enum sfx_error sfx_manifest_open(const uint8_t *bytes, size_t size, struct sfx_index *ret_index,
+                                 uint8_t ret_build[SFX_DIGEST_SIZE], struct sfx_fault *fault)
+{
+    *ret_index = (struct sfx_index){0};
+    if (size < SFX_MANIFEST_SIZE)
+        return sfx_fail_format(fault, SFX_VERDICT_TRUNCATED, "manifest of %zu bytes", size);
+    struct sfx_manifest manifest;
+    sfx_read_manifest(bytes, &manifest);
+    if (memcmp(manifest.magic, SFX_MANIFEST_MAGIC, sizeof manifest.magic) != 0)
+        return sfx_fail_format(fault, SFX_VERDICT_BAD_MAGIC, "manifest");
+    if (manifest.version != SFX_VERSION)
+        return sfx_fail_format(fault, SFX_VERDICT_BAD_VERSION, "manifest of version %u", (unsigned)manifest.version);
+    if (!has_digest(bytes, SFX_MANIFEST_DIGEST_OFFSET, manifest.digest))
+        return sfx_fail_format(fault, SFX_VERDICT_BAD_LOCATOR_DIGEST, "manifest");
+    if (sfx_platform_label(manifest.platform) == NULL)
+        return sfx_fail_format(fault, SFX_VERDICT_BAD_PLATFORM, "platform %u", (unsigned)manifest.platform);
+    if (!manifest.reserved_is_zero)
+        return sfx_fail_format(fault, SFX_VERDICT_UNKNOWN_FEATURE, "manifest");
+    const uint8_t *frame = bytes + SFX_MANIFEST_SIZE;
+    size_t frame_size = size - SFX_MANIFEST_SIZE;
+    if (manifest.index_size != frame_size)
+        return sfx_fail_format(fault, manifest.index_size > frame_size ? SFX_VERDICT_TRUNCATED
+                                                                       : SFX_VERDICT_TRAILING_BYTES, "manifest");
+    if (manifest.index_raw_size > SFX_MAX_INDEX_RAW)
+        return sfx_fail_format(fault, SFX_VERDICT_BAD_EXTENT, "manifest");
+    if (!has_digest(frame, frame_size, manifest.index_digest))
+        return sfx_fail_format(fault, SFX_VERDICT_BAD_INDEX_DIGEST, "manifest");
+    memcpy(ret_build, manifest.index_digest, SFX_DIGEST_SIZE);
+    return open_index(frame, frame_size, manifest.index_raw_size, manifest.platform, UINT64_MAX, ret_index, fault);
+}

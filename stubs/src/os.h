@@ -1,0 +1,109 @@
+/* The operating system, as the stub uses it: every system call and every #ifdef ends behind this header.
+ *
+ * Functions that return `int` give 0 or an errno; the caller knows which path to name. The three that return
+ * `enum sfx_error` fill the fault themselves. EINTR is retried everywhere but in sfx_os_read_line. A path is relative to
+ * DIRECTORY, an open directory or SFX_OS_HERE; the last component is never followed if it is a link, unless said so. */
+#ifndef SFX_OS_H
+#define SFX_OS_H
+
+#include "fault.h"
+#include "relocate.h"
+
+#define SFX_OS_HERE (-1)                 /* the working directory, or an absolute path */
+#define SFX_OS_APPEND UINT64_MAX         /* sfx_os_write_segments: at the file's position */
+
+/* Files */
+enum sfx_error sfx_os_open_read(const char *path, int *ret_fd, struct sfx_fault *fault);    /* follows links */
+enum sfx_error sfx_os_size(int fd, uint64_t *ret_size, struct sfx_fault *fault);            /* of a regular file */
+enum sfx_error sfx_os_pread(int fd, void *buffer, size_t size, uint64_t offset, struct sfx_fault *fault); /* all SIZE bytes */
+
+enum sfx_os_access {
+    SFX_OS_READ,
+    SFX_OS_WRITE,                        /* of a file that exists */
+    SFX_OS_DIRECTORY,                    /* for the calls below; fails on a link */
+    SFX_OS_DIRECTORY_FOLLOW,             /* the same through a link */
+};
+int sfx_os_open(int directory, const char *path, enum sfx_os_access access, int *ret_fd);
+int sfx_os_create(int directory, const char *path, uint32_t mode, int *ret_fd);             /* write only, must not exist */
+int sfx_os_create_log(const char *path, int *ret_fd);                                       /* truncates what exists */
+int sfx_os_close(int fd);
+void sfx_os_closep(int *fd);                                                                /* cleanup attribute; < 0: nothing */
+int sfx_os_read(int fd, void *buffer, size_t size, size_t *ret_size);                       /* 0 at the end */
+int sfx_os_write(int fd, const void *data, size_t size);
+int sfx_os_write_segments(int fd, const struct sfx_segment *segments, size_t count, uint64_t offset);
+int sfx_os_truncate(int fd, uint64_t size);
+int sfx_os_map(int fd, uint64_t size, const uint8_t **ret_data);                            /* read only; size > 0 */
+void sfx_os_unmap(const uint8_t *data, uint64_t size);
+int sfx_os_set_time(int fd, uint64_t mtime);
+int sfx_os_set_time_at(int directory, const char *path, uint64_t mtime);
+int sfx_os_set_mode(int fd, uint32_t mode);
+int sfx_os_set_mode_at(int directory, const char *path, uint32_t mode);                     /* never of a link */
+int sfx_os_sync_file(int fd);                                                               /* also of a directory */
+int sfx_os_sync_system(int fd);                                                             /* the file system FD is on */
+
+/* Names */
+enum sfx_os_kind { SFX_OS_FILE, SFX_OS_FOLDER, SFX_OS_LINK, SFX_OS_OTHER };
+struct sfx_os_stat {
+    enum sfx_os_kind kind;
+    uint32_t mode;                       /* 07777 */
+    uint64_t size;
+    uint64_t mtime;                      /* seconds, negative ones as 0 */
+    uint64_t device;
+    uint64_t inode;
+};
+int sfx_os_stat(int directory, const char *path, struct sfx_os_stat *ret_stat);
+int sfx_os_stat_fd(int fd, struct sfx_os_stat *ret_stat);
+int sfx_os_make_directory(int directory, const char *path, uint32_t mode);
+int sfx_os_make_link(const char *text, int directory, const char *path);
+int sfx_os_hard_link(int from_directory, const char *from, int directory, const char *path);
+int sfx_os_read_link(int directory, const char *path, char **ret_text);                     /* malloced */
+int sfx_os_unlink(int directory, const char *path);
+int sfx_os_remove_directory(int directory, const char *path);
+enum sfx_os_rename { SFX_OS_REPLACE, SFX_OS_KEEP, SFX_OS_EXCHANGE };                        /* KEEP: EEXIST if it exists */
+/* ENOSYS when the system or file system cannot do KEEP or EXCHANGE. */
+int sfx_os_rename(int from_directory, const char *from, int directory, const char *path, enum sfx_os_rename how);
+/* Names in DIRECTORY but "." and "..", each NUL-terminated, one after the other; malloced. */
+int sfx_os_list(int directory, char **ret_names, size_t *ret_count);
+bool sfx_os_is_writable(const char *path);                                                  /* a directory, by the effective user */
+int sfx_os_real_path(const char *path, char **ret_path);                                    /* malloced */
+int sfx_os_current_directory(char **ret_path);                                              /* malloced; the shell's spelling if right */
+int sfx_os_self(char **ret_path);                                                           /* the running program; malloced */
+/* Serialises those who judge and remove a lock file; released by closing. 0 too where the file system knows no locks. */
+int sfx_os_hold(int fd);
+
+struct sfx_os_space {
+    uint64_t free_bytes;
+    uint64_t block_size;
+    uint64_t free_inodes;                /* UINT64_MAX: no limit */
+    uint64_t name_max;
+    bool read_only;
+    bool no_exec;
+};
+int sfx_os_space(const char *path, struct sfx_os_space *ret_space);
+
+/* Process and machine */
+struct sfx_os_process {
+    char host[256];
+    char boot[64];                       /* identity of this boot, empty if unknown */
+    char space[64];                      /* process number space, empty if unknown */
+    uint64_t pid;
+    uint64_t start;                      /* of the process, in units of the system; 0 if unknown */
+};
+void sfx_os_process(struct sfx_os_process *ret_process);
+bool sfx_os_is_alive(uint64_t pid, uint64_t start);
+void sfx_os_prepare(void);                                                                  /* signals, umask; first call */
+int sfx_os_interrupted(void);                                                               /* number of the signal, or 0 */
+/* System and machine as in a platform's label (`linux`, `x86_64`). */
+void sfx_os_machine(char ret_system[64], char ret_machine[64]);
+int sfx_os_cpu_level(void);                                                                 /* x86-64: 1 to 4; else or unknown: 0 */
+unsigned sfx_os_cpu_count(void);                                                            /* that this process may use, at least 1 */
+bool sfx_os_is_root(void);
+int sfx_os_home(char **ret_path);                                                           /* of the user database; malloced */
+bool sfx_os_is_terminal(int fd);
+/* A line from FD without its newline; stops for a signal (EINTR) and at the end (ENODATA). */
+int sfx_os_read_line(int fd, char *buffer, size_t size);
+uint64_t sfx_os_milliseconds(void);                                                         /* monotonic */
+void sfx_os_date(char ret_date[32]);                                                        /* 2026-11-22T13:56:00Z */
+void sfx_os_sleep(unsigned milliseconds);
+
+#endif

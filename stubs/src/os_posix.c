@@ -1,0 +1,387 @@
+/* Files and names on POSIX systems; see os.h. Process and machine are in os_posix_machine.c. */
+#include "os.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <sys/uio.h>
+#include <unistd.h>
+#ifdef __linux__
+#include <sys/syscall.h>
+#endif
+
+#define SEGMENTS_AT_ONCE 64
+
+static int at(int directory)
+{
+    return directory == SFX_OS_HERE ? AT_FDCWD : directory;
+}
+
+static int status(int result)
+{
+    return result < 0 ? errno : 0;
+}
+
+static int open_again(int directory, const char *path, int flags, mode_t mode, int *ret_fd)
+{
+    do {
+        *ret_fd = openat(at(directory), path, flags | O_CLOEXEC, mode);
+    } while (*ret_fd < 0 && errno == EINTR);
+    return status(*ret_fd);
+}
+
+enum sfx_error sfx_os_open_read(const char *path, int *ret_fd, struct sfx_fault *fault)
+{
+    int error = open_again(SFX_OS_HERE, path, O_RDONLY | O_NOCTTY, 0, ret_fd);
+    return error ? sfx_fail_os(fault, error, "cannot open %s", path) : SFX_OK;
+}
+
+enum sfx_error sfx_os_size(int fd, uint64_t *ret_size, struct sfx_fault *fault)
+{
+    struct stat found;
+    if (fstat(fd, &found) < 0)
+        return sfx_fail_os(fault, errno, "cannot read the size of a file");
+    if (!S_ISREG(found.st_mode))
+        return sfx_fail(fault, SFX_ERROR_IO, "not a regular file; save it as a file first");
+    *ret_size = (uint64_t)found.st_size;
+    return SFX_OK;
+}
+
+enum sfx_error sfx_os_pread(int fd, void *buffer, size_t size, uint64_t offset, struct sfx_fault *fault)
+{
+    uint8_t *next = buffer;
+    while (size > 0) {
+        ssize_t got = pread(fd, next, size, (off_t)offset);
+        if (got < 0 && errno == EINTR)
+            continue;
+        if (got < 0)
+            return sfx_fail_os(fault, errno, "cannot read at offset %llu", (unsigned long long)offset);
+        if (got == 0)
+            return sfx_fail(fault, SFX_ERROR_IO, "the file ended at offset %llu while it was read", (unsigned long long)offset);
+        next += got;
+        offset += (uint64_t)got;
+        size -= (size_t)got;
+    }
+    return SFX_OK;
+}
+
+int sfx_os_open(int directory, const char *path, enum sfx_os_access access, int *ret_fd)
+{
+    switch (access) {
+    case SFX_OS_READ: return open_again(directory, path, O_RDONLY | O_NOFOLLOW | O_NOCTTY | O_NONBLOCK, 0, ret_fd);
+    case SFX_OS_WRITE: return open_again(directory, path, O_WRONLY | O_NOFOLLOW | O_NOCTTY | O_NONBLOCK, 0, ret_fd);
+    case SFX_OS_DIRECTORY: return open_again(directory, path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW, 0, ret_fd);
+    case SFX_OS_DIRECTORY_FOLLOW: return open_again(directory, path, O_RDONLY | O_DIRECTORY, 0, ret_fd);
+    }
+    return EINVAL;
+}
+
+int sfx_os_create(int directory, const char *path, uint32_t mode, int *ret_fd)
+{
+    return open_again(directory, path, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW, (mode_t)mode, ret_fd);
+}
+
+int sfx_os_create_log(const char *path, int *ret_fd)
+{
+    return open_again(SFX_OS_HERE, path, O_WRONLY | O_CREAT | O_TRUNC | O_NOCTTY, 0644, ret_fd);
+}
+
+/* The descriptor is gone after close, also with EINTR (Linux). */
+int sfx_os_close(int fd)
+{
+    int error = status(close(fd));
+    return error == EINTR ? 0 : error;
+}
+
+void sfx_os_closep(int *fd)
+{
+    if (*fd >= 0)
+        close(*fd);
+    *fd = -1;
+}
+
+int sfx_os_read(int fd, void *buffer, size_t size, size_t *ret_size)
+{
+    ssize_t got;
+    do {
+        got = read(fd, buffer, size);
+    } while (got < 0 && errno == EINTR);
+    *ret_size = got > 0 ? (size_t)got : 0;
+    return got < 0 ? errno : 0;
+}
+
+int sfx_os_write(int fd, const void *data, size_t size)
+{
+    struct sfx_segment segment = {data, size};
+    return sfx_os_write_segments(fd, &segment, 1, SFX_OS_APPEND);
+}
+
+static ssize_t write_some(int fd, const struct iovec *vector, int count, uint64_t offset)
+{
+    if (offset == SFX_OS_APPEND)
+        return count == 1 ? write(fd, vector[0].iov_base, vector[0].iov_len) : writev(fd, vector, count);
+    if (count == 1)
+        return pwrite(fd, vector[0].iov_base, vector[0].iov_len, (off_t)offset);
+#ifdef __APPLE__                         /* pwritev only from macOS 11 on */
+    return pwrite(fd, vector[0].iov_base, vector[0].iov_len, (off_t)offset);
+#else
+    return pwritev(fd, vector, count, (off_t)offset);
+#endif
+}
+
+/* One step: what is left of the first segments, from DONE bytes into the first one on. */
+static ssize_t write_step(int fd, const struct sfx_segment *segments, size_t count, size_t done, uint64_t offset)
+{
+    struct iovec vector[SEGMENTS_AT_ONCE];
+    int used = 0;
+    for (size_t i = 0; i < count && used < SEGMENTS_AT_ONCE; i++) {
+        size_t skip = i == 0 ? done : 0;
+        if (segments[i].size == skip)
+            continue;
+        vector[used].iov_base = (void *)(uintptr_t)(segments[i].data + skip);
+        vector[used].iov_len = segments[i].size - skip;
+        used++;
+    }
+    return used ? write_some(fd, vector, used, offset) : 0;
+}
+
+int sfx_os_write_segments(int fd, const struct sfx_segment *segments, size_t count, uint64_t offset)
+{
+    size_t first = 0;
+    size_t done = 0;
+    for (;;) {
+        while (first < count && segments[first].size == done) {
+            first++;
+            done = 0;
+        }
+        if (first == count)
+            return 0;
+        ssize_t put = write_step(fd, segments + first, count - first, done, offset);
+        if (put < 0 && errno == EINTR)
+            continue;
+        if (put < 0)
+            return errno;
+        if (put == 0)
+            return EIO;
+        if (offset != SFX_OS_APPEND)
+            offset += (uint64_t)put;
+        size_t left = (size_t)put;
+        while (left > 0 && left >= segments[first].size - done) {
+            left -= segments[first].size - done;
+            first++;
+            done = 0;
+        }
+        done += left;
+    }
+}
+
+int sfx_os_truncate(int fd, uint64_t size)
+{
+    int result;
+    do {
+        result = ftruncate(fd, (off_t)size);
+    } while (result < 0 && errno == EINTR);
+    return status(result);
+}
+
+int sfx_os_map(int fd, uint64_t size, const uint8_t **ret_data)
+{
+    if (size > SIZE_MAX)
+        return EFBIG;
+    void *data = mmap(NULL, (size_t)size, PROT_READ, MAP_PRIVATE, fd, 0);
+    *ret_data = data;
+    return data == MAP_FAILED ? errno : 0;
+}
+
+void sfx_os_unmap(const uint8_t *data, uint64_t size)
+{
+    munmap((void *)(uintptr_t)data, (size_t)size);
+}
+
+static void fill_times(struct timespec times[2], uint64_t mtime)
+{
+    times[0] = (struct timespec){(time_t)mtime, 0};
+    times[1] = times[0];
+}
+
+int sfx_os_set_time(int fd, uint64_t mtime)
+{
+    struct timespec times[2];
+    fill_times(times, mtime);
+    return status(futimens(fd, times));
+}
+
+int sfx_os_set_time_at(int directory, const char *path, uint64_t mtime)
+{
+    struct timespec times[2];
+    fill_times(times, mtime);
+    return status(utimensat(at(directory), path, times, AT_SYMLINK_NOFOLLOW));
+}
+
+int sfx_os_set_mode(int fd, uint32_t mode)
+{
+    return status(fchmod(fd, (mode_t)mode));
+}
+
+int sfx_os_set_mode_at(int directory, const char *path, uint32_t mode)
+{
+    return status(fchmodat(at(directory), path, (mode_t)mode, 0));
+}
+
+static void fill_stat(const struct stat *found, struct sfx_os_stat *ret_stat)
+{
+    ret_stat->kind = S_ISREG(found->st_mode)   ? SFX_OS_FILE
+                     : S_ISDIR(found->st_mode) ? SFX_OS_FOLDER
+                     : S_ISLNK(found->st_mode) ? SFX_OS_LINK
+                                               : SFX_OS_OTHER;
+    ret_stat->mode = (uint32_t)found->st_mode & 07777;
+    ret_stat->size = (uint64_t)found->st_size;
+    ret_stat->mtime = found->st_mtime < 0 ? 0 : (uint64_t)found->st_mtime;
+    ret_stat->device = (uint64_t)found->st_dev;
+    ret_stat->inode = (uint64_t)found->st_ino;
+}
+
+int sfx_os_stat(int directory, const char *path, struct sfx_os_stat *ret_stat)
+{
+    struct stat found;
+    if (fstatat(at(directory), path, &found, AT_SYMLINK_NOFOLLOW) < 0)
+        return errno;
+    fill_stat(&found, ret_stat);
+    return 0;
+}
+
+int sfx_os_stat_fd(int fd, struct sfx_os_stat *ret_stat)
+{
+    struct stat found;
+    if (fstat(fd, &found) < 0)
+        return errno;
+    fill_stat(&found, ret_stat);
+    return 0;
+}
+
+int sfx_os_make_directory(int directory, const char *path, uint32_t mode)
+{
+    return status(mkdirat(at(directory), path, (mode_t)mode));
+}
+
+int sfx_os_make_link(const char *text, int directory, const char *path)
+{
+    return status(symlinkat(text, at(directory), path));
+}
+
+int sfx_os_hard_link(int from_directory, const char *from, int directory, const char *path)
+{
+    return status(linkat(at(from_directory), from, at(directory), path, 0));
+}
+
+int sfx_os_read_link(int directory, const char *path, char **ret_text)
+{
+    for (size_t size = 256; size <= (1u << 20); size *= 2) {
+        char *text = malloc(size);
+        if (!text)
+            return ENOMEM;
+        ssize_t got = readlinkat(at(directory), path, text, size);
+        if (got >= 0 && (size_t)got < size) {
+            text[got] = '\0';
+            *ret_text = text;
+            return 0;
+        }
+        int error = got < 0 ? errno : 0;
+        free(text);
+        if (error)
+            return error;
+    }
+    return ENAMETOOLONG;
+}
+
+int sfx_os_unlink(int directory, const char *path)
+{
+    return status(unlinkat(at(directory), path, 0));
+}
+
+int sfx_os_remove_directory(int directory, const char *path)
+{
+    return status(unlinkat(at(directory), path, AT_REMOVEDIR));
+}
+
+int sfx_os_rename(int from_directory, const char *from, int directory, const char *path, enum sfx_os_rename how)
+{
+    if (how == SFX_OS_REPLACE)
+        return status(renameat(at(from_directory), from, at(directory), path));
+#if defined(__linux__) && defined(SYS_renameat2)
+    unsigned flags = how == SFX_OS_KEEP ? 1u : 2u;           /* RENAME_NOREPLACE, RENAME_EXCHANGE (linux/fs.h) */
+    int error = status((int)syscall(SYS_renameat2, at(from_directory), from, at(directory), path, flags));
+    return error == EINVAL ? ENOSYS : error;
+#elif defined(__APPLE__)
+    unsigned flags = how == SFX_OS_KEEP ? RENAME_EXCL : RENAME_SWAP;
+    int error = status(renameatx_np(at(from_directory), from, at(directory), path, flags));
+    return error == ENOTSUP || error == EINVAL ? ENOSYS : error;
+#else
+    return ENOSYS;
+#endif
+}
+
+/* Add NAME to the list. */
+static int append_name(const char *name, char **names, size_t *size, size_t *room)
+{
+    size_t length = strlen(name) + 1;
+    if (*size + length > *room) {
+        size_t larger = (*room + length) * 2;
+        char *grown = realloc(*names, larger);
+        if (!grown)
+            return ENOMEM;
+        *names = grown;
+        *room = larger;
+    }
+    memcpy(*names + *size, name, length);
+    *size += length;
+    return 0;
+}
+
+static void close_directory(DIR **stream)
+{
+    if (*stream)
+        closedir(*stream);
+}
+
+int sfx_os_list(int directory, char **ret_names, size_t *ret_count)
+{
+    int fd;
+    int error = open_again(directory, ".", O_RDONLY | O_DIRECTORY, 0, &fd);
+    if (error)
+        return error;
+    __attribute__((cleanup(close_directory))) DIR *stream = fdopendir(fd);
+    if (!stream) {
+        error = errno;
+        close(fd);
+        return error;
+    }
+    char *names = NULL;
+    size_t size = 0;
+    size_t room = 0;
+    *ret_count = 0;
+    for (;;) {
+        errno = 0;
+        const struct dirent *item = readdir(stream);
+        if (!item)
+            break;
+        if (strcmp(item->d_name, ".") == 0 || strcmp(item->d_name, "..") == 0)
+            continue;
+        error = append_name(item->d_name, &names, &size, &room);
+        if (error)
+            break;
+        ++*ret_count;
+    }
+    error = error ? error : errno;
+    if (error) {
+        free(names);
+        names = NULL;
+    }
+    *ret_names = names;
+    return error;
+}

@@ -1,0 +1,140 @@
+/* Paths and patterns as text; see text.h. */
+#include <errno.h>
+
+#include "os.h"
+#include "text.h"
+
+/* Normalise an absolute path in place. */
+static void normalise(char *path)
+{
+    char *end = path;                    /* of what is kept; "" stands for the root */
+    for (char *at = path; *at;) {
+        size_t slashes = strspn(at, "/");
+        size_t size = strcspn(at + slashes, "/");
+        char *component = at + slashes;
+        at = component + size;
+        if (size == 0 || (size == 1 && component[0] == '.'))
+            continue;
+        if (size == 2 && component[0] == '.' && component[1] == '.') {
+            while (end > path && *--end != '/') {
+            }
+            continue;
+        }
+        *end++ = '/';
+        memmove(end, component, size);
+        end += size;
+    }
+    if (end == path)
+        *end++ = '/';
+    *end = '\0';
+}
+
+enum sfx_error sfx_path_absolute(const char *typed, char **ret_path, struct sfx_fault *fault)
+{
+    SFX_CLEAN_STRING char *directory = NULL;
+    if (!*typed)
+        return sfx_fail(fault, SFX_ERROR_USAGE, "the prefix is empty; give a path, for example --prefix /opt/env");
+    for (const char *at = typed; *at; at++)
+        if ((unsigned char)*at < 0x20 || *at == 0x7F)
+            return sfx_fail(fault, SFX_ERROR_USAGE, "the prefix holds a control character; give a path without one");
+    if (*typed != '/') {
+        int error = sfx_os_current_directory(&directory);
+        if (error)
+            return sfx_fail_os(fault, error, "cannot find the working directory; give an absolute path instead of %s", typed);
+    }
+    char *path = sfx_print("%s/%s", directory ? directory : "", typed);
+    if (!path)
+        return sfx_fail(fault, SFX_ERROR_MEMORY, "out of memory");
+    normalise(path);
+    if (strlen(path) > SFX_MAX_PREFIX) {
+        free(path);
+        return sfx_fail(fault, SFX_ERROR_LONG, "the prefix is longer than %u bytes", SFX_MAX_PREFIX);
+    }
+    *ret_path = path;
+    return SFX_OK;
+}
+
+char *sfx_path_parent(const char *path)
+{
+    const char *slash = strrchr(path, '/');
+    char *parent = strdup(path);
+    if (parent)
+        parent[slash == path ? 1 : slash - path] = '\0';
+    return parent;
+}
+
+const char *sfx_path_name(const char *path)
+{
+    return strrchr(path, '/') + 1;
+}
+
+char *sfx_path_existing(const char *path)
+{
+    char *found = strdup(path);
+    while (found && strcmp(found, "/") != 0) {
+        __attribute__((cleanup(sfx_os_closep))) int fd = -1;
+        int error = sfx_os_open(SFX_OS_HERE, found, SFX_OS_DIRECTORY_FOLLOW, &fd);
+        if (error != ENOENT && error != ENOTDIR)
+            break;
+        char *slash = strrchr(found, '/');
+        slash[slash == found ? 1 : 0] = '\0';
+    }
+    return found;
+}
+
+/* After `[`: whether ONE is in the set; moves PATTERN behind the `]`. A `[` without `]` stands for itself. */
+static bool match_set(const char **pattern, uint8_t one)
+{
+    const char *at = *pattern;
+    bool negated = *at == '!' || *at == '^';
+    at += negated;
+    const char *first = at;
+    bool found = false;
+    while (*at && (*at != ']' || at == first)) {
+        uint8_t low = (uint8_t)*at++;
+        uint8_t high = low;
+        if (at[0] == '-' && at[1] && at[1] != ']') {
+            high = (uint8_t)at[1];
+            at += 2;
+        }
+        found = found || (low <= one && one <= high);
+    }
+    if (!*at)
+        return one == '[';
+    *pattern = at + 1;
+    return found != negated;
+}
+
+bool sfx_match(const char *pattern, struct sfx_bytes text)
+{
+    const char *star = NULL;             /* behind the last `*`, and where its match ends so far */
+    size_t star_at = 0;
+    size_t at = 0;
+    for (;;) {
+        if (*pattern == '*') {
+            star = ++pattern;
+            star_at = at;
+            continue;
+        }
+        if (at == text.size && !*pattern)
+            return true;
+        bool matches = at < text.size && *pattern;
+        if (matches && *pattern == '[') {
+            pattern++;
+            matches = match_set(&pattern, text.data[at]);
+        } else if (matches) {
+            bool quoted = *pattern == '\\' && pattern[1];
+            pattern += quoted;
+            matches = (*pattern == '?' && !quoted) || (uint8_t)*pattern == text.data[at];
+            pattern++;
+        }
+        if (matches) {
+            at++;
+        } else if (star && star_at < text.size) {
+            pattern = star;
+            at = ++star_at;
+        } else {
+            return false;
+        }
+    }
+}

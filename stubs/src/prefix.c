@@ -1,0 +1,201 @@
+#include "prefix.h"
+
+#include <stdlib.h>
+
+/* Bytes all spellings together take at most for a byte of the prefix: PLAIN 1, JSON, PYTHON and JSON_SLASH 2 each,
+ * PERCENT 3, each UTF-16 2, each UTF-32 4, marshal 3. */
+#define SPELLINGS_GROWTH 25
+
+/* Code point at BYTES, at most SIZE of them; gives its bytes, 0 if there is no valid one (RFC 3629). */
+static size_t decode_utf8(const uint8_t *bytes, size_t size, uint32_t *ret_code)
+{
+    uint8_t first = bytes[0];
+    if (first < 0x80) {
+        *ret_code = first;
+        return 1;
+    }
+    size_t length = first >= 0xf0 ? 4 : first >= 0xe0 ? 3 : 2;
+    if (first < 0xc2 || first > 0xf4 || length > size)
+        return 0;
+    uint32_t code = first & (0x7fu >> length);
+    for (size_t i = 1; i < length; i++) {
+        if ((bytes[i] & 0xc0) != 0x80)
+            return 0;
+        code = code << 6 | (bytes[i] & 0x3f);
+    }
+    static const uint32_t minimum[] = {0, 0, 0x80, 0x800, 0x10000};
+    if (code < minimum[length] || code > 0x10ffff || (code >= 0xd800 && code <= 0xdfff))
+        return 0;
+    *ret_code = code;
+    return length;
+}
+
+/* Writes at AT and gives the place after it. */
+static uint8_t *put_unit(uint8_t *at, uint32_t unit, unsigned size, bool is_big_endian)
+{
+    for (unsigned i = 0; i < size; i++)
+        at[i] = (uint8_t)(unit >> 8 * (is_big_endian ? size - 1 - i : i));
+    return at + size;
+}
+
+static uint8_t *put_wide(uint8_t *at, uint32_t code, unsigned size, bool is_big_endian)
+{
+    if (size == 2 && code >= 0x10000) {
+        at = put_unit(at, 0xd800 + ((code - 0x10000) >> 10), 2, is_big_endian);
+        return put_unit(at, 0xdc00 + ((code - 0x10000) & 0x3ff), 2, is_big_endian);
+    }
+    return put_unit(at, code, size, is_big_endian);
+}
+
+static bool is_unreserved(uint8_t byte)
+{
+    return (byte >= 'A' && byte <= 'Z') || (byte >= 'a' && byte <= 'z') || (byte >= '0' && byte <= '9')
+        || (byte != '\0' && strchr("-._~/", byte) != NULL);
+}
+
+/* The byte-wise spellings. */
+static uint8_t *put_byte(uint8_t *at, uint8_t byte, enum sfx_encoding encoding)
+{
+    static const char hex[] = "0123456789ABCDEF";
+    if (encoding == SFX_ENCODING_PERCENT && !is_unreserved(byte)) {
+        *at++ = '%';
+        *at++ = (uint8_t)hex[byte >> 4];
+        *at++ = (uint8_t)hex[byte & 15];
+        return at;
+    }
+    bool is_escaped = false;
+    if (encoding == SFX_ENCODING_JSON || encoding == SFX_ENCODING_JSON_SLASH)
+        is_escaped = byte == '"' || byte == '\\' || (byte == '/' && encoding == SFX_ENCODING_JSON_SLASH);
+    else if (encoding == SFX_ENCODING_PYTHON)
+        is_escaped = byte == '"' || byte == '\'' || byte == '\\';
+    if (is_escaped)
+        *at++ = '\\';
+    *at++ = byte;
+    return at;
+}
+
+/* NULL where TEXT is not UTF-8. */
+static uint8_t *spell_wide(uint8_t *at, struct sfx_bytes text, enum sfx_encoding encoding)
+{
+    bool is_big_endian = encoding == SFX_ENCODING_UTF16BE || encoding == SFX_ENCODING_UTF32BE;
+    unsigned unit = sfx_encoding_unit((uint8_t)encoding);
+    for (size_t i = 0; i < text.size;) {
+        uint32_t code = 0;
+        size_t length = decode_utf8(text.data + i, text.size - i, &code);
+        if (length == 0)
+            return NULL;
+        at = put_wide(at, code, unit, is_big_endian);
+        i += length;
+    }
+    return at;
+}
+
+/* CPython decodes file names with surrogateescape (PEP 383) and marshals with surrogatepass: a byte that is not UTF-8
+ * becomes U+DC00 + byte, in three bytes. */
+static uint8_t *spell_marshal(uint8_t *at, struct sfx_bytes text)
+{
+    for (size_t i = 0; i < text.size;) {
+        uint32_t code = 0;
+        size_t length = decode_utf8(text.data + i, text.size - i, &code);
+        if (length == 0) {
+            *at++ = 0xed;
+            *at++ = (uint8_t)(0xb0 | (text.data[i] >> 6));
+            *at++ = (uint8_t)(0x80 | (text.data[i] & 0x3f));
+            i++;
+            continue;
+        }
+        memcpy(at, text.data + i, length);
+        at += length;
+        i += length;
+    }
+    return at;
+}
+
+static void spell(struct sfx_prefix *prefix, struct sfx_bytes text)
+{
+    uint8_t *at = prefix->bytes;
+    for (unsigned i = 0; i < SFX_ENCODING_COUNT; i++) {
+        enum sfx_encoding encoding = (enum sfx_encoding)i;
+        uint8_t *end = at;
+        if (sfx_encoding_unit((uint8_t)i) > 1) {
+            end = spell_wide(at, text, encoding);
+        } else {
+            for (size_t j = 0; j < text.size; j++)
+                end = put_byte(end, text.data[j], encoding);
+        }
+        if (end == NULL)
+            continue;
+        prefix->spellings[i] = (struct sfx_bytes){at, (size_t)(end - at)};
+        at = end;
+    }
+    prefix->marshal = (struct sfx_bytes){at, (size_t)(spell_marshal(at, text) - at)};
+}
+
+static bool is_macos(uint16_t platform)
+{
+    return platform == SFX_PLATFORM_MACOS_X86_64 || platform == SFX_PLATFORM_MACOS_ARM64;
+}
+
+static bool is_windows(uint16_t platform)
+{
+    return platform == SFX_PLATFORM_WINDOWS_X86_64 || platform == SFX_PLATFORM_WINDOWS_ARM64;
+}
+
+static enum sfx_error check_prefix(struct sfx_bytes text, uint16_t platform, struct sfx_fault *fault)
+{
+    if (text.size > SFX_MAX_PREFIX)
+        return sfx_fail(fault, SFX_ERROR_LONG, "the prefix has %zu bytes; at most %u are possible", text.size,
+                        SFX_MAX_PREFIX);
+    bool is_absolute = text.size > 0 && (text.data[0] == '/' || is_windows(platform));
+    if (!is_absolute || text.data[text.size - 1] == '/')
+        return sfx_fail(fault, SFX_ERROR_USAGE, "the prefix must be an absolute path below the root");
+    for (size_t i = 0; i < text.size; i++) {
+        if (text.data[i] < 0x20 || text.data[i] == 0x7f)
+            return sfx_fail(fault, SFX_ERROR_PREFIX, "the prefix holds a newline or another control character");
+    }
+    return SFX_OK;
+}
+
+enum sfx_error sfx_prefix_open(const char *prefix, uint16_t platform, struct sfx_prefix **ret_prefix,
+                               struct sfx_fault *fault)
+{
+    *ret_prefix = NULL;
+    struct sfx_bytes text = {(const uint8_t *)prefix, strlen(prefix)};
+    enum sfx_error error = check_prefix(text, platform, fault);
+    if (error != SFX_OK)
+        return error;
+    struct sfx_prefix *opened = calloc(1, sizeof *opened + text.size * SPELLINGS_GROWTH);
+    if (opened == NULL)
+        return sfx_fail(fault, SFX_ERROR_MEMORY, "no memory for the prefix");
+    spell(opened, text);
+    /* macOS looks for the newline among the first 512 bytes (IMGPF_SHSIZE of xnu), so the line itself has one less. */
+    opened->shebang_limit = is_macos(platform) ? SFX_MAX_SHEBANG_MACOS - 1 : SFX_MAX_SHEBANG_LINUX;
+    opened->is_ascii = true;
+    opened->is_bare = true;
+    for (size_t i = 0; i < text.size; i++) {
+        opened->is_ascii = opened->is_ascii && text.data[i] < 0x80;
+        opened->is_bare = opened->is_bare && text.data[i] <= 0x7e && strchr(" \t'\"\\$`", text.data[i]) == NULL;
+    }
+    *ret_prefix = opened;
+    return SFX_OK;
+}
+
+void sfx_prefix_close(struct sfx_prefix *prefix)
+{
+    free(prefix);
+}
+
+struct sfx_bytes sfx_prefix_spelling(const struct sfx_prefix *prefix, enum sfx_encoding encoding)
+{
+    return prefix->spellings[encoding];
+}
+
+enum sfx_error sfx_prefix_at(const struct sfx_prefix *prefix, const struct sfx_site *site,
+                             struct sfx_bytes *ret_spelling, struct sfx_fault *fault)
+{
+    bool is_str = site->strategy == SFX_STRATEGY_PYC && (site->detail & SFX_PYC_DETAIL_BYTES) == 0;
+    *ret_spelling = is_str ? prefix->marshal : prefix->spellings[site->encoding];
+    if (ret_spelling->data == NULL)
+        return sfx_fail(fault, SFX_ERROR_PREFIX, "the prefix is not UTF-8, and a file holds it in UTF-16 or UTF-32");
+    return SFX_OK;
+}

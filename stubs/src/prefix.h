@@ -1,0 +1,22 @@
+/* A prefix in every spelling that sites use; between prefix.c and what renders sites. */
+#ifndef SFX_PREFIX_H
+#define SFX_PREFIX_H
+
+#include "relocate.h"
+
+#define SFX_ENCODING_COUNT (SFX_ENCODING_JSON_SLASH + 1)
+
+struct sfx_prefix {
+    struct sfx_bytes spellings[SFX_ENCODING_COUNT];   /* by sfx_encoding; data NULL where there is none */
+    struct sfx_bytes marshal;                         /* as CPython marshals a str made of it */
+    bool is_ascii;
+    bool is_bare;                                     /* nothing in it that a first line or a shell would treat specially */
+    size_t shebang_limit;                             /* bytes of a first line, without its newline */
+    uint8_t bytes[];
+};
+
+/* The spelling a site's hits are replaced by; false, with FAULT, where the prefix has none. */
+enum sfx_error sfx_prefix_at(const struct sfx_prefix *prefix, const struct sfx_site *site,
+                             struct sfx_bytes *ret_spelling, struct sfx_fault *fault);
+
+#endif

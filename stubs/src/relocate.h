@@ -1,0 +1,64 @@
+/* Rendering neutral content for a prefix, and the way back. Pure: no I/O, linked into tests and fuzzers.
+ *
+ * SPEC.md, "Sites", is the definition. */
+#ifndef SFX_RELOCATE_H
+#define SFX_RELOCATE_H
+
+#include "index.h"
+
+/* A prefix in every encoding, computed once. */
+struct sfx_prefix;
+/* PREFIX is absolute, without trailing slash, at most SFX_MAX_PREFIX bytes, no control characters. A prefix that is not
+ * UTF-8 has no UTF-16/32 spelling: rendering such a site then fails. */
+enum sfx_error sfx_prefix_open(const char *prefix, uint16_t platform, struct sfx_prefix **ret_prefix, struct sfx_fault *fault);
+void sfx_prefix_close(struct sfx_prefix *prefix);
+struct sfx_bytes sfx_prefix_spelling(const struct sfx_prefix *prefix, enum sfx_encoding encoding);
+
+/* What derived values need of the files of lower levels: final size, mtime, SHA-256 or SipHash of final content. */
+struct sfx_final {
+    uint64_t size;
+    uint64_t mtime;
+    uint8_t sha256[32];
+    bool has_sha256;
+};
+struct sfx_sources {
+    /* FINAL of entry TARGET, a FILE of a lower level (hard links resolved). May be called from several threads. */
+    enum sfx_error (*final)(void *context, uint32_t target, bool want_sha256, struct sfx_final *ret_final, struct sfx_fault *fault);
+    /* SipHash of the final content of TARGET with the key of PEP 552; ROUNDS 1 or 2. */
+    enum sfx_error (*siphash)(void *context, uint32_t target, int rounds, uint32_t key, uint64_t *ret_hash, struct sfx_fault *fault);
+    void *context;
+};
+
+/* Growable output: segments either point into the neutral content or into the arena of rendered bytes. */
+struct sfx_segment {
+    const uint8_t *data;
+    size_t size;
+};
+struct sfx_rendering;
+struct sfx_rendering *sfx_rendering_new(void);           /* NULL: no memory; reusable over many files by one thread */
+void sfx_rendering_free(struct sfx_rendering *rendering);
+const struct sfx_segment *sfx_rendering_segments(const struct sfx_rendering *rendering, size_t *ret_count, uint64_t *ret_size);
+
+/* Render the neutral bytes [START, START + SIZE) of ENTRY's content, given in NEUTRAL (whole sites only; SPEC forbids cuts in
+ * sites). HEAD is the first four neutral bytes of the content if START is 0, else unused. The segments stay valid until
+ * the next call or free; they point into NEUTRAL. */
+enum sfx_error sfx_render(const struct sfx_index *index, uint32_t entry, const struct sfx_prefix *prefix,
+                          const struct sfx_sources *sources, const uint8_t *neutral, uint64_t start, size_t size,
+                          struct sfx_rendering *rendering, struct sfx_fault *fault);
+/* Bytes by which ENTRY's content grows (or shrinks) before neutral offset OFFSET. Only for entries without SHEBANG and
+ * DERIVED sites; needs no content. */
+int64_t sfx_growth(const struct sfx_index *index, uint32_t entry, const struct sfx_prefix *prefix, uint64_t offset);
+/* A link's text for PREFIX; at most SFX_MAX_PATH + hits * prefix bytes, NUL-terminated, malloced. */
+enum sfx_error sfx_render_link(const struct sfx_index *index, uint32_t entry, const struct sfx_prefix *prefix,
+                               char **ret_text, struct sfx_fault *fault);
+
+/* The way back, streaming: feed the installed file's bytes; says whether each site holds the rendering for PREFIX and gives
+ * the neutral bytes to SINK in order. Used by `verify`, and by `relocate` later. */
+typedef enum sfx_error (*sfx_sink)(void *context, const uint8_t *data, size_t size, struct sfx_fault *fault);
+/* INSTALLED is the whole installed file in memory (or mapped). ret_matches is false when a site does not hold its rendering or
+ * the sizes do not fit: then what SINK got is meaningless. */
+enum sfx_error sfx_neutralise(const struct sfx_index *index, uint32_t entry, const struct sfx_prefix *prefix,
+                              const struct sfx_sources *sources, const uint8_t *installed, size_t size,
+                              sfx_sink sink, void *context, bool *ret_matches, struct sfx_fault *fault);
+
+#endif

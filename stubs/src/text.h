@@ -1,0 +1,49 @@
+/* Text that grows, and paths as text. */
+#ifndef SFX_TEXT_H
+#define SFX_TEXT_H
+
+#include <stdlib.h>
+
+#include "index.h"
+
+/* Zero-initialised is empty; after an allocation that failed `failed` is set and nothing more is added. */
+struct sfx_text {
+    char *data;                          /* NUL-terminated, NULL while empty */
+    size_t size;
+    size_t room;
+    bool failed;
+};
+void sfx_text_add(struct sfx_text *text, const void *bytes, size_t size);
+void sfx_text_format(struct sfx_text *text, const char *format, ...) __attribute__((format(printf, 2, 3)));
+/* `"..."` for JSON; bytes that are not UTF-8 become lone surrogates \udc80 .. \udcff, as Python's surrogateescape has them. */
+void sfx_text_json(struct sfx_text *text, struct sfx_bytes bytes);
+/* A word for a POSIX shell, in single quotes where needed. */
+void sfx_text_shell(struct sfx_text *text, const char *word);
+void sfx_text_free(struct sfx_text *text);
+
+static inline void sfx_free_string(char **string)
+{
+    free(*string);
+    *string = NULL;
+}
+#define SFX_CLEAN_STRING __attribute__((cleanup(sfx_free_string)))
+#define SFX_CLEAN_TEXT __attribute__((cleanup(sfx_text_free)))
+
+/* As printf, malloced; NULL without memory. */
+char *sfx_print(const char *format, ...) __attribute__((format(printf, 1, 2)));
+/* A copy with a NUL behind it; BUFFER has room for SFX_MAX_PATH + 1 bytes, which a checked path never exceeds. */
+const char *sfx_path_copy(struct sfx_bytes path, char buffer[SFX_MAX_PATH + 1]);
+struct sfx_bytes sfx_bytes_of(const char *string);
+
+/* TYPED made absolute by the working directory; ".", "..", repeated and trailing slashes are taken out as text, links are not
+ * followed. Malloced. Refused: empty, control characters, longer than SFX_MAX_PREFIX. */
+enum sfx_error sfx_path_absolute(const char *typed, char **ret_path, struct sfx_fault *fault);
+/* Of an absolute normalised path; the parent of "/x" is "/". Malloced, NULL without memory. */
+char *sfx_path_parent(const char *path);
+const char *sfx_path_name(const char *path);
+/* The nearest folder at or above PATH that exists (links followed); malloced, NULL without memory. */
+char *sfx_path_existing(const char *path);
+/* A shell pattern (`*` `?` `[...]`) against TEXT; `*` and `?` match `/` too. */
+bool sfx_match(const char *pattern, struct sfx_bytes text);
+
+#endif

@@ -1,0 +1,1 @@
+/sfxpack/writes/the/prefix/here

@@ -1,0 +1,128 @@
+"""Small artifacts for tests, sound ones and ones that are wrong on purpose.
+
+`Sample` holds an index as values and the neutral contents; `artifact` joins them with a header of zeros and a stub of
+any bytes, and every part can be replaced on the way, so that exactly one thing is wrong. Digests are recomputed after
+the change unless the change is what they guard.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+
+import zstandard
+
+from sfxpack.format import encode, layout
+from sfxpack.format.digest import digest
+from sfxpack.format.layout import EntryKind, Platform
+from sfxpack.format.tables import Index, IndexBlock, IndexContent, IndexEntry, IndexSite, Locator, Product
+
+STUB = b"stub"
+HEADER_SIZE = layout.ALIGNMENT
+AT = HEADER_SIZE + layout.ALIGNMENT
+"""Offset of the locator in every sample."""
+
+Bytes = Callable[[bytes], bytes]
+
+
+def same(data: bytes) -> bytes:
+    """Change nothing."""
+    return data
+
+
+def frame(raw: bytes) -> bytes:
+    """A zstd frame as the builder writes it."""
+    return zstandard.ZstdCompressor(level=3, write_content_size=True, write_checksum=False).compress(raw)
+
+
+@dataclass(frozen=True)
+class Sample:
+    """What an artifact is made from; every change is a function from bytes to bytes."""
+
+    index: Index
+    frames: tuple[bytes, ...]
+    """Compressed blocks."""
+    header: bytes = bytes(HEADER_SIZE)
+    change_index: Bytes = same
+    """On the decompressed index."""
+    change_frame: Bytes = same
+    """On the compressed index."""
+    change_locator: Bytes = same
+    """On the locator before it is sealed."""
+    change_sealed: Bytes = same
+    """On the locator after it is sealed."""
+    change_file: Bytes = same
+    """On the whole file, last."""
+    locator_values: dict[str, int | bytes] = field(default_factory=dict)
+    """Fields of the locator that are not what they should be."""
+
+    def artifact(self) -> bytes:
+        """The bytes of the file."""
+        raw = self.change_index(encode.index(self.index))
+        data = self.change_frame(frame(raw))
+        front = (self.header + STUB).ljust(AT, b"\0")
+        offset = AT + layout.LOCATOR.size + sum(map(len, self.frames))
+        values = {
+            "platform": Platform.LINUX_X86_64,
+            "stub_offset": len(self.header),
+            "stub_size": len(STUB),
+            "locator_offset": AT,
+            "index_offset": offset,
+            "index_size": len(data),
+            "index_raw_size": len(raw),
+            "total_size": offset + len(data),
+            "front_digest": digest(front),
+            "index_digest": digest(data),
+        }
+        record = encode.locator(Locator(**(values | self.locator_values)))  # type: ignore[arg-type] # wrong on purpose
+        record = self.change_sealed(encode.seal(self.change_locator(record)))
+        return self.change_file(b"".join([front, record, *self.frames, data]))
+
+
+def sample(
+    entries: tuple[IndexEntry, ...],
+    contents: tuple[bytes, ...] = (),
+    *,
+    levels: tuple[int, ...] | None = None,
+    blocks: tuple[bytes, ...] | None = None,
+) -> Sample:
+    """A sound sample: one block a content, unless `blocks` cuts the joined contents otherwise."""
+    raws = blocks if blocks is not None else tuple(content for content in contents if content)
+    ranks = levels or (0,) * len(raws)
+    frames = tuple(frame(raw) for raw in raws)
+    listed = tuple(
+        IndexBlock(len(data), len(raw), rank, digest(data)) for data, raw, rank in zip(frames, raws, ranks, strict=True)
+    )
+    size = sum(len(contents[entry.target]) for entry in entries if entry.kind is EntryKind.FILE)
+    product = Product(b"sample", b"1", b"", b"testkit", tree_size=size)
+    return Sample(Index(product, listed, tuple(IndexContent(len(c), digest(c)) for c in contents), entries), frames)
+
+
+def file(path: bytes, content: int, *sites: IndexSite, mode: int = 0o644) -> IndexEntry:
+    """A FILE entry."""
+    return IndexEntry(EntryKind.FILE, path, mode, content, 1_600_000_000, b"", sites)
+
+
+def directory(path: bytes) -> IndexEntry:
+    """A DIRECTORY entry."""
+    return IndexEntry(EntryKind.DIRECTORY, path, 0o755, 0, 1_600_000_000)
+
+
+def link(path: bytes, text: bytes, *sites: IndexSite) -> IndexEntry:
+    """A LINK entry."""
+    return IndexEntry(EntryKind.LINK, path, link=text, sites=sites)
+
+
+def poke(offset: int, data: bytes) -> Bytes:
+    """Overwrite bytes at an offset (from the end if negative)."""
+
+    def change(old: bytes) -> bytes:
+        at = offset if offset >= 0 else len(old) + offset
+        return old[:at] + data + old[at + len(data) :]
+
+    return change
+
+
+def with_index(base: Sample, **changes: object) -> Sample:
+    """The sample with other tables."""
+    return replace(base, index=replace(base.index, **changes))  # type: ignore[arg-type] # names of Index's fields
