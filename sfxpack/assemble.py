@@ -108,7 +108,9 @@ def assembly(output: Path, front: Front, *, force: bool) -> Iterator[Assembly]:
     try:
         handle, name = tempfile.mkstemp(prefix=f".{output.name}.", suffix=".part", dir=output.parent)
     except OSError as error:
-        raise OutputError(f"{output.parent}: cannot write here: {error.strerror}; choose another place with -o") from error
+        raise OutputError(
+            f"{output.parent}: cannot write here: {error.strerror}; choose another place with -o"
+        ) from error
     try:
         with open(handle, "w+b", buffering=1 << 20) as file:
             yield Assembly(file, Path(name), front)

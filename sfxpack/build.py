@@ -62,10 +62,10 @@ def build(request: Request, progress: Progress = lambda done, total: None) -> Re
     started = time.monotonic()
     environment = discover(request)
     name = request.name or environment.name
-    output = request.output
-    tree = scan(environment, (os.fsencode(output.absolute()),) if output else ())
+    outputs = [request.output] if request.output else [_default_output(name, request.release, p) for p in Platform]
+    tree = scan(environment, tuple(os.fsencode(path.absolute()) for path in outputs))
     platform = _platform(request, tree.entries)
-    output = output or _default_output(name, request.release, platform)
+    output = request.output or _default_output(name, request.release, platform)
     front = _front(name, request.release, platform)
     jobs = request.jobs or usable_cores()
     options = sites.Options(
@@ -150,9 +150,7 @@ def _index(
         if entry.kind is EntryKind.LINK
     }
     default_mtime = _default_mtime(packing.mtimes.values(), tree.entries)
-    entries = plan.index_entries(
-        tree.entries, packing.packed, packing.hard_links, links, packing.mtimes, default_mtime
-    )
+    entries = plan.index_entries(tree.entries, packing.packed, packing.hard_links, links, packing.mtimes, default_mtime)
     limit = plan.limit(tree.entries, packing.packed)
     activate = any(entry.path == b"bin/activate" for entry in entries)
     product = Product(

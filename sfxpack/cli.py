@@ -72,12 +72,27 @@ def _platform(_ctx: click.Context, _parameter: click.Parameter, value: str | Non
 @click.option("--platform", callback=_platform, help="Platform to pack for. [the environment's]")
 @click.option("-j", "--jobs", type=click.IntRange(1, 1024), help="Threads. [usable cores]")
 @click.option("--force", is_flag=True, help="Replace the output if it exists.")
-@click.option("--ambiguous", type=click.Choice(["keep", "relocate", "fail"]), default="keep", show_default=True,
-              help="Text where the old prefix may be part of another path.")
-@click.option("--limit", type=click.Choice(["strict", "loaded"]), default="loaded", show_default=True,
-              help="strict: data files limit the length of the prefix too, not only what programs load.")
-@click.option("--binary-padding", type=click.Choice(["conda", "slash"]), default="conda", show_default=True,
-              help="How conda's own binary files are filled up.")
+@click.option(
+    "--ambiguous",
+    type=click.Choice(["keep", "relocate", "fail"]),
+    default="keep",
+    show_default=True,
+    help="Text where the old prefix may be part of another path.",
+)
+@click.option(
+    "--limit",
+    type=click.Choice(["strict", "loaded"]),
+    default="loaded",
+    show_default=True,
+    help="strict: data files limit the length of the prefix too, not only what programs load.",
+)
+@click.option(
+    "--binary-padding",
+    type=click.Choice(["conda", "slash"]),
+    default="conda",
+    show_default=True,
+    help="How conda's own binary files are filled up.",
+)
 @click.option("-q", "--quiet", is_flag=True, help="Print errors only.")
 @click.option("-v", "--verbose", is_flag=True, help="List every finding.")
 @click.option("--json", "as_json", is_flag=True, help="Print the result as JSON.")
@@ -200,4 +215,3 @@ def main() -> None:
     except click.ClickException as error:
         error.show()
         sys.exit(Exit.USAGE)
-

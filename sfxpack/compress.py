@@ -104,4 +104,3 @@ def _compress(parts: list[bytes | memoryview], level: int) -> tuple[bytes, bytes
 def frame(raw: bytes, level: int) -> bytes:
     """One zstd frame with its content size and without checksum (the digest is ours)."""
     return zstandard.ZstdCompressor(level=level, write_content_size=True, write_checksum=False).compress(raw)
-

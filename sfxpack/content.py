@@ -95,7 +95,9 @@ def check_unchanged(entry: Entry, status: os.stat_result) -> None:
 def changed(entry: Entry) -> ChangedError:
     """The error of a file that is not what was scanned."""
     path = os.fsdecode(entry.source)
-    return ChangedError(f"{path}: changed while it was being packed; stop what writes to the environment and build again")
+    return ChangedError(
+        f"{path}: changed while it was being packed; stop what writes to the environment and build again"
+    )
 
 
 def prepare(entry: Entry, context: Context) -> Prepared:

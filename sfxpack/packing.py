@@ -165,4 +165,3 @@ def cut_before(at: int, found: tuple[tuple[int, Site], ...]) -> int:
         if offset < at < offset + len(site.neutral):
             return offset
     return at
-

@@ -182,7 +182,9 @@ def requirements(found: Iterable[Requirement]) -> tuple[IndexRequirement, ...]:
         if key not in best or (item.value, best[key].path) > (best[key].value, item.path):
             best[key] = item
     return tuple(
-        IndexRequirement(RequirementKind(item.kind), int(RequirementFlag.HARD) if item.hard else 0, item.value, item.path)
+        IndexRequirement(
+            RequirementKind(item.kind), int(RequirementFlag.HARD) if item.hard else 0, item.value, item.path
+        )
         for (kind, hard), item in sorted(best.items())
         if hard or (kind, True) not in best or best[kind, True].value < item.value
     )

@@ -109,9 +109,7 @@ class _Walk:
         if kind == stat.S_IFREG:
             self._check(path, item, mode)
             inode = (status.st_dev, status.st_ino) if status.st_nlink > 1 else (0, 0)
-            return Entry(
-                path, EntryKind.FILE, mode & _MODE, status.st_size, status.st_mtime_ns, item.path, b"", inode
-            )
+            return Entry(path, EntryKind.FILE, mode & _MODE, status.st_size, status.st_mtime_ns, item.path, b"", inode)
         if kind == stat.S_IFDIR:
             self._check(path, item, mode)
             return Entry(path, EntryKind.DIRECTORY, mode & _MODE, 0, status.st_mtime_ns, item.path)
@@ -152,6 +150,4 @@ def _unreadable(found: list[tuple[bytes, str]]) -> str:
     named = [f"  {os.fsdecode(path)}: {reason}" for path, reason in sorted(set(found))]
     more = [f"  and {len(named) - _MOST_NAMED} more"] if len(named) > _MOST_NAMED else []
     counted = "1 path cannot be read" if len(named) == 1 else f"{len(named)} paths cannot be read"
-    return "\n".join(
-        [f"{counted}; make them readable for this user, or remove them:", *named[:_MOST_NAMED], *more]
-    )
+    return "\n".join([f"{counted}; make them readable for this user, or remove them:", *named[:_MOST_NAMED], *more])

@@ -5,7 +5,9 @@ from __future__ import annotations
 import hashlib
 from hashlib import blake2b
 
-from testkit import Sample
+import zstandard
+
+from tests.testkit import Sample
 
 from sfxpack import reference
 from sfxpack.format.layout import EntryKind
@@ -41,8 +43,6 @@ def listing(index: Index, contents: list[bytes], prefix: bytes) -> bytes:
 
 def tree_digest(sample: Sample, prefix: bytes) -> str:
     """BLAKE2b-256 of the listing, in hex."""
-    import zstandard
-
     stream = b"".join(zstandard.decompress(data) for data in sample.frames)
     text = listing(sample.index, neutral_contents(sample.index, stream), prefix)
     return blake2b(text, digest_size=32).hexdigest()

@@ -30,7 +30,9 @@ class Artifact:
     def __enter__(self) -> Artifact:
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, value: BaseException | None, trace: TracebackType | None) -> None:
+    def __exit__(
+        self, kind: type[BaseException] | None, value: BaseException | None, trace: TracebackType | None
+    ) -> None:
         self.file.close()
 
     def blocks(self) -> Iterator[bytes]:

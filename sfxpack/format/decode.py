@@ -8,7 +8,7 @@ from __future__ import annotations
 import itertools
 import struct
 from collections.abc import Iterator
-from typing import Final, NoReturn
+from typing import Any, Final, NoReturn
 
 import zstandard
 
@@ -39,7 +39,8 @@ from sfxpack.format.tables import (
     Product,
 )
 
-Values = dict[str, "int | bytes | tuple[int, int]"]
+Values = dict[str, Any]
+"""Fields of a record by name: integers, raw bytes, and (offset, size) of strings."""
 
 UNITS: Final = {Encoding.UTF16LE: 2, Encoding.UTF16BE: 2, Encoding.UTF32LE: 4, Encoding.UTF32BE: 4}
 """Bytes of a code unit; 1 for the other encodings."""
@@ -166,9 +167,8 @@ class _Reader:
         for _ in range(count):
             yield self.record(record)
 
-    def string(self, place: object) -> bytes:
+    def string(self, place: tuple[int, int]) -> bytes:
         """The string a field names."""
-        assert isinstance(place, tuple)
         offset, size = place
         require(offset + size <= len(self.strings), Verdict.BAD_STRING)
         value = bytes(self.strings[offset : offset + size])
@@ -176,17 +176,14 @@ class _Reader:
         return value
 
 
-def _fields(record: layout.Record, flat: Iterator[int | bytes]) -> Values:
+def _fields(record: layout.Record, flat: Iterator[Any]) -> Values:
     values: Values = {}
     for field in record.fields:
         value = next(flat)
         if field.type == "str":
             size = next(flat)
-            assert isinstance(value, int)
-            assert isinstance(size, int)
             values[field.name] = (value, size)
         elif field.type[0] == "z":
-            assert isinstance(value, bytes)
             require(not any(value), Verdict.UNKNOWN_FEATURE)
         else:
             values[field.name] = value
@@ -225,13 +222,12 @@ def _product(reader: _Reader) -> Product:
         if name == "name":
             require(strings[name] not in (b"", b".", b"..") and b"/" not in strings[name], Verdict.BAD_STRING)
     limit_entry = values["prefix_limit_entry"]
-    assert isinstance(limit_entry, int)
     sound = limit_entry == layout.NO_ENTRY or limit_entry < reader.count["entry_count"]
     require(sound, Verdict.BAD_ENTRY)
     return Product(
         **strings,
-        tree_size=values["tree_size"],  # type: ignore[arg-type] # u64 fields decode to int
-        prefix_limit=values["prefix_limit"],  # type: ignore[arg-type] # as above
+        tree_size=values["tree_size"],
+        prefix_limit=values["prefix_limit"],
         prefix_limit_entry=limit_entry,
     )
 
@@ -240,7 +236,7 @@ def _blocks(reader: _Reader, blocks_size: int | None) -> tuple[IndexBlock, ...]:
     blocks = []
     level = 0
     for values in reader.records(layout.BLOCK, reader.count["block_count"]):
-        block = IndexBlock(**values)  # type: ignore[arg-type] # the record's fields are the dataclass's
+        block = IndexBlock(**values)
         sound = (
             1 <= block.size <= layout.MAX_BLOCK_SIZE
             and 1 <= block.raw_size <= layout.MAX_BLOCK_RAW
@@ -257,10 +253,7 @@ def _contents(
     reader: _Reader, blocks: tuple[IndexBlock, ...]
 ) -> tuple[tuple[IndexContent, ...], list[int], dict[int, tuple[int, ...]]]:
     """The contents, the level of each, and for those of several blocks the cuts, as offsets into the content."""
-    contents = tuple(
-        IndexContent(**values)  # type: ignore[arg-type] # as above
-        for values in reader.records(layout.CONTENT, reader.count["content_count"])
-    )
+    contents = tuple(IndexContent(**values) for values in reader.records(layout.CONTENT, reader.count["content_count"]))
     ends = list(itertools.accumulate(block.raw_size for block in blocks))
     require(sum(c.size for c in contents) == (ends[-1] if ends else 0), Verdict.BAD_CONTENT)
     levels: list[int] = []
@@ -302,7 +295,6 @@ def _entries(reader: _Reader) -> tuple[list[IndexEntry], list[int]]:
             directories.add(entry.path)
         link = reader.string(values["link"])
         count = values["site_count"]
-        assert isinstance(count, int)
         if entry.kind is EntryKind.LINK:
             require(len(link) <= layout.MAX_PATH and (link != b"" or count > 0), Verdict.BAD_LINK)
         else:
@@ -315,9 +307,6 @@ def _entries(reader: _Reader) -> tuple[list[IndexEntry], list[int]]:
 
 def _entry(reader: _Reader, values: Values, before: list[IndexEntry]) -> IndexEntry:
     kind, mode, target, mtime = (values[name] for name in ("kind", "mode", "target", "mtime"))
-    assert isinstance(mode, int)
-    assert isinstance(target, int)
-    assert isinstance(mtime, int)
     require(kind in EntryKind._value2member_map_, Verdict.BAD_ENTRY)
     link = kind == EntryKind.LINK
     require(mode & ~0o775 == 0 and not (link and mode), Verdict.BAD_ENTRY)
@@ -359,7 +348,6 @@ def _sites(
         sites = []
         for position, values in enumerate(reader.records(layout.SITE, count)):
             wanted = values["hit_count"]
-            assert isinstance(wanted, int)
             require(first_hit + wanted <= hit_total, Verdict.BAD_SITE)
             site = _site(values, hits[first_hit : first_hit + wanted])
             first_hit += wanted
@@ -387,14 +375,14 @@ def _site(values: Values, hits: tuple[int, ...]) -> IndexSite:
     strategy, encoding, flags, detail = (values[name] for name in ("strategy", "encoding", "flags", "detail"))
     require(strategy in Strategy._value2member_map_, Verdict.BAD_SITE)
     site = IndexSite(
-        offset=values["offset"],  # type: ignore[arg-type] # integer fields decode to int
-        span=values["span"],  # type: ignore[arg-type] # as above
+        offset=values["offset"],
+        span=values["span"],
         strategy=Strategy(strategy),
-        encoding=encoding,  # type: ignore[arg-type] # as above
+        encoding=encoding,
         hits=hits,
-        flags=flags,  # type: ignore[arg-type] # as above
-        detail=detail,  # type: ignore[arg-type] # as above
-        target=values["target"],  # type: ignore[arg-type] # as above
+        flags=flags,
+        detail=detail,
+        target=values["target"],
     )
     ascending = all(a < b for a, b in itertools.pairwise(hits)) and (not hits or hits[-1] <= site.span)
     require(ascending and _kind_rules(site), Verdict.BAD_SITE)
@@ -446,8 +434,6 @@ def _requirements(reader: _Reader) -> tuple[IndexRequirement, ...]:
     for values in reader.records(layout.REQUIREMENT, reader.count["requirement_count"]):
         kind, flags, value = values["kind"], values["flags"], values["value"]
         require(kind in RequirementKind._value2member_map_, Verdict.BAD_REQUIREMENT)
-        assert isinstance(flags, int)
-        assert isinstance(value, int)
         require(flags & ~sum(RequirementFlag) == 0, Verdict.BAD_REQUIREMENT)
         path = reader.string(values["path"])
         found.append(IndexRequirement(RequirementKind(kind), flags, value, path))

@@ -25,7 +25,7 @@ def _choose() -> Callable[[], Hasher]:
     except ValueError:
         from nacl.hashlib import blake2b  # only where needed: it loads libsodium
 
-        return lambda: blake2b(digest_size=DIGEST_SIZE)
+        return lambda: blake2b(digest_size=DIGEST_SIZE)  # type: ignore[return-value] # takes memoryviews, says bytes
     return lambda: hashlib.blake2b(digest_size=DIGEST_SIZE)
 
 

@@ -35,9 +35,7 @@ def index(value: Index) -> bytes:
     """The decompressed index."""
     strings = _Strings()
     product = _product(value.product, strings)
-    blocks = [
-        layout.BLOCK.pack(size=b.size, raw_size=b.raw_size, level=b.level, digest=b.digest) for b in value.blocks
-    ]
+    blocks = [layout.BLOCK.pack(size=b.size, raw_size=b.raw_size, level=b.level, digest=b.digest) for b in value.blocks]
     contents = [layout.CONTENT.pack(size=c.size, digest=c.digest) for c in value.contents]
     entries: list[bytes] = []
     sites: list[bytes] = []

@@ -353,7 +353,9 @@ LOCATOR: Final = Record(
         Field("may_ignore", "u32", "features a reader may ignore", "free"),
         Field("part_count", "z4", "further files the payload is split into", "0, else unknown_feature"),
         Field("stub_count", "z4", "further stubs", "0, else unknown_feature"),
-        Field("stub_offset", "u64", "bytes of the header, padded", "multiple of 4096, at most MAX_HEADER, else bad_extent"),
+        Field(
+            "stub_offset", "u64", "bytes of the header, padded", "multiple of 4096, at most MAX_HEADER, else bad_extent"
+        ),
         Field("stub_size", "u64", "bytes of the stub", "1 to MAX_STUB, else bad_extent"),
         Field(
             "locator_offset",
@@ -392,8 +394,12 @@ INDEX_HEADER: Final = Record(
         Field("block_count", "u32", "records in the block table", "the tables fill the index exactly, else bad_table"),
         Field("content_count", "u32", "records in the content table", "as above"),
         Field("entry_count", "u32", "records in the entry table", "as above"),
-        Field("site_count", "u32", "records in the site table", "as above; the entries' counts sum to it, else bad_site"),
-        Field("hit_count", "u32", "u32 values in the hit table", "as above; the sites' counts sum to it, else bad_site"),
+        Field(
+            "site_count", "u32", "records in the site table", "as above; the entries' counts sum to it, else bad_site"
+        ),
+        Field(
+            "hit_count", "u32", "u32 values in the hit table", "as above; the sites' counts sum to it, else bad_site"
+        ),
         Field("requirement_count", "u32", "records in the requirement table", "as above"),
         Field("strings_size", "u32", "bytes of the string table", "as above"),
         Field("tree_count", "z4", "several trees with shared blocks", "0, else unknown_feature"),
@@ -410,8 +416,15 @@ PRODUCT: Final = Record(
         Field("creator", "str", "`sfxpack` and its version", "a string, else bad_string"),
         Field("report", "str", "JSON: what the builder found; never needed to install", "a string, else bad_string"),
         Field("notices", "str", "licence texts of what the stub contains", "a string, else bad_string"),
-        Field("activation", "str", "what to type after installing, below the prefix, or empty", "a string, else bad_string"),
-        Field("tree_size", "u64", "neutral bytes of all files, shared content counted per path", "the sum, else bad_entry"),
+        Field(
+            "activation",
+            "str",
+            "what to type after installing, below the prefix, or empty",
+            "a string, else bad_string",
+        ),
+        Field(
+            "tree_size", "u64", "neutral bytes of all files, shared content counted per path", "the sum, else bad_entry"
+        ),
         Field("prefix_limit", "u32", "longest prefix in bytes a hard site allows, or NO_LIMIT", "free"),
         Field("prefix_limit_entry", "u32", "entry that imposes it, or NO_ENTRY", "an entry, else bad_entry"),
     ),
@@ -420,9 +433,19 @@ PRODUCT: Final = Record(
 BLOCK: Final = Record(
     "block",
     (
-        Field("size", "u32", "compressed bytes; blocks follow each other without gap", "1 to MAX_BLOCK_SIZE, else bad_block"),
+        Field(
+            "size",
+            "u32",
+            "compressed bytes; blocks follow each other without gap",
+            "1 to MAX_BLOCK_SIZE, else bad_block",
+        ),
         Field("raw_size", "u32", "decompressed bytes", "1 to MAX_BLOCK_RAW, else bad_block"),
-        Field("level", "u8", "written after every block of a lower level", "not below the block before, at most MAX_LEVEL, else bad_block"),
+        Field(
+            "level",
+            "u8",
+            "written after every block of a lower level",
+            "not below the block before, at most MAX_LEVEL, else bad_block",
+        ),
         Field("filter", "z1", "transformation before compression", "0, else unknown_feature"),
         Field("dictionary", "z2", "zstd dictionary", "0, else unknown_feature"),
         Field("digest", "b32", "of the compressed bytes", "equal, else bad_block_digest"),
@@ -462,7 +485,12 @@ ENTRY: Final = Record(
             "components not empty, `.` or `..`, at most MAX_NAME; at most MAX_PATH; not `.sfxpack` or below, else "
             "bad_path; after the entry before it, its directory an entry, else bad_order",
         ),
-        Field("link", "str", "text of a link, neutral; empty for others", "links: 1 to MAX_PATH bytes or with sites, else bad_link"),
+        Field(
+            "link",
+            "str",
+            "text of a link, neutral; empty for others",
+            "links: 1 to MAX_PATH bytes or with sites, else bad_link",
+        ),
         Field(
             "site_count",
             "u32",
@@ -481,14 +509,31 @@ SITE: Final = Record(
             "in the neutral content or link text",
             "at or after the end of the site before (two splices may share an offset); offset + span inside, else bad_site",
         ),
-        Field("span", "u32", "neutral bytes that the rendering replaces", "as above; TEXT, SHEBANG, CSTRING, PYC, SLASH: see SPEC"),
-        Field("hit_count", "u16", "hits of this site, which follow those of the site before", "SLASH, DERIVED: 0; others: at least 1, else bad_site"),
+        Field(
+            "span",
+            "u32",
+            "neutral bytes that the rendering replaces",
+            "as above; TEXT, SHEBANG, CSTRING, PYC, SLASH: see SPEC",
+        ),
+        Field(
+            "hit_count",
+            "u16",
+            "hits of this site, which follow those of the site before",
+            "SLASH, DERIVED: 0; others: at least 1, else bad_site",
+        ),
         Field("strategy", "u8", "a Strategy", "known, else bad_site"),
-        Field("encoding", "u8", "an Encoding; for DERIVED a Derived", "known; SHEBANG, CSTRING, PYC: PLAIN, else bad_site"),
+        Field(
+            "encoding", "u8", "an Encoding; for DERIVED a Derived", "known; SHEBANG, CSTRING, PYC: PLAIN, else bad_site"
+        ),
         Field("flags", "u8", "SiteFlag bits", "known bits, SOFT for SLASH only, else bad_site"),
         Field("detail", "u8", "PYC: PycDetail bits; SHEBANG: a ShebangForm; else 0", "known, else bad_site"),
         Field("reserved", "z2", "for later versions", "0, else unknown_feature"),
-        Field("target", "u32", "DERIVED: entry of the file; else 0", "a file of a lower level, else bad_derived; else 0, else bad_site"),
+        Field(
+            "target",
+            "u32",
+            "DERIVED: entry of the file; else 0",
+            "a file of a lower level, else bad_derived; else 0, else bad_site",
+        ),
     ),
 )
 
@@ -510,7 +555,12 @@ MANIFEST: Final = Record(
         Field("version", "u16", "format version", "equals 1, else bad_version"),
         Field("platform", "u16", "target platform", "a Platform, else bad_platform"),
         Field("reserved", "z4", "for later versions", "0, else unknown_feature"),
-        Field("index_size", "u64", "compressed bytes of the index, which follows and ends the file", "equal, else truncated or trailing_bytes"),
+        Field(
+            "index_size",
+            "u64",
+            "compressed bytes of the index, which follows and ends the file",
+            "equal, else truncated or trailing_bytes",
+        ),
         Field("index_raw_size", "u64", "decompressed bytes of the index", "at most MAX_INDEX_RAW, else bad_extent"),
         Field("index_digest", "b32", "of the index frame; names the build", "equal, else bad_index_digest"),
         Field("digest", "b32", "of all bytes of this record before it", "equal, else bad_locator_digest"),

@@ -4,7 +4,7 @@
 
 #include <stdlib.h>
 
-#include "layout.h"
+#include "index.h"
 
 struct sfx_buffer {
     uint8_t *data;
@@ -39,6 +39,13 @@ static inline void sfx_buffer_add(struct sfx_buffer *buffer, const void *data, s
     }
     memcpy(buffer->data + buffer->size, data, size);
     buffer->size += size;
+}
+
+/* What it holds; never a null pointer. */
+static inline struct sfx_bytes sfx_buffer_bytes(const struct sfx_buffer *buffer)
+{
+    static const uint8_t nothing[1];
+    return (struct sfx_bytes){buffer->data != NULL ? buffer->data : nothing, buffer->size};
 }
 
 static inline void sfx_buffer_add_text(struct sfx_buffer *buffer, const char *text)

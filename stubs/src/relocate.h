@@ -40,15 +40,17 @@ void sfx_rendering_free(struct sfx_rendering *rendering);
 const struct sfx_segment *sfx_rendering_segments(const struct sfx_rendering *rendering, size_t *ret_count, uint64_t *ret_size);
 
 /* Render the neutral bytes [START, START + SIZE) of ENTRY's content, given in NEUTRAL (whole sites only; SPEC forbids cuts in
- * sites). HEAD is the first four neutral bytes of the content if START is 0, else unused. The segments stay valid until
- * the next call or free; they point into NEUTRAL. */
+ * sites). A splice at a cut belongs to the piece after it, one at the end of the content to the last piece. ENTRY is a
+ * FILE; an empty content is rendered with SIZE 0, NEUTRAL may then be NULL. SOURCES may be NULL for an entry without
+ * DERIVED sites. The segments stay valid until the next call or free; they point into NEUTRAL, PREFIX and RENDERING. */
 enum sfx_error sfx_render(const struct sfx_index *index, uint32_t entry, const struct sfx_prefix *prefix,
                           const struct sfx_sources *sources, const uint8_t *neutral, uint64_t start, size_t size,
                           struct sfx_rendering *rendering, struct sfx_fault *fault);
-/* Bytes by which ENTRY's content grows (or shrinks) before neutral offset OFFSET. Only for entries without SHEBANG and
- * DERIVED sites; needs no content. */
+/* Bytes by which ENTRY's content grows before neutral offset OFFSET: a piece that starts there is written at OFFSET plus this.
+ * At the end of a content that is not empty, all of its growth. Only for entries without SHEBANG and DERIVED sites; needs
+ * no content. Linear in the sites before OFFSET. */
 int64_t sfx_growth(const struct sfx_index *index, uint32_t entry, const struct sfx_prefix *prefix, uint64_t offset);
-/* A link's text for PREFIX; at most SFX_MAX_PATH + hits * prefix bytes, NUL-terminated, malloced. */
+/* A link's text for PREFIX, NUL-terminated, malloced; SFX_ERROR_LONG beyond 64 KiB. */
 enum sfx_error sfx_render_link(const struct sfx_index *index, uint32_t entry, const struct sfx_prefix *prefix,
                                char **ret_text, struct sfx_fault *fault);
 

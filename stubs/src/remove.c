@@ -40,7 +40,7 @@ static int remove_folder(struct removal *removal, int parent, const char *name, 
     struct sfx_os_stat found;
     if (depth > MAX_DEPTH) {
         char moved[64];
-        snprintf(moved, sizeof moved, ".sfxpack-deep-%u", removal->moved++);
+        snprintf(moved, sizeof moved, SFX_MOVED_UP "%u", removal->moved++);
         return sfx_os_rename(parent, name, removal->root, moved, SFX_OS_REPLACE);
     }
     int error = open_folder(parent, name, &fd);

@@ -33,6 +33,7 @@ enum sfx_error sfx_tree_finish(const struct sfx_tree *tree, struct sfx_fault *fa
 /* Remove NAME in DIRECTORY and everything below, following no link and entering no other file system. What does not
  * exist counts as removed. A directory named LAST in it, if not NULL, is removed after all else. */
 int sfx_tree_remove(int directory, const char *name, const char *last);
+#define SFX_MOVED_UP ".sfxpack-deep-"       /* how it calls what lies too deep, for a while */
 /* A copy of a file with its mode and time, where a hard link is not possible. */
 int sfx_copy_file(int from_directory, const char *from, int directory, const char *path);
 

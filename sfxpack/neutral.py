@@ -1,0 +1,146 @@
+"""Content with the old prefix cut out, and the proof that nothing else changed."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import replace
+from typing import Final
+
+from sfxpack.errors import ProofError
+from sfxpack.format.layout import Encoding, PycDetail, Strategy
+from sfxpack.model import Edit, Found, Neutral, Site
+from sfxpack.sites.spelling import encode
+
+_CHUNK: Final = 1 << 20
+"""Bytes compared at once."""
+
+
+def neutralise(content: bytes, found: Found) -> Neutral:
+    """Cut the sites out of `content` and apply the edits."""
+    parts: list[bytes | memoryview] = []
+    sites: list[tuple[int, Site]] = []
+    view = memoryview(content)
+    at = 0
+    size = 0
+    for change in sorted((*found.sites, *found.edits), key=lambda change: (change.start, change.end)):
+        new = change.neutral if isinstance(change, Site) else change.new
+        if change.start < at:
+            raise ProofError(f"two changes overlap at byte {change.start}")
+        parts.append(view[at : change.start])
+        size += change.start - at
+        if isinstance(change, Site):
+            sites.append((size, change))
+        parts.append(new)
+        size += len(new)
+        at = change.end
+    if not parts:
+        return Neutral(content, ())
+    parts.append(view[at:])
+    return Neutral(b"".join(parts), tuple(sites))
+
+
+def prove(content: bytes, neutral: Neutral, found: Found, root: bytes) -> None:
+    """Check that `neutral` rendered for `root` is `content`.
+
+    Edits, derived values and sites that render differently for `root` are put back as they were; every other byte is compared.
+
+    Raises:
+        ProofError: it is not; names the first offset.
+    """
+    edits = {edit.start: edit for edit in found.edits}
+    starts = sorted(edits)
+    if [site for _, site in neutral.sites] != list(found.sites):
+        raise ProofError("sites were lost or changed their order")
+    disk = 0
+    at = 0
+    for offset, site in neutral.sites:
+        while starts and starts[0] < site.start:
+            disk, at = _edit(content, neutral.content, edits[starts.pop(0)], disk, at)
+        disk, at = _same(content, neutral.content, disk, at, site.start - disk)
+        if at != offset:
+            raise ProofError(f"the site at byte {site.start} lies at {offset} of the neutral content, not at {at}")
+        span = b"" if site.strategy is Strategy.DERIVED else neutral.content[at : at + len(site.neutral)]
+        if not (site.renamed or site.strategy is Strategy.DERIVED):
+            rendered = _render(site, span, root)
+            if rendered != content[site.start : site.end]:
+                raise ProofError(f"the site at byte {site.start} renders as {rendered[:80]!r}")
+        disk, at = site.end, at + len(span)
+    for start in starts:
+        disk, at = _edit(content, neutral.content, edits[start], disk, at)
+    disk, at = _same(content, neutral.content, disk, at, len(content) - disk)
+    if at != len(neutral.content):
+        raise ProofError(f"{len(neutral.content) - at} bytes too many after byte {disk}")
+
+
+def part(found: Found, start: int, end: int) -> Found:
+    """What of `found` lies in [start, end), at offsets from `start`; nothing may lie across these bounds."""
+    return Found(
+        tuple(replace(s, start=s.start - start, end=s.end - start) for s in found.sites if start <= s.start < end),
+        tuple(replace(e, start=e.start - start, end=e.end - start) for e in found.edits if start <= e.start < end),
+    )
+
+
+def merge(found: Found, *, sites: Iterable[Site] = (), edits: Iterable[Edit] = ()) -> Found:
+    """`found` with derived values and further edits: what they overlap gives way, edits win over sites."""
+    more = tuple(edits)
+    values = tuple(site for site in sites if not _overlaps(site, more))
+    kept = tuple(site for site in found.sites if not _overlaps(site, (*more, *values)))
+    return Found(
+        tuple(sorted((*kept, *values), key=lambda site: (site.start, site.end))),
+        tuple(sorted((*(e for e in found.edits if not _overlaps(e, more)), *more), key=lambda edit: edit.start)),
+        found.findings,
+    )
+
+
+def _overlaps(one: Site | Edit, others: Iterable[Site | Edit]) -> bool:
+    return any(other.start < one.end and one.start < other.end for other in others)
+
+
+def _edit(content: bytes, neutral: bytes, edit: Edit, disk: int, at: int) -> tuple[int, int]:
+    disk, at = _same(content, neutral, disk, at, edit.start - disk)
+    if neutral[at : at + len(edit.new)] != edit.new:
+        raise ProofError(f"the edit at byte {edit.start} is not in the neutral content")
+    return edit.end, at + len(edit.new)
+
+
+def _same(content: bytes, neutral: bytes, disk: int, at: int, size: int) -> tuple[int, int]:
+    """Compare `size` bytes and step over them."""
+    if size < 0:
+        raise ProofError(f"two changes overlap before byte {disk}")
+    for done in range(0, size, _CHUNK):
+        count = min(_CHUNK, size - done)
+        if content[disk + done : disk + done + count] != neutral[at + done : at + done + count]:
+            raise ProofError(f"differs in the {count} bytes from byte {disk + done} on")
+    return disk + size, at + size
+
+
+def _render(site: Site, span: bytes, root: bytes) -> bytes:
+    """`span` rendered for `root` (SPEC, "Sites"); a SHEBANG in its plain form only."""
+    prefix = encode(root, site.encoding)
+    if site.strategy is Strategy.SLASH:
+        return _padded(prefix, root, len(span), site.encoding)
+    pieces = [span[a:b] for a, b in zip((0, *site.hits), (*site.hits, len(span)), strict=True)]
+    text = prefix.join(pieces)
+    if site.strategy is Strategy.CSTRING:
+        return text[: len(span)] if not text[len(span) :].strip(b"\0") else b""
+    if site.strategy is not Strategy.PYC:
+        return text
+    reference = 0x80 if site.detail & PycDetail.REF else 0
+    long = len(text).to_bytes(4, "little")
+    if site.detail & PycDetail.BYTES:
+        return bytes([reference | ord("s")]) + long + text
+    interned = site.detail & PycDetail.INTERNED
+    if not text.isascii():
+        return bytes([reference | ord("t" if interned else "u")]) + long + text
+    if len(text) > 255:  # noqa: PLR2004 - marshal.c: a length of one byte
+        return bytes([reference | ord("A" if interned else "a")]) + long + text
+    return bytes([reference | ord("Z" if interned else "z"), len(text)]) + text
+
+
+def _padded(prefix: bytes, root: bytes, span: int, encoding: Encoding) -> bytes:
+    slash = encode(b"/", encoding)
+    missing = (span - len(prefix)) // len(slash)
+    if missing == 1:
+        first, second, rest = (b"/" + root[1:]).partition(root[: (root + b"/").find(b"/", 1)])
+        return encode(first + second, encoding) + slash + encode(rest, encoding)
+    return slash * missing + prefix if missing >= 0 else b""

@@ -1,0 +1,247 @@
+"""Values in files that depend on other files' final content, and what records tell of the build machine.
+
+`.pyc` headers (PEP 552), RECORD of a dist-info (PEP 376, PEP 627), `conda-meta/*.json`. A value becomes DERIVED only where it was right for
+the bytes on disk: records that were wrong stay as they are.
+"""
+
+from __future__ import annotations
+
+import base64
+import json
+import re
+from collections.abc import Iterator, Mapping, Set
+from dataclasses import dataclass
+from posixpath import normpath
+from typing import Final
+
+from sfxpack.format.layout import Derived, Strategy
+from sfxpack.model import Edit, Finding, Site
+
+PYC_HEADER: Final = 16
+_SIPHASH13_MAGIC: Final = 3450
+"""First magic number of CPython 3.11, which hashes with SipHash-1-3."""
+_MAGICS: Final = range(3390, 4000)
+_STRING: Final = rb'"(?:[^"\\]|\\.)*"'
+_FLAT_OBJECT: Final = re.compile(rb'\{[^{}"]*(?:' + _STRING + rb'[^{}"]*)*\}', re.DOTALL)
+_MEMBER: Final = re.compile(rb"(" + _STRING + rb")\s*:\s*(?:(" + _STRING + rb")|(-?[0-9]+))", re.DOTALL)
+_BUILD_PATHS: Final = re.compile(
+    rb'"(?:source|extracted_package_dir|package_tarball_full_path)"\s*:\s*"((?:[^"\\]|\\.)*)"', re.DOTALL
+)
+_URLS: Final = re.compile(rb'"(?:url|channel|schannel|base_url)"\s*:\s*"((?:[^"\\]|\\.)*)"', re.DOTALL)
+_TOKEN: Final = re.compile(rb"\\?/t\\?/[^/\"\\]+(?=\\?/)")
+_USER: Final = re.compile(rb"(?<=//)[^/@\"\\]+@|(?<=\\/\\/)[^/@\"\\]+@")
+_ROW: Final = re.compile(rb'^(?:"((?:[^"]|"")*)"|([^",\r\n]*)),(?:sha256=([A-Za-z0-9_=-]*))?,([0-9]*)\r?$', re.MULTILINE)
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One file's recorded values, with where they stand."""
+
+    path: bytes
+    sha256: str
+    """Hex; empty if not recorded."""
+    sha256_at: tuple[int, int]
+    size: int
+    """-1 if not recorded."""
+    size_at: tuple[int, int]
+    record: Derived
+    """SHA256_HEX or SHA256_RECORD."""
+
+
+def pyc_source(path: bytes) -> bytes | None:
+    """The source a `.pyc` was compiled from, by PEP 3147; None for one that is not in `__pycache__`, which has no source."""
+    folder, _, name = path.rpartition(b"/")
+    parent, _, cache = folder.rpartition(b"/")
+    if cache != b"__pycache__" or not name.endswith(b".pyc"):
+        return None
+    parts = name[:-4].split(b".")
+    if len(parts) > 2 and parts[-1].startswith(b"opt-"):  # noqa: PLR2004 - name, tag, level
+        parts.pop()
+    if len(parts) < 2:  # noqa: PLR2004 - name, tag
+        return None
+    return (parent + b"/" if parent else b"") + b".".join(parts[:-1]) + b".py"
+
+
+def recorded_source_mtime(content: bytes) -> int | None:
+    """The second in the header of a `.pyc` that is checked by its source's time; None for others."""
+    if len(content) < PYC_HEADER or not _is_pyc(content) or content[4:8] != bytes(4):
+        return None
+    return int.from_bytes(content[8:12], "little")
+
+
+def derive_pyc(
+    path: bytes,
+    content: bytes,
+    changed: Set[bytes],
+    *,
+    size: int | None = None,
+    mtime: int | None = None,
+    source: bytes | None = None,
+) -> tuple[Site, ...]:
+    """Header values of a `.pyc` whose source will change.
+
+    `size`, `mtime` (seconds) and `source` (content) are those of the source on disk; what is given must fit the header, or the file was stale
+    and stays so. A file with a hash needs `source`: without it, it stays.
+    """
+    target = pyc_source(path)
+    if target is None or target not in changed or len(content) < PYC_HEADER or not _is_pyc(content):
+        return ()
+    flags = int.from_bytes(content[4:8], "little")
+    if flags == 0:
+        recorded_mtime, recorded_size = (int.from_bytes(content[at : at + 4], "little") for at in (8, 12))
+        if size is not None and size & 0xFFFFFFFF != recorded_size:
+            return ()
+        if mtime is not None and mtime & 0xFFFFFFFF != recorded_mtime:
+            return ()
+        return _value(8, 12, Derived.MTIME_LE32, target), _value(12, 16, Derived.SIZE_LE32, target)
+    if flags & ~0b11 or not flags & 1 or source is None:
+        return ()
+    magic = int.from_bytes(content[:2], "little")
+    derived = Derived.SIPHASH13 if magic >= _SIPHASH13_MAGIC else Derived.SIPHASH24
+    key = int.from_bytes(content[:4], "little")
+    if siphash(key, source, 1 if derived is Derived.SIPHASH13 else 2) != content[8:16]:
+        return ()
+    return (_value(8, 16, derived, target),)
+
+
+def derive_record(
+    path: bytes, content: bytes, changed: Set[bytes], digests: Mapping[bytes, tuple[int, str]]
+) -> tuple[Site, ...]:
+    """Rows of a RECORD that tell hash and size of files that will change."""
+    return _derive(_record_rows(path, content, changed), digests)
+
+
+def derive_conda(
+    path: bytes, content: bytes, changed: Set[bytes], digests: Mapping[bytes, tuple[int, str]]
+) -> tuple[Site, ...]:
+    """Hashes and sizes in a file of `conda-meta` that tell of files that will change."""
+    del path
+    return _derive(_conda_rows(content, changed), digests)
+
+
+def mismatches(
+    path: bytes, content: bytes, changed: Set[bytes], digests: Mapping[bytes, tuple[int, str]]
+) -> tuple[Finding, ...]:
+    """Rows of a RECORD or conda-meta file, among those of changed files, that were wrong when the build began."""
+    rows = _conda_rows(content, changed) if path.startswith(b"conda-meta/") else _record_rows(path, content, changed)
+    wrong = [row.path for row in rows if row.sha256 and row.path in digests and row.sha256 != digests[row.path][1]]
+    return (Finding("mismatch", path, wrong[0].decode(errors="replace"), len(wrong)),) if wrong else ()
+
+
+def scrub(path: bytes, content: bytes) -> tuple[Edit, ...]:
+    """Blank what `conda-meta` and `direct_url.json` tell of the build machine: cache paths, tokens, passwords."""
+    edits: list[Edit] = []
+    if path.startswith(b"conda-meta/") and path.endswith(b".json"):
+        edits += [Edit(*match.span(1), b"") for match in _BUILD_PATHS.finditer(content) if match[1]]
+        patterns = (_TOKEN, _USER)
+    elif path.endswith(b".dist-info/direct_url.json"):
+        patterns = (_USER,)
+    else:
+        return ()
+    for match in _URLS.finditer(content):
+        for pattern in patterns:
+            for secret in pattern.finditer(match[1]):
+                if pattern is _USER and not _is_secret(match[1], secret[0]):
+                    continue
+                start = match.start(1) + secret.start()
+                edits.append(Edit(start, start + len(secret[0]), b""))
+    return tuple(sorted(edits, key=lambda edit: edit.start))
+
+
+def siphash(key: int, data: bytes, rounds: int) -> bytes:
+    """SipHash-`rounds`-3 (or 2-4 for two rounds) of `data` with k0 = `key`, k1 = 0, as CPython's `_imp.source_hash` gives it."""
+    mask = (1 << 64) - 1
+    v0, v1, v2, v3 = 0x736F6D6570736575 ^ key, 0x646F72616E646F6D, 0x6C7967656E657261 ^ key, 0x7465646279746573
+
+    def mix(count: int) -> None:
+        nonlocal v0, v1, v2, v3
+        for _ in range(count):
+            v0 = (v0 + v1) & mask
+            v1 = ((v1 << 13 | v1 >> 51) & mask) ^ v0
+            v0 = (v0 << 32 | v0 >> 32) & mask
+            v2 = (v2 + v3) & mask
+            v3 = ((v3 << 16 | v3 >> 48) & mask) ^ v2
+            v0 = (v0 + v3) & mask
+            v3 = ((v3 << 21 | v3 >> 43) & mask) ^ v0
+            v2 = (v2 + v1) & mask
+            v1 = ((v1 << 17 | v1 >> 47) & mask) ^ v2
+            v2 = (v2 << 32 | v2 >> 32) & mask
+
+    whole = len(data) & ~7
+    last = int.from_bytes(data[whole:], "little") | (len(data) & 0xFF) << 56
+    for word in (*(int.from_bytes(data[at : at + 8], "little") for at in range(0, whole, 8)), last):
+        v3 ^= word
+        mix(rounds)
+        v0 ^= word
+    v2 ^= 0xFF
+    mix(3 if rounds == 1 else 4)
+    return (v0 ^ v1 ^ v2 ^ v3).to_bytes(8, "little")
+
+
+def _is_pyc(content: bytes) -> bool:
+    return content[2:4] == b"\r\n" and int.from_bytes(content[:2], "little") in _MAGICS
+
+
+def _is_secret(url: bytes, user: bytes) -> bool:
+    """PEP 610: the user of ssh (`git@`) and environment variables stay."""
+    plain = url.replace(b"\\/", b"/")
+    return not (re.match(rb"(?:[a-z+]*\+)?ssh://", plain) and b":" not in user) and not user.startswith(b"${")
+
+
+def _value(start: int, end: int, derived: Derived, target: bytes) -> Site:
+    return Site(start, end, Strategy.DERIVED, b"", (), derived=derived, target=target)
+
+
+def _derive(rows: Iterator[Row], digests: Mapping[bytes, tuple[int, str]]) -> tuple[Site, ...]:
+    sites: list[Site] = []
+    for row in rows:
+        if row.path not in digests:
+            continue
+        size, sha256 = digests[row.path]
+        if row.sha256 == sha256:
+            sites.append(_value(*row.sha256_at, row.record, row.path))
+        if row.size == size and (not row.sha256 or row.sha256 == sha256):
+            sites.append(_value(*row.size_at, Derived.SIZE_DECIMAL, row.path))
+    return tuple(sorted(sites, key=lambda site: site.start))
+
+
+def _record_rows(path: bytes, content: bytes, changed: Set[bytes]) -> Iterator[Row]:
+    folder = path.rpartition(b"/")[0].rpartition(b"/")[0]
+    for match in _ROW.finditer(content):
+        name = match[1].replace(b'""', b'"') if match[1] is not None else match[2]
+        target = normpath(folder + b"/" + name) if folder else normpath(name)
+        if target not in changed:
+            continue
+        digest = match[3] or b""
+        try:
+            sha256 = base64.urlsafe_b64decode(digest + b"=").hex() if len(digest) == 43 else ""  # noqa: PLR2004 - 32 bytes
+        except ValueError:
+            sha256 = ""
+        size = int(match[4]) if match[4] else -1
+        yield Row(target, sha256, match.span(3), size, match.span(4), Derived.SHA256_RECORD)
+
+
+def _conda_rows(content: bytes, changed: Set[bytes]) -> Iterator[Row]:
+    for found in _FLAT_OBJECT.finditer(content):
+        if b'"_path"' not in found[0]:
+            continue
+        members = {match[1]: match for match in _MEMBER.finditer(content, found.start(), found.end())}
+        name = members.get(b'"_path"')
+        if name is None or name[2] is None:
+            continue
+        target = json.loads(name[2]).encode("utf-8", "surrogateescape")
+        if target not in changed:
+            continue
+        digest = members.get(b'"sha256_in_prefix"')
+        if digest is None or not digest[2] or len(digest[2]) == 2:  # noqa: PLR2004 - an empty string
+            digest = members.get(b'"sha256"')
+        size = members.get(b'"size_in_bytes"')
+        at = (digest.start(2) + 1, digest.end(2) - 1) if digest and digest[2] else (0, 0)
+        yield Row(
+            target,
+            content[at[0] : at[1]].decode("latin-1"),
+            at,
+            int(size[3]) if size and size[3] else -1,
+            size.span(3) if size and size[3] else (0, 0),
+            Derived.SHA256_HEX,
+        )

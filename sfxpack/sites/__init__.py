@@ -1,0 +1,74 @@
+"""Where a file holds the old prefix, and how each place moves. Pure: contents in, sites out."""
+
+from __future__ import annotations
+
+import io
+
+from sfxpack.model import Environment, Finding, Found, Kind
+from sfxpack.sites import conda, elf, pyc, slash, text
+from sfxpack.sites.hits import search
+from sfxpack.sites.link import aliases, find_link
+from sfxpack.sites.options import Options
+from sfxpack.sites.spelling import Needles, needles
+from sfxpack.sites.window import Survey, depths, find_window, landmark, survey
+
+__all__ = [
+    "Needles",
+    "Options",
+    "Survey",
+    "aliases",
+    "find",
+    "find_link",
+    "find_window",
+    "needles",
+    "survey",
+]
+
+
+def find(path: bytes, kind: Kind, content: bytes, environment: Environment, needles: Needles, options: Options) -> Found:
+    """All sites of one file.
+
+    `content` is the whole file, `kind` what `classify` says of it. Never raises for what a file holds: what cannot move is a finding.
+    """
+    record = environment.conda.get(path)
+    extra: tuple[Finding, ...] = ()
+    if record and record.file_mode and record.placeholder:
+        managed = conda.find(path, content, record, needles, options)
+        if managed is not None:
+            return managed
+        extra = (Finding("unmanaged", path, f"not as {record.package} installed it"),)
+    found = _unmanaged(path, kind, content, environment, needles, options)
+    if extra and not (found.sites or found.edits or found.findings):
+        return found
+    return Found(found.sites, found.edits, (*found.findings, *extra))
+
+
+def _unmanaged(
+    path: bytes, kind: Kind, content: bytes, environment: Environment, needles: Needles, options: Options
+) -> Found:
+    if kind is Kind.TEXT:
+        return text.find(path, content, needles, options)
+    if kind is Kind.PYC:
+        if any(placeholder in content for placeholder in environment.placeholders):
+            return Found()  # as the package was built: no installer ever replaces it
+        return pyc.find(path, content, needles, options)
+    if kind is Kind.ELF:
+        return _elf(path, content, needles, options)
+    if kind is Kind.ARCHIVE:
+        hits = search(content, (*needles.plain, *needles.escaped, *needles.wide), needles, binary=True)
+        count = len(hits.ours)
+        return Found((), (), (Finding("unreachable", path, "in an archive", count),) if count else ())
+    return slash.find(path, content, needles, slash.Loaded(strict=options.limit_strict))
+
+
+def _elf(path: bytes, content: bytes, needles: Needles, options: Options) -> Found:
+    found = elf.read(io.BytesIO(content))
+    edits, _ = elf.relative(path, found, needles, depths(path, options))
+    sites = slash.find(path, content, needles, slash.Loaded(found.loaded, options.limit_strict, landmark(path)))
+    return Found(
+        tuple(
+            site for site in sites.sites if not any(edit.start < site.end and site.start < edit.end for edit in edits)
+        ),
+        edits,
+        sites.findings,
+    )

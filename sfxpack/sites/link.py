@@ -1,0 +1,105 @@
+"""Symlinks into the prefix."""
+
+from __future__ import annotations
+
+import posixpath
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Set
+
+from sfxpack.format.layout import EntryKind, Strategy
+from sfxpack.model import Entry, Environment, Rename, Site
+from sfxpack.sites.spelling import doubled
+
+
+def find_link(
+    entry: Entry, environment: Environment, directories: Set[bytes] = frozenset()
+) -> tuple[bytes, tuple[Site, ...]]:
+    """The text to store for the link `entry` (neutral), and its sites.
+
+    `directories`: paths of the real directories of the tree, the empty path for the prefix itself not needed. A link whose way lies in
+    them becomes relative; any other absolute link into the prefix, and those conda manages, are rewritten when installing.
+    """
+    match = _rename(entry.link, environment)
+    if match is None:
+        return entry.link, ()
+    rename, size = match
+    rest = rename.new + entry.link[size:]
+    record = environment.conda.get(entry.path)
+    if not (record and record.path_type == "softlink"):
+        text = _relative(entry.path, rest, directories)
+        if text:
+            return text, ()
+    root = bytes(environment.root)
+    site = Site(0, size, Strategy.TEXT, rename.new, renamed=root + rename.new != entry.link[:size])
+    return rest, (site,)
+
+
+def aliases(entries: Iterable[Entry]) -> Mapping[bytes, tuple[bytes, ...]]:
+    """For each file with several names (hard links, links to it): its other names. Links to directories are no names.
+
+    A file below a linked directory needs none: the system resolves `..` after the link.
+    """
+    files: dict[bytes, tuple[int, int]] = {}
+    links: dict[bytes, bytes] = {}
+    for entry in entries:
+        if entry.kind is EntryKind.LINK:
+            links[entry.path] = entry.link
+        elif entry.kind is not EntryKind.DIRECTORY:
+            files[entry.path] = entry.inode
+    groups: defaultdict[tuple[int, int] | bytes, list[bytes]] = defaultdict(list)
+    for path, inode in files.items():
+        groups[inode if inode != (0, 0) else path].append(path)
+    for path in links:
+        target = _resolve(path, links)
+        if target in files:
+            inode = files[target]
+            groups[inode if inode != (0, 0) else target].append(path)
+    return {
+        path: tuple(other for other in group if other != path)
+        for group in groups.values()
+        if len(group) > 1
+        for path in group
+        if path in files
+    }
+
+
+def _rename(text: bytes, environment: Environment) -> tuple[Rename, int] | None:
+    """The old path `text` lies in, and how many of its bytes that is."""
+    if not text.startswith(b"/"):
+        return None
+    bare = b"/" + text.lstrip(b"/")
+    root = bytes(environment.root)
+    renames = sorted({*environment.renames, Rename(root, b"")}, key=lambda rename: -len(rename.old))
+    for rename in renames:
+        for pattern in (rename.old, doubled(rename.old)):
+            if pattern and (bare == pattern or bare.startswith(pattern + b"/")):
+                return rename, len(pattern) + len(text) - len(bare)
+    return None
+
+
+def _relative(path: bytes, rest: bytes, directories: Set[bytes]) -> bytes:
+    """From the link at `path` to `rest` below the prefix; empty if not every directory on the way is a real one."""
+    here = path.split(b"/")[:-1]
+    bare = rest.rstrip(b"/")
+    there = [part for part in bare.split(b"/") if part]
+    if b".." in there or b"." in there:
+        return b""
+    if any(b"/".join(there[:count]) not in directories for count in range(1, len(there))):
+        return b""
+    shared = 0
+    while shared < min(len(here), len(there) - 1) and here[shared] == there[shared]:
+        shared += 1
+    parts = [b".."] * (len(here) - shared) + there[shared:]
+    return (b"/".join(parts) or b".") + rest[len(bare) :]
+
+
+def _resolve(path: bytes, links: Mapping[bytes, bytes]) -> bytes:
+    """Where the relative link at `path` leads, through further links; empty if out of the tree or in circles."""
+    for _ in range(40):  # Linux: MAXSYMLINKS
+        if path not in links:
+            return path
+        target = links[path]
+        if target.startswith(b"/"):
+            return b""
+        path = posixpath.normpath(posixpath.join(posixpath.dirname(path), target))
+    return b""

@@ -1,0 +1,86 @@
+"""Binaries of unknown layout: the path keeps its length, so nothing after it moves."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from sfxpack.format.layout import MAX_PATH, Encoding, SiteFlag, Strategy
+from sfxpack.model import Finding, Found, Site
+from sfxpack.sites.hits import Hit, search
+from sfxpack.sites.spelling import UNIT, Needles, encode
+
+
+@dataclass(frozen=True, slots=True)
+class Loaded:
+    """Which parts of a file are loaded into memory: there a path that cannot move is an error."""
+
+    parts: tuple[tuple[int, int], ...] = ()
+    strict: bool = False
+    """Everything counts as loaded."""
+    landmark: bool = False
+    """A Python that finds itself by `lib/pythonX.Y/os.py`: what it has compiled in does not matter."""
+
+    def soft(self, at: int) -> bool:
+        """Whether a site at file offset `at` may be left as it is."""
+        if self.strict:
+            return False
+        return self.landmark or not any(start <= at < end for start, end in self.parts)
+
+
+def find(path: bytes, content: bytes, needles: Needles, loaded: Loaded) -> Found:
+    """SLASH sites in `content`."""
+    hits = search(content, (*needles.plain, *needles.escaped, *needles.wide), needles, binary=True)
+    fixed = [hit for hit in hits.ours if hit.spelling.encoding is Encoding.JSON_SLASH]
+    renamed = [hit for hit in hits.ours if hit.spelling.rename.new]
+    sites = tuple(slashed(content, hit, needles, loaded) for hit in hits.ours if hit not in fixed and hit not in renamed)
+    findings: tuple[Finding, ...] = ()
+    if fixed:
+        findings = (Finding("unreachable", path, "JSON with escaped slashes in a binary", len(fixed)),)
+    if renamed:
+        names = sorted({hit.spelling.rename.old.decode(errors="replace") for hit in renamed})
+        findings = (*findings, Finding("external", path, ", ".join(names), len(renamed)))
+    if hits.others:
+        findings = (*findings, Finding("other", path, "part of another path", hits.others))
+    return Found(_apart(sites), (), findings)
+
+
+def slashed(content: bytes, hit: Hit, needles: Needles, loaded: Loaded) -> Site:
+    """The SLASH site of `hit`, with the padding around it."""
+    unit = UNIT.get(hit.spelling.encoding, 1)
+    start = max(hit.start - hit.slashes, hit.end - MAX_PATH * unit)
+    end = hit.end
+    one = encode(b"/", hit.spelling.encoding)
+    if hit.spelling.rename.old.count(b"/") == 1 and content[end : end + 2 * unit] == one * 2:
+        end += unit  # `/env/` is how one missing slash looks in a path of one component
+    return Site(
+        start,
+        end,
+        Strategy.SLASH,
+        bytes(end - start),
+        (),
+        hit.spelling.encoding,
+        flags=SiteFlag.SOFT if loaded.soft(hit.start) else 0,
+        renamed=padded(needles.root, end - start, hit.spelling.encoding) != content[start:end],
+    )
+
+
+def padded(prefix: bytes, span: int, encoding: Encoding) -> bytes:
+    """`prefix` at a length of `span` bytes (SPEC, "SLASH"); empty if it does not fit."""
+    missing = span // UNIT.get(encoding, 1) - len(encode(prefix, encoding)) // UNIT.get(encoding, 1)
+    if missing < 0:
+        return b""
+    if missing != 1:
+        return encode(b"/" * missing + prefix, encoding)
+    cut = prefix.find(b"/", 1)
+    cut = len(prefix) if cut < 0 else cut
+    return encode(prefix[:cut] + b"/" + prefix[cut:], encoding)
+
+
+def _apart(sites: Iterable[Site]) -> tuple[Site, ...]:
+    """Without overlaps, which padding of neighbours could cause."""
+    chosen: list[Site] = []
+    for site in sites:
+        if not chosen or site.start >= chosen[-1].end:
+            chosen.append(site)
+    return tuple(chosen)

@@ -1,0 +1,44 @@
+/* The command line. */
+#ifndef SFX_CLI_H
+#define SFX_CLI_H
+
+#include "fault.h"
+
+enum sfx_action {
+    SFX_ACTION_INSTALL,
+    SFX_ACTION_INFO,
+    SFX_ACTION_LIST,
+    SFX_ACTION_VERIFY,
+    SFX_ACTION_CHECK,
+    SFX_ACTION_EXTRACT,
+    SFX_ACTION_LICENSES,
+    SFX_ACTION_TREE,                     /* for the builder: everything into DIRECTORY, rendered for AS */
+    SFX_ACTION_HELP,
+    SFX_ACTION_VERSION,
+    SFX_ACTION_TOOL_INFO,                /* without an artifact: on the installation the program lies in */
+    SFX_ACTION_TOOL_VERIFY,
+    SFX_ACTION_TOOL_HELP,
+};
+
+struct sfx_options {
+    enum sfx_action action;
+    const char *artifact;                /* NULL: tool */
+    uint64_t at;
+    const char *self;                    /* a temporary copy of this program to remove */
+    const char *prefix;
+    const char *log;
+    const char *pattern;
+    const char *directory;
+    const char *as;
+    unsigned jobs;                       /* 0: by the machine */
+    bool batch;
+    bool force;
+    bool quiet;
+    bool no_sync;
+    bool break_lock;
+    bool json;
+};
+
+enum sfx_error sfx_cli_parse(int count, char **arguments, struct sfx_options *ret_options, struct sfx_fault *fault);
+
+#endif

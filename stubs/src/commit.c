@@ -1,0 +1,216 @@
+/* Publishing a tree at a prefix; see commit.h. */
+#include "commit.h"
+
+#include <errno.h>
+
+#include "os.h"
+#include "text.h"
+#include "tree.h"
+
+static enum sfx_error fail_at(const struct sfx_place *place, int error, const char *what, const char *name,
+                              struct sfx_fault *fault)
+{
+    return sfx_fail_os(fault, error, "cannot %s %s/%s", what, place->parent_path, name);
+}
+
+static bool exists(int directory, const char *name)
+{
+    struct sfx_os_stat found;
+    return sfx_os_stat(directory, name, &found) == 0;
+}
+
+/* ---- Leftovers ---- */
+
+/* A staging folder beside: empty (killed right after it was made), or it holds `.sfxpack`, the first thing made in it and
+ * the last one removed. */
+static int is_ours(int parent, const char *name, bool *ret_ours)
+{
+    __attribute__((cleanup(sfx_os_closep))) int fd = -1;
+    SFX_CLEAN_STRING char *names = NULL;
+    size_t count = 0;
+    *ret_ours = false;
+    int error = sfx_os_open(parent, name, SFX_OS_DIRECTORY, &fd);
+    if (error == ENOTDIR || error == ELOOP)
+        return 0;
+    if (!error)
+        error = sfx_os_list(fd, &names, &count);
+    *ret_ours = !error && (count == 0 || exists(fd, SFX_STATE_DIRECTORY));
+    return error;
+}
+
+static enum sfx_error remove_ours(const struct sfx_place *place, const char *name, struct sfx_fault *fault)
+{
+    bool ours;
+    if (!exists(place->parent, name))
+        return SFX_OK;
+    int error = is_ours(place->parent, name, &ours);
+    if (!error && !ours)
+        return sfx_fail(fault, SFX_ERROR_PREFIX, "%s/%s is in the way and was not made by this installer; move it away",
+                        place->parent_path, name);
+    if (!error)
+        error = sfx_tree_remove(place->parent, name, SFX_STATE_DIRECTORY);
+    return error ? fail_at(place, error, "remove what a killed run left,", name, fault) : SFX_OK;
+}
+
+/* Two renames were not finished: the old tree goes back if its name is free, else it has been replaced. */
+static enum sfx_error undo_swap(const struct sfx_place *place, struct sfx_fault *fault)
+{
+    if (!exists(place->parent, place->journal))
+        return SFX_OK;
+    if (!exists(place->parent, place->name) && exists(place->parent, place->old)) {
+        int error = sfx_os_rename(place->parent, place->old, place->parent, place->name, SFX_OS_REPLACE);
+        if (error)
+            return fail_at(place, error, "put back", place->old, fault);
+    }
+    enum sfx_error failed = remove_ours(place, place->old, fault);
+    if (failed)
+        return failed;
+    int error = sfx_os_unlink(place->parent, place->journal);
+    return error ? fail_at(place, error, "remove", place->journal, fault) : SFX_OK;
+}
+
+enum sfx_error sfx_commit_recover(struct sfx_place *place, bool inside, struct sfx_fault *fault)
+{
+    enum sfx_error error = SFX_OK;
+    if (inside) {
+        error = sfx_journal_undo(place, fault);
+    } else {
+        error = undo_swap(place, fault);
+        if (!error)
+            error = remove_ours(place, place->staging, fault);
+    }
+    return error ? error : sfx_place_look(place, fault);
+}
+
+/* ---- Begin ---- */
+
+enum sfx_error sfx_commit_begin(struct sfx_place *place, bool inside, struct sfx_commit *ret_commit, struct sfx_fault *fault)
+{
+    struct sfx_commit *commit = ret_commit;
+    const char *name = inside ? SFX_STAGING_INSIDE : place->staging;
+    const char *base_path = inside ? place->path : place->parent_path;
+    int base = inside ? place->folder : place->parent;
+    *commit = (struct sfx_commit){place, inside, place->occupation == SFX_PLACE_INSTALLED, false, base, -1, -1, NULL};
+    commit->shown = sfx_print("%s%s%s%s", base_path, base_path[1] ? "/" : "", name, inside ? "/" SFX_STAGING_TREE : "");
+    if (!commit->shown)
+        return sfx_fail(fault, SFX_ERROR_MEMORY, "out of memory");
+    int error = sfx_os_make_directory(base, name, 0700);
+    commit->made_folder = !error;
+    if (!error)
+        error = sfx_os_open(base, name, SFX_OS_DIRECTORY, &commit->staging);
+    if (!error && inside)
+        error = sfx_os_make_directory(commit->staging, SFX_STAGING_TREE, 0700);
+    if (!error)
+        error = sfx_os_open(commit->staging, inside ? SFX_STAGING_TREE : ".", SFX_OS_DIRECTORY, &commit->tree);
+    if (!error)
+        error = sfx_os_make_directory(commit->tree, SFX_STATE_DIRECTORY, 0755);
+    return error ? sfx_fail_os(fault, error, "cannot create %s; choose a prefix you may write to", commit->shown) : SFX_OK;
+}
+
+/* ---- Publish ---- */
+
+static int write_journal(const struct sfx_place *place)
+{
+    __attribute__((cleanup(sfx_os_closep))) int fd = -1;
+    static const char text[] = "swap\n";
+    int error = sfx_os_create(place->parent, place->journal, 0644, &fd);
+    if (!error)
+        error = sfx_os_write(fd, text, sizeof text - 1);
+    if (!error)
+        error = sfx_os_sync_file(fd);
+    return error;
+}
+
+/* Where the system cannot exchange: the prefix is absent between two renames, and the journal says so. */
+static int swap(const struct sfx_place *place)
+{
+    int error = write_journal(place);
+    if (!error)
+        error = sfx_os_rename(place->parent, place->name, place->parent, place->old, SFX_OS_REPLACE);
+    if (error) {
+        sfx_os_unlink(place->parent, place->journal);
+        return error;
+    }
+    error = sfx_os_rename(place->parent, place->staging, place->parent, place->name, SFX_OS_REPLACE);
+    /* Back where it was, or out of the way; as long as neither works the journal stays, for the next run. */
+    const char *name = error ? place->name : place->staging;
+    if (sfx_os_rename(place->parent, place->old, place->parent, name, SFX_OS_REPLACE) == 0)
+        sfx_os_unlink(place->parent, place->journal);
+    return error;
+}
+
+/* The old tree lies under the name of the staging folder afterwards. */
+static int replace(const struct sfx_place *place)
+{
+    int error = sfx_os_rename(place->parent, place->staging, place->parent, place->name, SFX_OS_EXCHANGE);
+    return error == ENOSYS ? swap(place) : error;
+}
+
+static int put(const struct sfx_place *place)
+{
+    int error = sfx_os_rename(place->parent, place->staging, place->parent, place->name, SFX_OS_KEEP);
+    if (error != ENOSYS)
+        return error;
+    if (exists(place->parent, place->name))
+        return EEXIST;
+    return sfx_os_rename(place->parent, place->staging, place->parent, place->name, SFX_OS_REPLACE);
+}
+
+static enum sfx_error publish_beside(struct sfx_commit *commit, bool sync, struct sfx_fault *fault)
+{
+    const struct sfx_place *place = commit->place;
+    struct sfx_os_stat old = {.mode = 0755};
+    int error = commit->replaces ? sfx_os_stat_fd(place->folder, &old) : 0;
+    if (!error)
+        error = sfx_os_set_mode(commit->tree, old.mode & 02777u);
+    if (!error && sync)
+        error = sfx_os_sync_system(commit->tree);
+    if (!error)
+        error = commit->replaces ? replace(place) : put(place);
+    if (error == EEXIST || error == ENOTEMPTY)
+        return sfx_fail(fault, SFX_ERROR_PREFIX, "%s appeared while this installer ran; choose another prefix", place->path);
+    if (error)
+        return sfx_fail_os(fault, error, "cannot publish %s", place->path);
+    commit->made_folder = commit->replaces;
+    if (sync)
+        sfx_os_sync_file(place->parent);
+    return SFX_OK;
+}
+
+static enum sfx_error publish_inside(struct sfx_commit *commit, bool sync, struct sfx_fault *fault)
+{
+    if (sync) {
+        int error = sfx_os_sync_system(commit->tree);
+        if (error)
+            return sfx_fail_os(fault, error, "cannot write %s to the disk", commit->shown);
+    }
+    return sfx_journal_publish(commit, sync, fault);
+}
+
+static int remove_staging(struct sfx_commit *commit)
+{
+    if (!commit->made_folder)
+        return 0;
+    const char *name = commit->inside ? SFX_STAGING_INSIDE : commit->place->staging;
+    const char *last = commit->inside ? SFX_STAGING_JOURNAL : SFX_STATE_DIRECTORY;
+    int error = sfx_tree_remove(commit->base, name, last);
+    commit->made_folder = error != 0;
+    return error;
+}
+
+enum sfx_error sfx_commit_publish(struct sfx_commit *commit, bool sync, bool *ret_residue, struct sfx_fault *fault)
+{
+    enum sfx_error error = commit->inside ? publish_inside(commit, sync, fault) : publish_beside(commit, sync, fault);
+    *ret_residue = !error && remove_staging(commit) != 0;
+    if (*ret_residue)
+        commit->made_folder = false;     /* not tried a second time */
+    return error;
+}
+
+void sfx_commit_close(struct sfx_commit *commit)
+{
+    remove_staging(commit);
+    sfx_os_closep(&commit->tree);
+    sfx_os_closep(&commit->staging);
+    sfx_free_string(&commit->shown);
+}

@@ -1,0 +1,152 @@
+/* What the installer does with a prefix; see install.h. */
+#include "install.h"
+
+#include "os.h"
+#include "place.h"
+#include "preflight.h"
+#include "produce.h"
+#include "prompt.h"
+#include "record.h"
+
+/* What a place is good for. */
+enum decision { PRODUCE_BESIDE, PRODUCE_INSIDE, ALREADY_THERE };
+
+static enum sfx_error decide_installed(const struct sfx_session *session, const struct sfx_place *place,
+                                       enum decision *ret_decision, struct sfx_fault *fault)
+{
+    SFX_CLEAN_STRING char *prefix = NULL;
+    uint8_t build[SFX_DIGEST_SIZE];
+    if (session->options.force) {
+        *ret_decision = place->can_replace_beside ? PRODUCE_BESIDE : PRODUCE_INSIDE;
+        return SFX_OK;
+    }
+    enum sfx_error error = sfx_record_identity(place->folder, place->path, build, &prefix, fault);
+    if (error == SFX_ERROR_FORMAT)
+        return sfx_fail(fault, SFX_ERROR_PREFIX, "%s holds an installation whose record is damaged; --force replaces it and "
+                                                 "keeps what you added", place->path);
+    if (error)
+        return error;
+    if (memcmp(build, session->artifact.locator.index_digest, sizeof build) != 0)
+        return sfx_fail(fault, SFX_ERROR_PREFIX, "%s holds another installation; --force replaces it and keeps what you added "
+                                                 "or changed", place->path);
+    if (strcmp(prefix, place->prefix) != 0)
+        return sfx_fail(fault, SFX_ERROR_PREFIX, "%s holds this build, but for the prefix %s; --force replaces it", place->path,
+                        prefix);
+    *ret_decision = ALREADY_THERE;
+    return SFX_OK;
+}
+
+static enum sfx_error decide(const struct sfx_session *session, const struct sfx_place *place, enum decision *ret_decision,
+                             struct sfx_fault *fault)
+{
+    switch (place->occupation) {
+    case SFX_PLACE_ABSENT:
+        *ret_decision = PRODUCE_BESIDE;
+        return SFX_OK;
+    case SFX_PLACE_EMPTY:
+    case SFX_PLACE_LEFTOVER:             /* only where nothing was to be changed, --check-only */
+        *ret_decision = PRODUCE_INSIDE;
+        return SFX_OK;
+    case SFX_PLACE_INSTALLED:
+        return decide_installed(session, place, ret_decision, fault);
+    case SFX_PLACE_OCCUPIED:
+        break;
+    }
+    return sfx_fail(fault, SFX_ERROR_PREFIX, "%s is not empty and no installation of sfxpack; choose another prefix", place->path);
+}
+
+/* Traces of a killed run are removed first; where this user may not, an installation that is complete is still one. */
+static enum sfx_error recover(struct sfx_session *session, struct sfx_place *place, struct sfx_fault *fault)
+{
+    if (!place->left_beside && !place->left_inside)
+        return SFX_OK;
+    enum sfx_error error = sfx_produce_recover(session, place, fault);
+    bool complete = place->occupation == SFX_PLACE_INSTALLED && !session->options.force;
+    return error == SFX_ERROR_IO && complete ? SFX_OK : error;
+}
+
+static void say_end(const struct sfx_session *session, const struct sfx_place *place, bool already)
+{
+    SFX_CLEAN_TEXT struct sfx_text quoted = {0};
+    SFX_CLEAN_TEXT struct sfx_text script = {0};
+    SFX_CLEAN_STRING char *title = sfx_product_title(&session->artifact.index);
+    SFX_CLEAN_STRING char *path = NULL;
+    struct sfx_bytes activation = sfx_index_string(&session->artifact.index, session->artifact.index.product.activation);
+    path = sfx_print("%s/%.*s", place->prefix, SFX_TEXT(activation));
+    if (!title || !path)
+        return;
+    sfx_text_shell(&quoted, place->prefix);
+    sfx_text_shell(&script, path);
+    sfx_say(session, "%s is %s in %s", title, already ? "already installed" : "installed", place->prefix);
+    if (activation.size > 0)
+        sfx_say(session, "activate:  . %s", script.data);
+    else
+        sfx_say(session, "use:       its programs are in %s/bin", quoted.data);
+    sfx_say(session, "remove:    rm -r %s  (move: install it again elsewhere, then remove this)", quoted.data);
+}
+
+static enum sfx_error install_at(struct sfx_session *session, struct sfx_place *place, struct sfx_fault *fault)
+{
+    enum decision decision = ALREADY_THERE;
+    enum sfx_error error = recover(session, place, fault);
+    if (!error)
+        error = decide(session, place, &decision, fault);
+    if (error)
+        return error;
+    if (decision == ALREADY_THERE) {
+        say_end(session, place, true);
+        return SFX_OK;
+    }
+    error = sfx_preflight_place(session, place, fault);
+    if (error)
+        return error;
+    struct sfx_production production = {
+        .session = session,
+        .place = place,
+        .prefix = place->prefix,
+        .inside = decision == PRODUCE_INSIDE,
+        .record = true,
+        .log = true,
+        .verb = "installing",
+    };
+    sfx_log(session, "installing in %s", place->prefix);
+    error = sfx_produce(&production, fault);
+    if (error)
+        return error;
+    sfx_log(session, "installed in %s", place->prefix);
+    say_end(session, place, false);
+    return SFX_OK;
+}
+
+static enum sfx_error choose_place(struct sfx_session *session, struct sfx_place *ret_place, struct sfx_fault *fault)
+{
+    SFX_CLEAN_STRING char *prefix = NULL;
+    enum sfx_error error = sfx_choose_prefix(session, &prefix, fault);
+    if (!error)
+        error = sfx_preflight_prefix(session, prefix, fault);
+    return error ? error : sfx_place_open(prefix, ret_place, fault);
+}
+
+enum sfx_error sfx_install(struct sfx_session *session, struct sfx_fault *fault)
+{
+    __attribute__((cleanup(sfx_place_close))) struct sfx_place place = {.parent = -1, .folder = -1};
+    enum sfx_error error = sfx_preflight_machine(session, fault);
+    if (!error)
+        error = choose_place(session, &place, fault);
+    return error ? error : install_at(session, &place, fault);
+}
+
+enum sfx_error sfx_check_only(struct sfx_session *session, struct sfx_fault *fault)
+{
+    __attribute__((cleanup(sfx_place_close))) struct sfx_place place = {.parent = -1, .folder = -1};
+    SFX_CLEAN_STRING char *prefix = NULL;
+    enum decision decision;
+    enum sfx_error error = sfx_default_prefix(session, &prefix, fault);
+    if (error)
+        return error;
+    struct sfx_fault place_fault = {0};
+    error = sfx_place_open(prefix, &place, &place_fault);
+    if (!error)
+        error = decide(session, &place, &decision, &place_fault);
+    return sfx_preflight_report(session, prefix, &place, &place_fault, fault);
+}

@@ -1,0 +1,225 @@
+/* The moves of a publication inside an existing folder; see commit.h.
+ *
+ * The journal lists the top-level names in the order they move, `-` what goes from the prefix to `old`, `+` what comes from
+ * `tree`; `.sfxpack` is the last of each. So a new `.sfxpack` in the prefix says that all is done, and as long as it is not
+ * there everything can be moved back: a name still in `tree` has not come, a name not yet in `old` has not gone. */
+#include <errno.h>
+#include <stdlib.h>
+
+#include "commit.h"
+#include "os.h"
+#include "text.h"
+#include "tree.h"
+
+struct moves {
+    int prefix;
+    int tree;
+    int old;
+};
+
+static bool exists(int directory, const char *name)
+{
+    struct sfx_os_stat found;
+    return directory >= 0 && sfx_os_stat(directory, name, &found) == 0;
+}
+
+/* Moving a folder elsewhere takes the right to write it, which its final mode may not give. */
+static int move(int from, int to, const char *name)
+{
+    struct sfx_os_stat found;
+    int error = sfx_os_stat(from, name, &found);
+    if (error)
+        return error;
+    bool locked = found.kind == SFX_OS_FOLDER && (found.mode & 0200) == 0;
+    if (locked)
+        sfx_os_set_mode_at(from, name, found.mode | 0200u);
+    error = sfx_os_rename(from, name, to, name, SFX_OS_KEEP);
+    if (error == ENOSYS)
+        error = exists(to, name) ? EEXIST : sfx_os_rename(from, name, to, name, SFX_OS_REPLACE);
+    if (locked)
+        sfx_os_set_mode_at(error ? from : to, name, found.mode);
+    return error;
+}
+
+/* Lines for the names in DIRECTORY; `.sfxpack` last, what is not part of a tree left out. */
+static int list(int directory, char sign, const char *lock, struct sfx_text *text)
+{
+    SFX_CLEAN_STRING char *names = NULL;
+    size_t count = 0;
+    bool has_state = false;
+    int error = sfx_os_list(directory, &names, &count);
+    const char *name = names;
+    for (size_t i = 0; !error && i < count; i++, name += strlen(name) + 1) {
+        bool is_state = strcmp(name, SFX_STATE_DIRECTORY) == 0;
+        has_state = has_state || is_state;
+        if (is_state || strcmp(name, SFX_STAGING_INSIDE) == 0 || strcmp(name, lock) == 0 || strcmp(name, "lost+found") == 0)
+            continue;
+        sfx_text_format(text, "%c%s", sign, name);
+        sfx_text_add(text, "", 1);
+    }
+    if (!error && has_state) {
+        sfx_text_format(text, "%c%s", sign, SFX_STATE_DIRECTORY);
+        sfx_text_add(text, "", 1);
+    }
+    return error ? error : text->failed ? ENOMEM : 0;
+}
+
+static int write_journal(const struct sfx_commit *commit, struct sfx_text *text, bool sync)
+{
+    __attribute__((cleanup(sfx_os_closep))) int fd = -1;
+    int error = 0;
+    if (commit->replaces)
+        error = list(commit->base, '-', commit->place->lock, text);
+    if (!error)
+        error = list(commit->tree, '+', commit->place->lock, text);
+    if (!error)
+        error = sfx_os_create(commit->staging, SFX_STAGING_JOURNAL ".new", 0600, &fd);
+    if (!error)
+        error = sfx_os_write(fd, text->data, text->size);
+    if (!error && sync)
+        error = sfx_os_sync_file(fd);
+    if (!error)
+        error = sfx_os_rename(commit->staging, SFX_STAGING_JOURNAL ".new", commit->staging, SFX_STAGING_JOURNAL, SFX_OS_REPLACE);
+    if (!error && sync)
+        error = sfx_os_sync_file(commit->staging);
+    return error;
+}
+
+/* Names are NUL-terminated, so no name can pass for two. */
+static int run(const struct moves *moves, const struct sfx_text *text, bool sync)
+{
+    int error = 0;
+    for (size_t i = 0; !error && i < text->size; i += strlen(text->data + i) + 1) {
+        const char *name = text->data + i + 1;
+        bool comes = text->data[i] == '+';
+        if (sync && comes && strcmp(name, SFX_STATE_DIRECTORY) == 0)
+            sfx_os_sync_file(moves->prefix);
+        error = comes ? move(moves->tree, moves->prefix, name) : move(moves->prefix, moves->old, name);
+    }
+    return error;
+}
+
+static int undo_come(const struct moves *moves, const char *name, bool replaced)
+{
+    if (exists(moves->tree, name) || !exists(moves->prefix, name))
+        return 0;
+    if (replaced && !exists(moves->old, name))
+        return 0;                        /* the old one, which has not gone yet */
+    return sfx_tree_remove(moves->prefix, name, NULL);
+}
+
+/* Whether the journal says that NAME is one of the old tree. */
+static bool was_there(const struct sfx_text *text, const char *name)
+{
+    for (size_t i = 0; i < text->size; i += strlen(text->data + i) + 1)
+        if (text->data[i] == '-' && strcmp(text->data + i + 1, name) == 0)
+            return true;
+    return false;
+}
+
+static int undo(const struct moves *moves, const struct sfx_text *text)
+{
+    int error = 0;
+    for (size_t i = 0; !error && i < text->size; i += strlen(text->data + i) + 1)
+        if (text->data[i] == '+')
+            error = undo_come(moves, text->data + i + 1, was_there(text, text->data + i + 1));
+    for (size_t i = 0; !error && i < text->size; i += strlen(text->data + i) + 1)
+        if (text->data[i] == '-' && exists(moves->old, text->data + i + 1))
+            error = move(moves->old, moves->prefix, text->data + i + 1);
+    return error;
+}
+
+enum sfx_error sfx_journal_publish(struct sfx_commit *commit, bool sync, struct sfx_fault *fault)
+{
+    SFX_CLEAN_TEXT struct sfx_text text = {0};
+    __attribute__((cleanup(sfx_os_closep))) int old = -1;
+    int error = 0;
+    if (commit->replaces) {
+        error = sfx_os_make_directory(commit->staging, SFX_STAGING_OLD, 0700);
+        if (!error)
+            error = sfx_os_open(commit->staging, SFX_STAGING_OLD, SFX_OS_DIRECTORY, &old);
+    }
+    if (!error)
+        error = write_journal(commit, &text, sync);
+    struct moves moves = {commit->base, commit->tree, old};
+    if (!error) {
+        error = run(&moves, &text, sync);
+        if (error && undo(&moves, &text) != 0)
+            commit->made_folder = false; /* it holds the only copy of something: left for the next run */
+    }
+    if (error == EEXIST)
+        return sfx_fail(fault, SFX_ERROR_PREFIX, "something appeared in %s while this installer ran; choose another prefix",
+                        commit->place->path);
+    if (error)
+        return sfx_fail_os(fault, error, "cannot publish in %s", commit->place->path);
+    if (sync)
+        sfx_os_sync_file(commit->base);
+    return SFX_OK;
+}
+
+static int read_journal(int staging, struct sfx_text *text)
+{
+    __attribute__((cleanup(sfx_os_closep))) int fd = -1;
+    uint8_t buffer[4096];
+    size_t got = 0;
+    int error = sfx_os_open(staging, SFX_STAGING_JOURNAL, SFX_OS_READ, &fd);
+    if (error)
+        return error == ENOENT ? 0 : error;
+    do {
+        error = sfx_os_read(fd, buffer, sizeof buffer, &got);
+        if (got > 0)
+            sfx_text_add(text, buffer, got);
+    } while (!error && got > 0);
+    return error ? error : text->failed ? ENOMEM : 0;
+}
+
+/* Nothing but what this file makes may be in a staging folder that is going to be removed. */
+static bool is_ours(int staging)
+{
+    SFX_CLEAN_STRING char *names = NULL;
+    size_t count = 0;
+    if (sfx_os_list(staging, &names, &count) != 0)
+        return false;
+    const char *name = names;
+    for (size_t i = 0; i < count; i++, name += strlen(name) + 1)
+        if (strcmp(name, SFX_STAGING_TREE) != 0 && strcmp(name, SFX_STAGING_OLD) != 0 &&
+            strncmp(name, SFX_STAGING_JOURNAL, strlen(SFX_STAGING_JOURNAL)) != 0 &&
+            strncmp(name, SFX_MOVED_UP, strlen(SFX_MOVED_UP)) != 0)
+            return false;
+    return true;
+}
+
+static int recover(const struct sfx_place *place, int staging)
+{
+    SFX_CLEAN_TEXT struct sfx_text text = {0};
+    __attribute__((cleanup(sfx_os_closep))) int tree = -1;
+    __attribute__((cleanup(sfx_os_closep))) int old = -1;
+    int error = read_journal(staging, &text);
+    if (error || text.size == 0)
+        return error;
+    error = sfx_os_open(staging, SFX_STAGING_TREE, SFX_OS_DIRECTORY, &tree);
+    if (error)                           /* already being removed: all was done, or undone */
+        return error == ENOENT ? 0 : error;
+    error = sfx_os_open(staging, SFX_STAGING_OLD, SFX_OS_DIRECTORY, &old);
+    if (error && error != ENOENT)
+        return error;
+    struct moves moves = {place->folder, tree, old};
+    bool done = !exists(tree, SFX_STATE_DIRECTORY) && exists(place->folder, SFX_STATE_DIRECTORY);
+    return done ? 0 : undo(&moves, &text);
+}
+
+enum sfx_error sfx_journal_undo(const struct sfx_place *place, struct sfx_fault *fault)
+{
+    __attribute__((cleanup(sfx_os_closep))) int staging = -1;
+    int error = sfx_os_open(place->folder, SFX_STAGING_INSIDE, SFX_OS_DIRECTORY, &staging);
+    if (error == ENOENT)
+        return SFX_OK;
+    if (!error && !is_ours(staging))
+        return sfx_fail(fault, SFX_ERROR_PREFIX, "%s/%s is in the way and was not made by this installer; move it away",
+                        place->path, SFX_STAGING_INSIDE);
+    if (!error)
+        error = recover(place, staging);
+    if (!error)
+        error = sfx_tree_remove(place->folder, SFX_STAGING_INSIDE, SFX_STAGING_JOURNAL);
+    return error ? sfx_fail_os(fault, error, "cannot undo what a killed run left in %s", place->path) : SFX_OK;
+}

@@ -1,0 +1,55 @@
+/* A prefix on this machine: its names, what stands there, who may work on it. */
+#ifndef SFX_PLACE_H
+#define SFX_PLACE_H
+
+#include "fault.h"
+
+enum sfx_occupation {
+    SFX_PLACE_ABSENT,
+    SFX_PLACE_EMPTY,                     /* a folder with nothing in it (`lost+found` counts as nothing) */
+    SFX_PLACE_INSTALLED,                 /* a folder with a manifest */
+    SFX_PLACE_LEFTOVER,                  /* no manifest, but a run of ours that was killed left its traces */
+    SFX_PLACE_OCCUPIED,                  /* anything else */
+};
+
+struct sfx_place {
+    char *prefix;                        /* absolute, normalised: what is rendered */
+    char *path;                          /* the same folder; if the prefix is a link, where it leads */
+    char *parent_path;                   /* of `path` */
+    const char *name;                    /* of `path` */
+    char *staging;                       /* names beside it, derived from `name` */
+    char *old;
+    char *journal;
+    char *lock;
+    int parent;                          /* open folder, -1 while it does not exist */
+    int folder;                          /* the prefix itself, open, -1 while absent */
+    enum sfx_occupation occupation;
+    bool left_beside;                    /* traces of a killed run in the parent */
+    bool left_inside;                    /* the same in the prefix */
+    bool can_replace_beside;             /* the parent is writable and the prefix no mount point */
+};
+
+/* Look at PREFIX (absolute, normalised); changes nothing. */
+enum sfx_error sfx_place_open(const char *prefix, struct sfx_place *ret_place, struct sfx_fault *fault);
+/* Look again, after something may have changed. */
+enum sfx_error sfx_place_look(struct sfx_place *place, struct sfx_fault *fault);
+void sfx_place_close(struct sfx_place *place);
+/* SFX_ERROR_PREFIX for `/`, folders of the system and home directories themselves. */
+enum sfx_error sfx_place_check_allowed(const struct sfx_place *place, struct sfx_fault *fault);
+
+/* Create the parent and what is missing above it; RET_MADE is the topmost folder made, or NULL. */
+enum sfx_error sfx_place_make_parent(struct sfx_place *place, char **ret_made, struct sfx_fault *fault);
+/* Remove what sfx_place_make_parent made, as far as it is empty. */
+void sfx_place_unmake_parent(const struct sfx_place *place, const char *made);
+
+/* The lock of one prefix: a file made exclusively that says who holds it. */
+struct sfx_lock {
+    int directory;                       /* the lock's own descriptor; -1: not held */
+    const char *name;
+};
+/* SHOWN is DIRECTORY's path. Who died on this machine loses the lock; BREAK_IT takes it from other machines as well. */
+enum sfx_error sfx_lock_take(int directory, const char *shown, const char *name, bool break_it, struct sfx_lock *ret_lock,
+                             struct sfx_fault *fault);
+void sfx_lock_release(struct sfx_lock *lock);
+
+#endif

@@ -1,0 +1,168 @@
+/* A tree at a place; see produce.h. */
+#include "produce.h"
+
+#include "carry.h"
+#include "commit.h"
+#include "extract.h"
+#include "os.h"
+#include "pool.h"
+#include "progress.h"
+#include "record.h"
+#include "tree.h"
+
+static enum sfx_error take_lock(const struct sfx_session *session, struct sfx_place *place, bool inside,
+                                struct sfx_lock *ret_lock, struct sfx_fault *fault)
+{
+    return sfx_lock_take(inside ? place->folder : place->parent, inside ? place->path : place->parent_path, place->lock,
+                         session->options.break_lock, ret_lock, fault);
+}
+
+static enum sfx_error recover_side(struct sfx_session *session, struct sfx_place *place, bool inside, struct sfx_fault *fault)
+{
+    __attribute__((cleanup(sfx_lock_release))) struct sfx_lock lock = {-1, NULL};
+    enum sfx_error error = take_lock(session, place, inside, &lock, fault);
+    if (!error)
+        error = sfx_commit_recover(place, inside, fault);
+    if (!error)
+        sfx_log(session, "removed what a run left that was killed, %s %s", inside ? "in" : "beside", place->path);
+    return error;
+}
+
+enum sfx_error sfx_produce_recover(struct sfx_session *session, struct sfx_place *place, struct sfx_fault *fault)
+{
+    enum sfx_error error = SFX_OK;
+    if (place->left_beside)
+        error = recover_side(session, place, false, fault);
+    if (!error && place->left_inside)
+        error = recover_side(session, place, true, fault);
+    return error ? error : sfx_place_look(place, fault);
+}
+
+/* Entries that were needed to make others, and are not asked for. */
+static enum sfx_error remove_extras(const struct sfx_production *production, const struct sfx_tree *tree,
+                                    struct sfx_fault *fault)
+{
+    char path[SFX_MAX_PATH + 1];
+    for (uint32_t i = tree->index->header.entry_count; i-- > 0;) {
+        if (!tree->wanted[i] || production->kept[i])
+            continue;
+        struct sfx_entry entry = sfx_index_entry(tree->index, i);
+        sfx_path_copy(sfx_index_string(tree->index, entry.path), path);
+        int error = entry.kind == SFX_ENTRY_KIND_DIRECTORY ? sfx_os_remove_directory(tree->directory, path)
+                                                           : sfx_os_unlink(tree->directory, path);
+        if (error)
+            return sfx_fail_os(fault, error, "cannot remove %s/%s", tree->shown, path);
+    }
+    return SFX_OK;
+}
+
+static enum sfx_error write_tree(const struct sfx_production *production, const struct sfx_tree *tree, struct sfx_fault *fault)
+{
+    struct sfx_session *session = production->session;
+    struct sfx_progress progress;
+    sfx_progress_start(&progress, session, production->verb);
+    struct sfx_extraction extraction = {&session->artifact, tree, session->options.jobs, &progress, sfx_progress_show};
+    enum sfx_error error = sfx_tree_directories(tree, fault);
+    if (!error)
+        error = sfx_extract(&extraction, fault);
+    if (!error)
+        error = sfx_tree_links(tree, fault);
+    if (!error && production->kept)
+        error = remove_extras(production, tree, fault);
+    sfx_progress_end(&progress);
+    return error;
+}
+
+/* Everything that goes into the staging folder. */
+static enum sfx_error fill(const struct sfx_production *production, const struct sfx_commit *commit, struct sfx_fault *fault)
+{
+    struct sfx_session *session = production->session;
+    struct sfx_prefix *prefix = NULL;
+    struct sfx_tree tree = {.index = &session->artifact.index, .directory = commit->tree, .shown = commit->shown,
+                            .wanted = production->wanted};
+    enum sfx_error error = sfx_prefix_open(production->prefix, session->artifact.locator.platform, &prefix, fault);
+    if (error)
+        return error;
+    tree.prefix = prefix;
+    error = sfx_tree_probe(&tree, fault);
+    if (!error)
+        error = write_tree(production, &tree, fault);
+    if (!error && commit->replaces)
+        error = sfx_carry(session, production->place, commit, fault);
+    struct sfx_tree kept = tree;
+    kept.wanted = production->kept;
+    if (!error)
+        error = sfx_tree_finish(&kept, fault);
+    if (!error)
+        error = sfx_check_interrupted(fault);
+    if (!error)
+        sfx_log(session, "extracted %u entries", tree.index->header.entry_count);
+    if (!error && production->record)
+        error = sfx_record_write(commit->tree, commit->shown, &session->artifact, production->prefix,
+                                 production->log ? session->log.data : NULL, fault);
+    sfx_prefix_close(prefix);
+    return error;
+}
+
+/* What is extracted has no record; the empty folder was the mark of the staging folder. */
+static void drop_mark(const struct sfx_place *place)
+{
+    SFX_CLEAN_STRING char *mark = sfx_print("%s/" SFX_STATE_DIRECTORY, place->path);
+    if (mark)
+        sfx_os_remove_directory(SFX_OS_HERE, mark);
+}
+
+static enum sfx_error publish(const struct sfx_production *production, struct sfx_commit *commit, struct sfx_fault *fault)
+{
+    struct sfx_session *session = production->session;
+    bool residue = false;
+    enum sfx_error error = sfx_check_interrupted(fault);
+    if (!error)
+        error = sfx_commit_publish(commit, !session->options.no_sync, &residue, fault);
+    if (error)
+        return error;
+    if (residue)
+        sfx_warn(session, "the old installation could not be removed whole; what is left of it is %s/%s",
+                 commit->inside ? production->place->path : production->place->parent_path,
+                 commit->inside ? SFX_STAGING_INSIDE : production->place->staging);
+    if (!production->record)
+        drop_mark(production->place);
+    return SFX_OK;
+}
+
+/* The lock is held. */
+static enum sfx_error make(const struct sfx_production *production, struct sfx_fault *fault)
+{
+    struct sfx_commit commit;
+    struct sfx_place *place = production->place;
+    enum sfx_occupation before = place->occupation;
+    enum sfx_error error = sfx_commit_recover(place, production->inside, fault);
+    if (error)
+        return error;
+    bool same = place->occupation == before || (production->inside && place->occupation == SFX_PLACE_EMPTY);
+    if (!same)
+        return sfx_fail(fault, SFX_ERROR_PREFIX, "%s changed while this installer started; run it again", place->path);
+    error = sfx_commit_begin(place, production->inside, &commit, fault);
+    if (!error)
+        error = fill(production, &commit, fault);
+    if (!error)
+        error = publish(production, &commit, fault);
+    sfx_commit_close(&commit);
+    return error;
+}
+
+enum sfx_error sfx_produce(const struct sfx_production *production, struct sfx_fault *fault)
+{
+    SFX_CLEAN_STRING char *made = NULL;
+    struct sfx_place *place = production->place;
+    enum sfx_error error = sfx_place_make_parent(place, &made, fault);
+    if (!error) {
+        __attribute__((cleanup(sfx_lock_release))) struct sfx_lock lock = {-1, NULL};
+        error = take_lock(production->session, place, production->inside, &lock, fault);
+        if (!error)
+            error = make(production, fault);
+    }
+    if (error)
+        sfx_place_unmake_parent(place, made);
+    return error;
+}

@@ -1,0 +1,25 @@
+/* A tree at a place: staging, extraction, publication; everything or nothing. */
+#ifndef SFX_PRODUCE_H
+#define SFX_PRODUCE_H
+
+#include "place.h"
+#include "session.h"
+
+struct sfx_production {
+    struct sfx_session *session;
+    struct sfx_place *place;
+    const char *prefix;                  /* rendered for it */
+    bool inside;                         /* how it is published (commit.h) */
+    const uint8_t *wanted;               /* entries to write, NULL: all */
+    const uint8_t *kept;                 /* entries of those that stay, NULL: all */
+    bool record;                         /* `.sfxpack` is filled */
+    bool log;                            /* with the log, too */
+    const char *verb;                    /* for the progress */
+};
+
+/* Undo what killed runs left at PLACE, under its lock, and look again. */
+enum sfx_error sfx_produce_recover(struct sfx_session *session, struct sfx_place *place, struct sfx_fault *fault);
+/* Lock, make, publish, unlock. PLACE was looked at; if it has changed by then nothing is done. */
+enum sfx_error sfx_produce(const struct sfx_production *production, struct sfx_fault *fault);
+
+#endif

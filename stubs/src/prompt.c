@@ -1,0 +1,119 @@
+/* Which prefix; see prompt.h. */
+#include "prompt.h"
+
+#include <errno.h>
+#include <signal.h>
+#include <stdio.h>
+
+#include "os.h"
+
+static enum sfx_error no_memory(struct sfx_fault *fault)
+{
+    return sfx_fail(fault, SFX_ERROR_MEMORY, "out of memory");
+}
+
+/* What the builder set, else in the home directory, for root in /opt. */
+static enum sfx_error find_default(const struct sfx_session *session, char **ret_typed, struct sfx_fault *fault)
+{
+    const struct sfx_index *index = &session->artifact.index;
+    struct sfx_bytes set = sfx_index_string(index, index->product.default_prefix);
+    struct sfx_bytes name = sfx_index_string(index, index->product.name);
+    const char *home = getenv("HOME");
+    if (set.size > 0)
+        *ret_typed = sfx_print("%.*s", SFX_TEXT(set));
+    else if (!sfx_os_is_root() && home && home[0] == '/')
+        *ret_typed = sfx_print("%s/%.*s", home, SFX_TEXT(name));
+    else if (sfx_os_is_root() || sfx_os_is_writable("/opt"))
+        *ret_typed = sfx_print("/opt/%.*s", SFX_TEXT(name));
+    else
+        return sfx_fail(fault, SFX_ERROR_USAGE, "HOME is not set, so there is no default prefix; say where: --prefix DIR");
+    return *ret_typed ? SFX_OK : no_memory(fault);
+}
+
+enum sfx_error sfx_default_prefix(const struct sfx_session *session, char **ret_prefix, struct sfx_fault *fault)
+{
+    SFX_CLEAN_STRING char *typed = NULL;
+    if (session->options.prefix)
+        return sfx_path_absolute(session->options.prefix, ret_prefix, fault);
+    enum sfx_error error = find_default(session, &typed, fault);
+    return error ? error : sfx_path_absolute(typed, ret_prefix, fault);
+}
+
+static void show_screen(const struct sfx_session *session, const char *prefix)
+{
+    const struct sfx_index *index = &session->artifact.index;
+    SFX_CLEAN_STRING char *title = sfx_product_title(index);
+    SFX_CLEAN_STRING char *existing = sfx_path_existing(prefix);
+    struct sfx_os_space space;
+    char text[32];
+    uint32_t limit = index->product.prefix_limit;
+    fprintf(stderr, "\n  %s for %s\n\n", title ? title : session->who, sfx_platform_label(session->artifact.locator.platform));
+    fprintf(stderr, "  size        %s in %u entries\n", sfx_size_text(index->product.tree_size, text), index->header.entry_count);
+    if (existing && sfx_os_space(existing, &space) == 0)
+        fprintf(stderr, "  free        %s in %s\n", sfx_size_text(space.free_bytes, text), existing);
+    if (limit == SFX_NO_LIMIT)
+        fprintf(stderr, "  prefix      of any length\n\n");
+    else
+        fprintf(stderr, "  prefix      at most %u bytes long\n\n", limit);
+}
+
+/* There is no shell that would do it. */
+static char *expand_home(const char *typed)
+{
+    const char *home = getenv("HOME");
+    if (typed[0] == '~' && (typed[1] == '/' || !typed[1]) && home && *home)
+        return sfx_print("%s%s", home, typed + 1);
+    return strdup(typed);
+}
+
+static enum sfx_error ask(const char *proposal, char **ret_typed, struct sfx_fault *fault)
+{
+    char line[SFX_MAX_PREFIX + 1];
+    fprintf(stderr, "  Install in [%s]: ", proposal);
+    int error = sfx_os_read_line(0, line, sizeof line);
+    if (error == ENODATA || error == EINTR) {
+        fputc('\n', stderr);
+        sfx_fail(fault, SFX_ERROR_INTERRUPTED, "nothing was installed");
+        fault->os_error = error == EINTR ? sfx_os_interrupted() : SIGINT;
+        return SFX_ERROR_INTERRUPTED;
+    }
+    if (error == ENAMETOOLONG)
+        return sfx_fail(fault, SFX_ERROR_LONG, "the prefix is longer than %u bytes", SFX_MAX_PREFIX);
+    if (error)
+        return sfx_fail_os(fault, error, "cannot read the answer");
+    size_t size = strlen(line);
+    while (size > 0 && (line[size - 1] == ' ' || line[size - 1] == '\t' || line[size - 1] == '\r'))
+        line[--size] = '\0';
+    const char *start = line + strspn(line, " \t");
+    *ret_typed = *start ? expand_home(start) : strdup(proposal);
+    return *ret_typed ? SFX_OK : no_memory(fault);
+}
+
+/* The exact line to type; the file as it was called. */
+static enum sfx_error refuse(const struct sfx_session *session, const char *proposal, struct sfx_fault *fault)
+{
+    SFX_CLEAN_TEXT struct sfx_text line = {0};
+    const char *artifact = session->options.artifact;
+    sfx_text_format(&line, "sh ");
+    sfx_text_shell(&line, artifact);
+    sfx_text_format(&line, " --prefix ");
+    sfx_text_shell(&line, proposal);
+    return sfx_fail(fault, SFX_ERROR_USAGE, "there is no terminal to ask where to install; type\n  %s",
+                    line.data ? line.data : "--prefix DIR");
+}
+
+enum sfx_error sfx_choose_prefix(struct sfx_session *session, char **ret_prefix, struct sfx_fault *fault)
+{
+    SFX_CLEAN_STRING char *typed = NULL;
+    SFX_CLEAN_STRING char *proposal = NULL;
+    if (session->options.prefix || session->options.batch)
+        return sfx_default_prefix(session, ret_prefix, fault);
+    enum sfx_error error = sfx_default_prefix(session, &proposal, fault);
+    if (error)
+        return error;
+    if (!sfx_os_is_terminal(0) || !sfx_os_is_terminal(2))
+        return refuse(session, proposal, fault);
+    show_screen(session, proposal);
+    error = ask(proposal, &typed, fault);
+    return error ? error : sfx_path_absolute(typed, ret_prefix, fault);
+}

@@ -1,0 +1,224 @@
+/* PREFIX/.sfxpack/; see record.h. */
+#include "record.h"
+
+#include <errno.h>
+#include <stdlib.h>
+
+#include "digest.h"
+#include "os.h"
+#include "text.h"
+
+#define MANIFEST SFX_STATE_DIRECTORY "/manifest"
+#define STATE SFX_STATE_DIRECTORY "/state"
+#define MAX_STATE 65536u
+
+/* ---- Writing ---- */
+
+static enum sfx_error fail_at(int error, const char *shown, const char *name, struct sfx_fault *fault)
+{
+    return sfx_fail_os(fault, error, "cannot write %s/%s", shown, name);
+}
+
+/* A new file of HEAD, then SIZE bytes of the artifact from OFFSET on. */
+static enum sfx_error copy_part(int tree, const char *name, uint32_t mode, struct sfx_bytes head, const struct sfx_artifact *artifact,
+                                uint64_t offset, uint64_t size, const char *shown, struct sfx_fault *fault)
+{
+    __attribute__((cleanup(sfx_os_closep))) int fd = -1;
+    uint8_t buffer[32768];
+    int error = sfx_os_create(tree, name, mode, &fd);
+    if (!error)
+        error = sfx_os_set_mode(fd, mode);
+    if (!error && head.size > 0)
+        error = sfx_os_write(fd, head.data, head.size);
+    while (!error && size > 0) {
+        size_t part = size < sizeof buffer ? (size_t)size : sizeof buffer;
+        enum sfx_error failed = sfx_os_pread(artifact->fd, buffer, part, offset, fault);
+        if (failed)
+            return failed;
+        error = sfx_os_write(fd, buffer, part);
+        offset += part;
+        size -= part;
+    }
+    return error ? fail_at(error, shown, name, fault) : SFX_OK;
+}
+
+static enum sfx_error write_text(int tree, const char *name, struct sfx_bytes text, const char *shown, struct sfx_fault *fault)
+{
+    return copy_part(tree, name, 0644, text, NULL, 0, 0, shown, fault);
+}
+
+static uint8_t *put(uint8_t *at, uint64_t value, size_t size)
+{
+    for (size_t i = 0; i < size; i++)
+        at[i] = (uint8_t)(value >> (8 * i));
+    return at + size;
+}
+
+/* The fields in their order (layout.py, MANIFEST). */
+static void fill_manifest(const struct sfx_locator *locator, uint8_t ret_bytes[SFX_MANIFEST_SIZE])
+{
+    uint8_t *at = ret_bytes;
+    memcpy(at, SFX_MANIFEST_MAGIC, 8);
+    at = put(at + 8, SFX_VERSION, 2);
+    at = put(at, locator->platform, 2);
+    at = put(at, 0, 4);
+    at = put(at, locator->index_size, 8);
+    at = put(at, locator->index_raw_size, 8);
+    memcpy(at, locator->index_digest, SFX_DIGEST_SIZE);
+    sfx_digest(ret_bytes, SFX_MANIFEST_DIGEST_OFFSET, ret_bytes + SFX_MANIFEST_DIGEST_OFFSET);
+}
+
+static void add_line(struct sfx_text *text, const char *key, struct sfx_bytes value)
+{
+    sfx_text_format(text, "%s=", key);
+    sfx_text_add(text, value.data, value.size);
+    sfx_text_add(text, "\n", 1);
+}
+
+static enum sfx_error write_state(int tree, const char *shown, const struct sfx_artifact *artifact, const char *prefix,
+                                  struct sfx_fault *fault)
+{
+    SFX_CLEAN_TEXT struct sfx_text text = {0};
+    const struct sfx_product *product = &artifact->index.product;
+    add_line(&text, "prefix", sfx_bytes_of(prefix));
+    add_line(&text, "name", sfx_index_string(&artifact->index, product->name));
+    add_line(&text, "release", sfx_index_string(&artifact->index, product->release));
+    sfx_text_format(&text, "build=");
+    for (size_t i = 0; i < SFX_DIGEST_SIZE; i++)
+        sfx_text_format(&text, "%02x", artifact->locator.index_digest[i]);
+    sfx_text_add(&text, "\n", 1);
+    if (text.failed)
+        return sfx_fail(fault, SFX_ERROR_MEMORY, "out of memory");
+    return write_text(tree, STATE, (struct sfx_bytes){(const uint8_t *)text.data, text.size}, shown, fault);
+}
+
+enum sfx_error sfx_record_write(int tree, const char *shown, const struct sfx_artifact *artifact, const char *prefix,
+                                const char *log, struct sfx_fault *fault)
+{
+    const struct sfx_locator *locator = &artifact->locator;
+    const struct sfx_product *product = &artifact->index.product;
+    uint8_t record[SFX_MANIFEST_SIZE];
+    fill_manifest(locator, record);
+    enum sfx_error error = copy_part(tree, SFX_STATE_DIRECTORY "/sfx", 0755, (struct sfx_bytes){NULL, 0}, artifact,
+                                     locator->stub_offset, locator->stub_size, shown, fault);
+    if (!error)
+        error = write_text(tree, SFX_STATE_DIRECTORY "/NOTICES", sfx_index_string(&artifact->index, product->notices), shown,
+                           fault);
+    if (!error)
+        error = write_text(tree, SFX_STATE_DIRECTORY "/report.json", sfx_index_string(&artifact->index, product->report), shown,
+                           fault);
+    if (!error)
+        error = write_state(tree, shown, artifact, prefix, fault);
+    if (!error && log)
+        error = write_text(tree, SFX_STATE_DIRECTORY "/install.log", sfx_bytes_of(log), shown, fault);
+    if (!error)
+        error = copy_part(tree, MANIFEST, 0644, (struct sfx_bytes){record, sizeof record}, artifact, locator->index_offset,
+                          locator->index_size, shown, fault);
+    return error;
+}
+
+/* ---- Reading ---- */
+
+static enum sfx_error read_whole(int root, const char *name, uint64_t most, const char *shown, uint8_t **ret_bytes,
+                                 size_t *ret_size, struct sfx_fault *fault)
+{
+    __attribute__((cleanup(sfx_os_closep))) int fd = -1;
+    struct sfx_os_stat found;
+    int error = sfx_os_open(root, name, SFX_OS_READ, &fd);
+    if (!error)
+        error = sfx_os_stat_fd(fd, &found);
+    if (error)
+        return sfx_fail_os(fault, error, "cannot read %s/%s", shown, name);
+    if (found.kind != SFX_OS_FILE || found.size > most)
+        return sfx_fail_format(fault, SFX_VERDICT_BAD_EXTENT, "%s/%s", shown, name);
+    uint8_t *bytes = malloc((size_t)found.size + 1);
+    if (!bytes)
+        return sfx_fail(fault, SFX_ERROR_MEMORY, "out of memory");
+    enum sfx_error failed = sfx_os_pread(fd, bytes, (size_t)found.size, 0, fault);
+    if (failed) {
+        free(bytes);
+        return failed;
+    }
+    bytes[found.size] = 0;
+    *ret_bytes = bytes;
+    *ret_size = (size_t)found.size;
+    return SFX_OK;
+}
+
+static enum sfx_error read_prefix(int root, const char *shown, char **ret_prefix, struct sfx_fault *fault)
+{
+    SFX_CLEAN_STRING char *text = NULL;
+    uint8_t *bytes;
+    size_t size;
+    enum sfx_error error = read_whole(root, STATE, MAX_STATE, shown, &bytes, &size, fault);
+    if (error)
+        return error;
+    text = (char *)bytes;
+    for (char *line = text; line; line = strchr(line, '\n') ? strchr(line, '\n') + 1 : NULL) {
+        if (strncmp(line, "prefix=/", 8) != 0)
+            continue;
+        line[strcspn(line, "\n")] = '\0';
+        if (strlen(line + 7) > SFX_MAX_PREFIX)
+            break;
+        *ret_prefix = strdup(line + 7);
+        return *ret_prefix ? SFX_OK : sfx_fail(fault, SFX_ERROR_MEMORY, "out of memory");
+    }
+    return sfx_fail_format(fault, SFX_VERDICT_BAD_STRING, "%s/%s names no prefix", shown, STATE);
+}
+
+static void name_manifest(struct sfx_fault *fault, const char *shown)
+{
+    if (fault->error == SFX_ERROR_FORMAT)
+        sfx_fail_format(fault, fault->verdict, "%s/%s", shown, MANIFEST);
+}
+
+enum sfx_error sfx_record_open(int root, const char *shown, struct sfx_record *ret_record, struct sfx_fault *fault)
+{
+    uint8_t *bytes;
+    size_t size;
+    memset(ret_record, 0, sizeof *ret_record);
+    enum sfx_error error = read_whole(root, MANIFEST, SFX_MAX_INDEX_RAW, shown, &bytes, &size, fault);
+    if (error)
+        return error;
+    error = sfx_manifest_open(bytes, size, &ret_record->index, ret_record->build, fault);
+    free(bytes);
+    if (error)
+        name_manifest(fault, shown);
+    else
+        error = read_prefix(root, shown, &ret_record->prefix, fault);
+    if (error)
+        sfx_record_close(ret_record);
+    return error;
+}
+
+void sfx_record_close(struct sfx_record *record)
+{
+    sfx_index_close(&record->index);
+    free(record->prefix);
+    memset(record, 0, sizeof *record);
+}
+
+enum sfx_error sfx_record_identity(int root, const char *shown, uint8_t ret_build[SFX_DIGEST_SIZE], char **ret_prefix,
+                                   struct sfx_fault *fault)
+{
+    __attribute__((cleanup(sfx_os_closep))) int fd = -1;
+    uint8_t bytes[SFX_MANIFEST_SIZE];
+    uint8_t digest[SFX_DIGEST_SIZE];
+    struct sfx_manifest manifest;
+    size_t size;
+    int os_error = sfx_os_open(root, MANIFEST, SFX_OS_READ, &fd);
+    if (!os_error)
+        os_error = sfx_os_read(fd, bytes, sizeof bytes, &size);
+    if (os_error)
+        return sfx_fail_os(fault, os_error, "cannot read %s/%s", shown, MANIFEST);
+    if (size < sizeof bytes)
+        return sfx_fail_format(fault, SFX_VERDICT_TRUNCATED, "%s/%s", shown, MANIFEST);
+    sfx_read_manifest(bytes, &manifest);
+    sfx_digest(bytes, SFX_MANIFEST_DIGEST_OFFSET, digest);
+    if (memcmp(manifest.magic, SFX_MANIFEST_MAGIC, sizeof manifest.magic) != 0)
+        return sfx_fail_format(fault, SFX_VERDICT_BAD_MAGIC, "%s/%s", shown, MANIFEST);
+    if (memcmp(digest, manifest.digest, sizeof digest) != 0)
+        return sfx_fail_format(fault, SFX_VERDICT_BAD_LOCATOR_DIGEST, "%s/%s", shown, MANIFEST);
+    memcpy(ret_build, manifest.index_digest, SFX_DIGEST_SIZE);
+    return read_prefix(root, shown, ret_prefix, fault);
+}

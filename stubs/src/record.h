@@ -1,0 +1,24 @@
+/* What an installation says of itself: PREFIX/.sfxpack/ (SPEC, "The installed prefix"). */
+#ifndef SFX_RECORD_H
+#define SFX_RECORD_H
+
+#include "artifact.h"
+
+/* Write manifest, stub, notices, report, state and, if LOG is not NULL, `install.log` into TREE/.sfxpack, which exists. */
+enum sfx_error sfx_record_write(int tree, const char *shown, const struct sfx_artifact *artifact, const char *prefix,
+                                const char *log, struct sfx_fault *fault);
+
+/* The record of an installation, read and checked. */
+struct sfx_record {
+    struct sfx_index index;
+    uint8_t build[SFX_DIGEST_SIZE];
+    char *prefix;                        /* the prefix the tree is rendered for */
+};
+/* ROOT is the open prefix, SHOWN its path. */
+enum sfx_error sfx_record_open(int root, const char *shown, struct sfx_record *ret_record, struct sfx_fault *fault);
+void sfx_record_close(struct sfx_record *record);
+/* Only what is needed to tell which build stands there: its name, and the prefix it is rendered for (malloced). */
+enum sfx_error sfx_record_identity(int root, const char *shown, uint8_t ret_build[SFX_DIGEST_SIZE], char **ret_prefix,
+                                   struct sfx_fault *fault);
+
+#endif

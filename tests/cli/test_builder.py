@@ -1,0 +1,142 @@
+"""What the builder says: help, errors with the way out, exit codes, nothing left behind."""
+
+from __future__ import annotations
+
+import json
+import os
+import random
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from sfxpack.format import layout
+from sfxpack.inspect import open_artifact
+from tests import prefixes
+from tests.running import SFXPACK, build, run
+
+
+@pytest.fixture
+def root(tmp_path: Path) -> Path:
+    return prefixes.make_prefix(tmp_path / "original")
+
+
+def test_alone_it_shows_an_example() -> None:
+    assert "sfxpack build myenv" in run(*SFXPACK).stdout
+
+
+@pytest.mark.parametrize("command", ["build", "inspect", "verify", "extract"])
+def test_help_of_each_command(command: str) -> None:
+    assert "Usage: sfxpack" in run(*SFXPACK, command, "--help").stdout
+
+
+def test_summary_names_what_matters(root: Path, tmp_path: Path) -> None:
+    said = run(*SFXPACK, "build", root, "-o", tmp_path / "x.sh", env={**os.environ, "NO_COLOR": "1"}).stdout
+    for part in ("x.sh", "shebang", "text", "no file limits it", "sh x.sh --prefix"):
+        assert part in said
+
+
+def test_missing_environment(tmp_path: Path) -> None:
+    assert str(tmp_path / "none") in run(*SFXPACK, "build", tmp_path / "none", status=2).stderr
+
+
+def test_environment_is_a_file(tmp_path: Path) -> None:
+    path = prefixes.write(tmp_path / "file", "x")
+    assert str(path) in run(*SFXPACK, "build", path, status=2).stderr
+
+
+def test_existing_output_needs_force(root: Path, tmp_path: Path) -> None:
+    output = prefixes.write(tmp_path / "x.sh", "precious")
+    assert "--force" in run(*SFXPACK, "build", root, "-o", output, status=8).stderr
+    assert output.read_text() == "precious"
+    run(*SFXPACK, "build", root, "-o", output, "--force")
+    run(*SFXPACK, "verify", output)
+
+
+def test_output_directory_missing(root: Path, tmp_path: Path) -> None:
+    assert str(tmp_path / "no") in run(*SFXPACK, "build", root, "-o", tmp_path / "no/x.sh", status=8).stderr
+
+
+def test_two_environments_named() -> None:
+    assert "once" in run(*SFXPACK, "build", "a", "-n", "b", status=2).stderr
+
+
+def test_own_output_is_left_out(root: Path) -> None:
+    run(*SFXPACK, "build", ".", "--name", "me", cwd=root)
+    run(*SFXPACK, "build", ".", "--name", "me", "--force", cwd=root)
+    (output,) = root.glob("me-*.sh")
+    with open_artifact(output) as opened:
+        assert not [entry for entry in opened.index.entries if entry.path.startswith(b"me-")]
+
+
+def test_unreadable_files_are_all_named(root: Path, tmp_path: Path) -> None:
+    if os.geteuid() == 0:
+        pytest.skip("root can read everything")
+    for name in ("first", "second"):
+        prefixes.write(root / name, "x", 0o000)
+    said = run(*SFXPACK, "build", root, "-o", tmp_path / "x.sh", status=2).stderr
+    assert "first" in said
+    assert "second" in said
+    assert not (tmp_path / "x.sh").exists()
+
+
+def test_inspect_shows_the_facts(root: Path, tmp_path: Path) -> None:
+    build(root, tmp_path / "x.sh", "--name", "app", "--release", "2.1", "--default-prefix", "/opt/app")
+    facts = json.loads(run(*SFXPACK, "inspect", tmp_path / "x.sh", "--json").stdout)
+    assert (facts["name"], facts["release"], facts["default_prefix"]) == ("app", "2.1", "/opt/app")
+    assert "app 2.1" in run(*SFXPACK, "inspect", tmp_path / "x.sh").stdout
+
+
+def test_inspect_of_something_else(tmp_path: Path) -> None:
+    path = prefixes.write(tmp_path / "x.sh", "#!/bin/sh\necho hello\n")
+    assert "bad_magic" in run(*SFXPACK, "inspect", path, status=3).stderr
+
+
+def test_a_file_that_changes_is_named(root: Path, tmp_path: Path) -> None:
+    code = (
+        "import sys, os\n"
+        "from sfxpack import content, cli\n"
+        "path = sys.argv.pop(1)\n"
+        "read = content.os.fstat\n"
+        "def slow(handle):\n"
+        "    status = read(handle)\n"
+        "    if os.path.samestat(status, os.stat(path)):\n"
+        "        os.utime(path, (1, 1))\n"
+        "    return status\n"
+        "content.os.fstat = slow\n"
+        "cli.main()\n"
+    )
+    done = run(sys.executable, "-c", code, root / "share/plain.txt", "build", root, "-o", tmp_path / "x.sh", status=8)
+    assert "share/plain.txt" in done.stderr
+    assert list(tmp_path.glob("*.sh")) == list(tmp_path.glob(".x*")) == []
+
+
+def test_every_flipped_bit_is_found(root: Path, tmp_path: Path) -> None:
+    """All bits of header and locator, and many others; in one process, for the number of them."""
+    output = tmp_path / "x.sh"
+    build(root, output)
+    with open_artifact(output) as opened:
+        locator = opened.locator
+    front = range(locator.stub_offset * 8)
+    middle = range(locator.locator_offset * 8, (locator.locator_offset + layout.LOCATOR.size) * 8)
+    others = random.Random(7).sample(range(locator.total_size * 8), 2000)
+    code = (
+        "import sys, pathlib\n"
+        "from sfxpack.verify import verify\n"
+        "from sfxpack.errors import ArtifactError\n"
+        "path = pathlib.Path(sys.argv[1])\n"
+        "with path.open('r+b') as file:\n"
+        "    for bit in map(int, sys.stdin):\n"
+        "        file.seek(bit >> 3); old = file.read(1)[0]\n"
+        "        file.seek(bit >> 3); file.write(bytes([old ^ 1 << (bit & 7)])); file.flush()\n"
+        "        try:\n"
+        "            verify(path)\n"
+        "            print(bit)\n"
+        "        except ArtifactError: pass\n"
+        "        file.seek(bit >> 3); file.write(bytes([old])); file.flush()\n"
+    )
+    bits = "\n".join(str(bit) for bit in (*front, *middle, *others))
+    done = subprocess.run([sys.executable, "-c", code, output], input=bits, capture_output=True, text=True, check=True)
+    assert done.stdout == ""
+    run(*SFXPACK, "verify", output)

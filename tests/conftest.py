@@ -1,0 +1,58 @@
+"""Fixtures for everything a test may need that is not Python: programs of the system and the host's stub."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Callable
+from importlib.util import find_spec
+from pathlib import Path
+from typing import NoReturn
+
+import pytest
+
+from sfxpack import resources
+from sfxpack.errors import ResourceError
+from tests.programs import PROGRAMS
+
+PACKAGES = {program.name: program.package for program in PROGRAMS}
+
+
+def missing(text: str) -> NoReturn:
+    """Skip the test, or with SFXPACK_REQUIRE=1 fail it; the text names what to install."""
+    if os.environ.get("SFXPACK_REQUIRE") == "1":
+        pytest.fail(text, pytrace=False)
+    pytest.skip(text)
+
+
+@pytest.fixture(scope="session")
+def require() -> Callable[[str], str]:
+    """A function from a program of `system-packages.txt` to its path; without it a test is skipped, in CI it fails."""
+
+    def path_of(name: str) -> str:
+        return shutil.which(name) or missing(f"{name} is missing: apt-get install {PACKAGES[name]}")
+
+    return path_of
+
+
+@pytest.fixture(scope="session")
+def require_module() -> Callable[[str, str], None]:
+    """A function that skips the test if a module cannot be imported; in CI it fails."""
+
+    def look_for(module: str, project: str) -> None:
+        if find_spec(module) is None:
+            missing(f"{module} is missing: pip install {project}")
+
+    return look_for
+
+
+@pytest.fixture(scope="session")
+def stub(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """An executable copy of the host's stub."""
+    copy = tmp_path_factory.mktemp("stub") / "sfx"
+    try:
+        shutil.copyfile(resources.stub(resources.host_platform()), copy)
+    except ResourceError as error:
+        missing(str(error))
+    copy.chmod(0o755)
+    return copy

@@ -1,0 +1,129 @@
+"""From a prefix to an artifact to an installation elsewhere, as a user would do it."""
+
+from __future__ import annotations
+
+import json
+import os
+import pickle
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests import prefixes
+from tests.running import SFXPACK, build, run
+from tests.search import remaining
+
+def hide(root: Path) -> Path:
+    """Rename the original, so that nothing can use it."""
+    return root.rename(root.with_name("hidden"))
+
+
+@pytest.fixture(scope="module")
+def original(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    root = prefixes.make_prefix(tmp_path_factory.mktemp("made") / "original-prefix-of-some-length")
+    prefixes.add_program(root)
+    return root
+
+
+@pytest.fixture(scope="module")
+def artifact(original: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    output = tmp_path_factory.mktemp("artifact") / "demo.sh"
+    build(original, output)
+    hide(original)
+    return output
+
+
+@pytest.mark.parametrize("shape", ["short", "with blank", "n" * 40])
+def test_nothing_names_the_old_prefix(original: Path, artifact: Path, tmp_path: Path, shape: str) -> None:
+    prefix = tmp_path / shape
+    if len(str(prefix)) > len(str(original)):
+        pytest.skip("the library's string is hard and shorter than this place")
+    run(artifact, "--prefix", prefix)
+    assert remaining(prefix, str(original)) == {}
+
+
+def test_the_artifact_does_not_name_the_old_prefix(original: Path, artifact: Path, tmp_path: Path) -> None:
+    run(*SFXPACK, "extract", artifact, tmp_path / "tree", "--as", "/o")
+    assert remaining(tmp_path, str(original)) == {}
+    assert os.fsencode(original) not in artifact.read_bytes()
+
+
+def test_what_was_installed_works(original: Path, artifact: Path, tmp_path: Path) -> None:
+    prefix = tmp_path / "e"
+    assert len(str(prefix)) <= len(str(original))
+    run(artifact, "--prefix", prefix)
+    assert run(prefix / "bin/hello").stdout == "hello\n"
+    assert run(prefix / "bin/tool").stdout == f"{prefix}\n"
+    found = run(prefix / "bin/where").stdout.strip()
+    assert Path(found) == prefix / "share/data"
+    kernel = json.loads((prefix / "share/kernel.json").read_text())
+    assert kernel == {"argv": [f"{prefix}/bin/python3", "-m", "x"], "env": {"P": str(prefix)}}
+    assert json.loads((prefix / "share/url.json").read_text()) == {"url": prefix.as_uri() + "/src"}
+    assert Path(pickle.loads((prefix / "share/data.pkl").read_bytes())["home"]) == prefix / "share"
+    assert (prefix / "absolute").read_text() == "hello\n"
+    assert os.readlink(prefix / "dangling") == "nowhere"
+    assert (prefix / "share/second-name").samefile(prefix / "share/greeting")
+    assert list((prefix / "empty-directory").iterdir()) == []
+
+
+def test_bytecode_stays_valid(artifact: Path, tmp_path: Path) -> None:
+    prefix = tmp_path / "e"
+    run(artifact, "--prefix", prefix)
+    code = "import sys; sys.path.insert(0, sys.argv[1]); import mod; print(mod.HERE, mod.__cached__)"
+    before = sorted((prefix / "lib/__pycache__").iterdir())
+    stat = before[0].stat()
+    environment = {key: value for key, value in os.environ.items() if not key.startswith("PYTHON")}
+    done = run(sys.executable, "-c", code, prefix / "lib", env=environment)
+    assert done.stdout.split()[0] == str(prefix)
+    assert (before[0].stat().st_mtime_ns, before[0].stat().st_ino) == (stat.st_mtime_ns, stat.st_ino)
+
+
+def test_an_installation_verifies_itself(artifact: Path, tmp_path: Path) -> None:
+    prefix = tmp_path / "e"
+    run(artifact, "--prefix", prefix)
+    run(prefix / ".sfxpack/sfx", "verify")
+    (prefix / "share/plain.txt").write_text("edited")
+    assert "share/plain.txt" in run(prefix / ".sfxpack/sfx", "verify", status=12).stdout
+
+
+def test_same_input_same_bytes(tmp_path: Path) -> None:
+    root = prefixes.make_prefix(tmp_path / "original")
+    build(root, tmp_path / "first.sh", "--name", "x", "-j", "1")
+    build(root, tmp_path / "second.sh", "--name", "x", "-j", "4")
+    assert (tmp_path / "first.sh").read_bytes() == (tmp_path / "second.sh").read_bytes()
+
+
+def test_same_tree_at_two_paths_of_equal_length_gives_the_same_bytes(tmp_path: Path) -> None:
+    for name in ("one", "two"):
+        prefixes.make_prefix(tmp_path / name)
+        build(tmp_path / name, tmp_path / f"{name}.sh", "--name", "x")
+    assert (tmp_path / "one.sh").read_bytes() == (tmp_path / "two.sh").read_bytes()
+
+
+def test_extract_is_the_tree_an_installation_has(artifact: Path, tmp_path: Path) -> None:
+    prefix = tmp_path / "e"
+    run(artifact, "--prefix", prefix)
+    run(*SFXPACK, "extract", artifact, tmp_path / "tree", "--as", prefix)
+    done = subprocess.run(["diff", "-r", "--no-dereference", prefix, tmp_path / "tree"], capture_output=True, text=True)
+    assert done.stdout == f"Only in {prefix}: .sfxpack\n"
+
+
+def test_a_file_larger_than_a_window(tmp_path: Path) -> None:
+    root = tmp_path / "original"
+    step = 5 * 1024 * 1024
+    old = os.fsencode(root)
+    binary = bytearray(os.urandom(40 * 1024 * 1024))
+    for at in range(0, len(binary) - 1000, step):
+        binary[at : at + len(old) + 3] = b"\0" + old + b"/x"
+    text = b"".join(b"%08d %s/x\n" % (number, old if number % 1000 == 0 else b"/no") for number in range(2_500_000))
+    prefixes.write(root / "data.bin", bytes(binary))
+    prefixes.write(root / "data.txt", text)
+    build(root, tmp_path / "large.sh", "--level", "1")
+    prefix = tmp_path / "new"
+    run(tmp_path / "large.sh", "--prefix", prefix)
+    assert remaining(prefix, str(root)) == {}
+    assert (prefix / "data.txt").read_bytes() == text.replace(old, os.fsencode(prefix))
+    padded = os.fsencode(prefix).rjust(len(old), b"/")
+    assert (prefix / "data.bin").read_bytes() == bytes(binary).replace(old, padded)

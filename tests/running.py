@@ -1,0 +1,24 @@
+"""Running sfxpack and what it made, as a user would."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+SFXPACK = (sys.executable, "-m", "sfxpack")
+
+
+def run(*command: object, status: int = 0, **options: Any) -> subprocess.CompletedProcess[str]:  # noqa: ANN401 passed on
+    """Run a program and check its exit status."""
+    done = subprocess.run([str(word) for word in command], capture_output=True, text=True, check=False, **options)
+    assert done.returncode == status, f"{done.args}: {done.returncode}\n{done.stdout}\n{done.stderr}"
+    return done
+
+
+def build(root: object, output: Path, *options: object) -> dict[str, Any]:
+    """Build quietly; the result as JSON."""
+    result: dict[str, Any] = json.loads(run(*SFXPACK, "build", root, "-o", output, "--json", *options).stdout)
+    return result
