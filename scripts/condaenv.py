@@ -24,7 +24,7 @@ import tarfile
 import zipfile
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from email.parser import HeaderParser
 from pathlib import Path
 from typing import Any
@@ -32,7 +32,7 @@ from typing import Any
 import rattler
 import zstandard
 
-PLACEHOLDER = "/opt/conda_build/work/host_env_".ljust(255, "placehold_")
+PLACEHOLDER = ("/opt/build/host_env_" + "placehold_" * 24)[:255]
 SUBDIR = {"x86_64": "linux-64", "aarch64": "linux-aarch64"}.get(platform.machine(), f"linux-{platform.machine()}")
 NOT_PACKED = {"site-packages", "dist-packages", "test"}
 LARGEST_TEXT = 10_000_000
@@ -48,11 +48,18 @@ class Package:
     name: str
     version: str
     files: Files
+    links: Mapping[str, str] = field(default_factory=dict)
+    """Path below the prefix -> text of the link."""
 
     @property
     def stem(self) -> str:
         """Name of the file without its suffix."""
         return f"{self.name}-{self.version}-0"
+
+    def index(self) -> dict[str, Any]:
+        """Return what stands in its info/index.json."""
+        index = {"name": self.name, "version": self.version, "build": "0", "build_number": 0}
+        return index | {"subdir": SUBDIR, "depends": []}
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,7 +102,9 @@ def python_package(interpreter: Interpreter) -> Package:
         folders[:] = [name for name in folders if name not in NOT_PACKED]
         below = Path(folder).relative_to(interpreter.stdlib)
         files |= {str(f"lib/python{minor}" / below / name): Path(folder, name) for name in names}
-    return Package("python", interpreter.version, {path: file for path, file in files.items() if file.is_file()})
+    files = {path: file for path, file in files.items() if file.is_file()}
+    links = dict.fromkeys(("bin/python", "bin/python3"), f"python{minor}")
+    return Package("python", interpreter.version, files, links)
 
 
 def packages(venv: Path, interpreter: Interpreter) -> Iterator[Package]:
@@ -149,12 +158,12 @@ def write(package: Package, target: Path, prefixes: tuple[bytes, ...]) -> None:
         with zstd_tar(container, f"pkg-{package.stem}.tar.zst") as archive:
             for path, file in sorted(package.files.items()):
                 described.append(add(archive, path, file, prefixes))
-        index = {"name": package.name, "version": package.version, "build": "0", "build_number": 0}
-        index |= {"subdir": SUBDIR, "depends": []}
+            for path, text in package.links.items():
+                described.append(add_link(archive, path, text))
         with zstd_tar(container, f"info-{package.stem}.tar.zst") as archive:
-            add_bytes(archive, "info/index.json", json.dumps(index).encode())
+            add_bytes(archive, "info/index.json", json.dumps(package.index()).encode())
             add_bytes(archive, "info/paths.json", json.dumps({"paths_version": 1, "paths": described}).encode())
-            add_bytes(archive, "info/files", "".join(f"{path}\n" for path in sorted(package.files)).encode())
+            add_bytes(archive, "info/files", "".join(f"{entry['_path']}\n" for entry in described).encode())
     part.rename(target)
 
 
@@ -175,6 +184,14 @@ def add(archive: tarfile.TarFile, path: str, file: Path, prefixes: tuple[bytes, 
     return entry | {"file_mode": "text", "prefix_placeholder": PLACEHOLDER}
 
 
+def add_link(archive: tarfile.TarFile, path: str, text: str) -> dict[str, Any]:
+    """Add a symlink; return what paths.json says of it."""
+    header = tarfile.TarInfo(path)
+    header.type, header.linkname = tarfile.SYMTYPE, text
+    archive.addfile(header)
+    return {"_path": path, "path_type": "softlink", "sha256": hashlib.sha256(b"").hexdigest(), "size_in_bytes": 0}
+
+
 def add_bytes(archive: tarfile.TarFile, path: str, data: bytes) -> None:
     """Add a file that is made here."""
     header = tarfile.TarInfo(path)
@@ -184,15 +201,9 @@ def add_bytes(archive: tarfile.TarFile, path: str, data: bytes) -> None:
 
 def record(package: Package, file: Path) -> rattler.RepoDataRecord:
     """What a channel would say of the file."""
-    about = rattler.PackageRecord(
-        name=package.name,
-        version=package.version,
-        build="0",
-        build_number=0,
-        subdir=SUBDIR,
-        sha256=bytes.fromhex(digest(file)),
-        size=file.stat().st_size,
-    )
+    index = file.with_suffix(".json")
+    index.write_text(json.dumps(package.index()), encoding="utf-8")
+    about = rattler.PackageRecord.from_index_json(index, size=file.stat().st_size, sha256=digest(file))
     return rattler.RepoDataRecord(about, file.name, file.as_uri(), file.parent.as_uri())
 
 

@@ -73,6 +73,7 @@ def build(request: Request, progress: Progress = lambda done, total: None) -> Re
         limit_strict=request.limit_strict,
         binary_padding=request.binary_padding,
         platform=platform,
+        aliases=sites.aliases(tree.entries),
     )
     with assembly(output, front, force=request.force) as target, ThreadPoolExecutor(2 * jobs) as executor:
         writer = BlockWriter(executor, jobs, request.level, target.write)

@@ -29,7 +29,9 @@ _SEALED: Final = (
 _INDEXED: Final = (b"%PDF-", b"!_TAG_", b"\x0c\n", b"DIRC", b"!<arch>\n")
 """Text with offsets or sizes in it: PDF, ctags, etags, git's index, ar."""
 _CONTROLS: Final = bytes(byte for byte in range(0x20) if byte not in b"\t\n\v\f\r\x1b")
-_COOKIE: Final = re.compile(rb"\A(?:[^\n]*\n)?[ \t\f]*#[^\n]*?coding[:=][ \t]*(?:latin-?1|latin-1-\S*|iso-?8859-1(?:5)?|l1)\b", re.I)
+_COOKIE: Final = re.compile(
+    rb"\A(?:[^\n]*\n)?[ \t\f]*#[^\n]*?coding[:=][ \t]*(?:latin-?1|latin-1-\S*|iso-?8859-1(?:5)?|l1)\b", re.I
+)
 """PEP 263, first or second line."""
 
 
@@ -41,7 +43,7 @@ def classify(path: bytes, head: bytes, content: bytes | None, *, text: bool = Fa
     """
     if head.startswith(b"\x7fELF"):
         return Kind.ELF
-    if head[2:4] == b"\r\n" and path.endswith((b".pyc", b".pyo")):
+    if head[2:4] == b"\r\n" and is_pyc(path):
         return Kind.PYC
     if head.startswith(_ARCHIVES) or head.startswith(_SEALED):
         return Kind.ARCHIVE
@@ -50,6 +52,11 @@ def classify(path: bytes, head: bytes, content: bytes | None, *, text: bool = Fa
     if content is None:
         return Kind.TEXT if text else Kind.BINARY
     return Kind.TEXT if is_text(content) else Kind.BINARY
+
+
+def is_pyc(path: bytes) -> bool:
+    """Whether a file is compiled Python, by its name."""
+    return path.endswith((b".pyc", b".pyo"))
 
 
 def is_text(content: bytes) -> bool:

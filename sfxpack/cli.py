@@ -14,11 +14,15 @@ import click
 from rich.console import Console
 from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn
 
-import sfxpack
-from sfxpack import report
+
+from sfxpack import __version__, report
+from sfxpack.build import build as build_artifact
 from sfxpack.errors import SfxpackError
+from sfxpack.extract import extract as extract_artifact
 from sfxpack.format.layout import Exit, Platform
+from sfxpack.inspect import inspect as inspect_artifact
 from sfxpack.model import Policy, Request
+from sfxpack.verify import verify as verify_artifact
 
 EXAMPLE = """\
   sfxpack build myenv                       pack a conda environment, a venv or any prefix
@@ -43,7 +47,7 @@ class _Group(click.Group):
 
 
 @click.group(cls=_Group, invoke_without_command=True, context_settings={"help_option_names": ["-h", "--help"]})
-@click.version_option(sfxpack.__version__, "--version", prog_name="sfxpack", message="%(prog)s %(version)s")
+@click.version_option(__version__, "--version", prog_name="sfxpack", message="%(prog)s %(version)s")
 @click.pass_context
 def cli(ctx: click.Context) -> None:
     """Turn an environment into one file that installs it anywhere, already relocated."""
@@ -130,10 +134,10 @@ def build(  # noqa: PLR0913 one parameter an option is click's way
         **options,
     )
     if quiet or as_json:
-        result = sfxpack.build(request)
+        result = build_artifact(request)
     else:
         with _Bar("packing") as progress:
-            result = sfxpack.build(request, progress)
+            result = build_artifact(request, progress)
     if as_json:
         click.echo(json.dumps(report.as_json(result)))
     elif not quiet:
@@ -145,7 +149,7 @@ def build(  # noqa: PLR0913 one parameter an option is click's way
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 def inspect(file: Path, *, as_json: bool) -> None:
     """Show what FILE installs, without running it, on any host."""
-    facts = sfxpack.inspect(file)
+    facts = inspect_artifact(file)
     if as_json:
         click.echo(json.dumps(dataclasses.asdict(facts)))
     else:
@@ -156,7 +160,7 @@ def inspect(file: Path, *, as_json: bool) -> None:
 @click.argument("file", type=click.Path(path_type=Path))
 def verify(file: Path) -> None:
     """Check every byte of FILE; exit 3 if one is not as it was made."""
-    build_name = sfxpack.verify(file)
+    build_name = verify_artifact(file)
     click.echo(f"{file}: sound, build {build_name[:16]}")
 
 
@@ -169,7 +173,7 @@ def extract(file: Path, directory: Path, prefix: str | None) -> None:
 
     Works for artifacts of every platform.
     """
-    sfxpack.extract(file, directory, prefix)
+    extract_artifact(file, directory, prefix)
 
 
 def _usage(message: str) -> NoReturn:

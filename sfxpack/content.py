@@ -5,14 +5,14 @@ from __future__ import annotations
 import hashlib
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 from sfxpack import classify, neutral, records, sites
 from sfxpack.errors import ChangedError, DiscoveryError
 from sfxpack.format.digest import digest
-from sfxpack.model import Entry, Environment, Finding, Found, Kind, Neutral, Site
-from sfxpack.plan import CONDA, RECORD, stage
+from sfxpack.model import Edit, Entry, Environment, Finding, Found, Neutral, Site
+from sfxpack.plan import COMPILED, CONDA, RECORD, stage
 from sfxpack.requirements import glibc_version
 
 LARGE: Final = 32 * 1024 * 1024
@@ -78,7 +78,7 @@ def read(entry: Entry) -> bytes:
     except OSError as error:
         raise DiscoveryError(f"{os.fsdecode(entry.source)}: cannot be read: {error.strerror}") from error
     if len(content) != entry.size:
-        raise changed(entry)
+        raise changed_error(entry)
     return content
 
 
@@ -89,10 +89,10 @@ def check_unchanged(entry: Entry, status: os.stat_result) -> None:
         ChangedError: the file changed since.
     """
     if (status.st_size, status.st_mtime_ns) != (entry.size, entry.mtime_ns):
-        raise changed(entry)
+        raise changed_error(entry)
 
 
-def changed(entry: Entry) -> ChangedError:
+def changed_error(entry: Entry) -> ChangedError:
     """The error of a file that is not what was scanned."""
     path = os.fsdecode(entry.source)
     return ChangedError(
@@ -129,14 +129,14 @@ def _changed(content: bytes) -> Changed:
 
 
 def find(entry: Entry, content: bytes, context: Context) -> Found:
-    """Sites that hold the old prefix, and those derived from files of earlier stages."""
+    """Sites that hold the old prefix, those derived from files of earlier stages, and what must not leave the machine."""
     found = Found()
     if context.needles.contains(content):
-        kind = classify.classify(entry.path, content[:4096], content)
+        kind = classify.classify(entry.path, content[: classify.HEAD], content)
         found = sites.find(entry.path, kind, content, context.environment, context.needles, context.options)
     derived = _derived(entry, content, context)
-    if not (derived.sites or derived.edits or derived.findings):
-        return found
+    if not (derived.sites or derived.edits):
+        return replace(found, findings=found.findings + derived.findings)
     return merge(found, derived)
 
 
@@ -144,14 +144,12 @@ def merge(first: Found, second: Found) -> Found:
     """Both; a site or edit of `first` that overlaps one of `second` gives way."""
     taken = [(item.start, item.end) for item in (*second.sites, *second.edits)]
 
-    def free(start: int, end: int) -> bool:
-        return all(end <= low or start >= high for low, high in taken)
+    def free(item: Site | Edit) -> bool:
+        return all(item.end <= start or item.start >= end for start, end in taken)
 
-    kept = [site for site in first.sites if free(site.start, site.end)]
-    edits = [edit for edit in first.edits if free(edit.start, edit.end)]
     return Found(
-        tuple(sorted([*kept, *second.sites], key=lambda site: site.start)),
-        tuple(sorted([*edits, *second.edits], key=lambda edit: edit.start)),
+        tuple(sorted((*filter(free, first.sites), *second.sites), key=lambda site: (site.start, site.end))),
+        tuple(sorted((*filter(free, first.edits), *second.edits), key=lambda edit: edit.start)),
         first.findings + second.findings,
     )
 
@@ -162,20 +160,24 @@ def _derived(entry: Entry, content: bytes, context: Context) -> Found:
         return records.derive_record(entry.path, content, context.changed)
     if where == CONDA:
         return records.derive_conda(entry.path, content, context.changed)
-    if classify.is_pyc(entry.path):
-        return Found(records.derive_pyc(entry.path, content, context.changed))
-    return Found()
+    if where == COMPILED and (source := _source(entry, context)) and source.path in context.changed:
+        hashed = content[4:8] != bytes(4)
+        mtime = source.mtime_ns // 10**9
+        text = read(source) if hashed else None
+        return Found(records.derive_pyc(entry.path, content, context.changed, mtime=mtime, source=text))
+    return Found((), records.scrub(entry.path, content))
+
+
+def _source(entry: Entry, context: Context) -> Entry | None:
+    return context.entries.get(records.pyc_source(entry.path) or b"")
 
 
 def _source_mtime(entry: Entry, content: bytes, context: Context) -> int | None:
     """The second a valid `.pyc` records for its source: valid means that it is the source's, on disk."""
-    if not classify.is_pyc(entry.path):
+    if stage(entry.path) != COMPILED:
         return None
-    source = context.entries.get(records.pyc_source(entry.path) or b"")
+    source = _source(entry, context)
     recorded = records.recorded_source_mtime(content)
     if source is None or recorded is None or source.mtime_ns // 10**9 & 0xFFFFFFFF != recorded:
         return None
     return recorded
-
-
-__all__ = ["Changed", "Context", "Kind", "Prepared", "find", "prepare", "read"]

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import mmap
 import struct
+from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Final
@@ -24,6 +25,8 @@ DT_STRSZ: Final = 10
 DT_SONAME: Final = 14
 DT_RPATH: Final = 15
 DT_RUNPATH: Final = 29
+DT_VERDEF: Final = 0x6FFFFFFC
+DT_VERDEFNUM: Final = 0x6FFFFFFD
 DT_VERNEED: Final = 0x6FFFFFFE
 DT_VERNEEDNUM: Final = 0x6FFFFFFF
 
@@ -133,24 +136,47 @@ class Elf:
         return () if value is None else tuple(part for part in self.string(value).split(b":") if part)
 
     @property
-    def versions(self) -> tuple[tuple[bytes, bytes], ...]:
-        """(library, version) of every version it needs; verneed and vernaux records of .gnu.version_r."""
-        address, count = self.value(DT_VERNEED), self.value(DT_VERNEEDNUM)
+    def versions(self) -> tuple[bytes, ...]:
+        """The versions it needs of other libraries, as they call them."""
+        return tuple(self.string(name) for _, name in self._needed_versions())
+
+    @property
+    def version_names(self) -> tuple[int, ...]:
+        """Offsets into the string table of all names that versions have, needed and defined ones."""
+        found = [name for pair in self._needed_versions() for name in pair]
+        return (*found, *self._defined_versions())
+
+    def _needed_versions(self) -> Iterator[tuple[int, int]]:
+        """(file, name) of each; Verneed and Vernaux records of .gnu.version_r."""
+        outer, inner = struct.Struct(self.order + "HHIII"), struct.Struct(self.order + "IHHII")
+        for position in self._chain(DT_VERNEED, DT_VERNEEDNUM, outer.size):
+            _, count, file, first, _ = outer.unpack_from(self.content, position)
+            position += first
+            for _ in range(min(count, _MOST_RECORDS)):
+                _, _, _, name, step = inner.unpack_from(self.content, position)
+                yield file, name
+                position += step
+
+    def _defined_versions(self) -> Iterator[int]:
+        """Names; Verdef and Verdaux records of .gnu.version_d."""
+        outer, inner = struct.Struct(self.order + "HHHHIII"), struct.Struct(self.order + "II")
+        for position in self._chain(DT_VERDEF, DT_VERDEFNUM, outer.size):
+            _, _, _, count, _, first, _ = outer.unpack_from(self.content, position)
+            position += first
+            for _ in range(min(count, _MOST_RECORDS)):
+                name, step = inner.unpack_from(self.content, position)
+                yield name
+                position += step
+
+    def _chain(self, start: int, number: int, size: int) -> Iterator[int]:
+        """Positions of version records, whose last word is the distance to the next."""
+        address, count = self.value(start), self.value(number)
         if address is None or count is None:
-            return ()
+            return
         position = self.offset(address)
-        record = struct.Struct(self.order + "HHIII")
-        part = struct.Struct(self.order + "IHHII")
-        found = []
         for _ in range(min(count, _MOST_RECORDS)):
-            _, parts, file, first, following = record.unpack_from(self.content, position)
-            library, inner = self.string(file), position + first
-            for _ in range(min(parts, _MOST_RECORDS)):
-                _, _, _, name, step = part.unpack_from(self.content, inner)
-                found.append((library, self.string(name)))
-                inner += step
-            position += following
-        return tuple(found)
+            yield position
+            position += struct.unpack_from(self.order + "I", self.content, position + size - 4)[0]
 
 
 def parse(content: bytes | mmap.mmap) -> Elf | None:

@@ -14,7 +14,6 @@ from typing import Final
 
 from elftools.common.exceptions import ELFError
 from elftools.elf.elffile import ELFFile
-from elftools.elf.gnuversions import GNUVerDefSection
 
 from sfxpack import elf
 from sfxpack.elf import DT_NULL, DT_RPATH, DT_RUNPATH, DT_STRSZ, DT_STRTAB, PT_DYNAMIC, PT_LOAD, Elf
@@ -22,6 +21,10 @@ from sfxpack.elf import DT_NULL, DT_RPATH, DT_RUNPATH, DT_STRSZ, DT_STRTAB, PT_D
 _PT_NULL: Final = 0
 _PT_NOTE: Final = 4
 _PT_PHDR: Final = 6
+_DT_SYMTAB: Final = 6
+_DT_SYMENT: Final = 11
+_NAMES: Final = frozenset({1, 14, 0x6FFFFEFA, 0x6FFFFEFB, 0x6FFFFEFC, 0x7FFFFFFD, 0x7FFFFFFF})
+"""DT_NEEDED, SONAME, CONFIG, DEPAUDIT, AUDIT, AUXILIARY, FILTER: entries whose value is a name."""
 _READ_WRITE: Final = 6
 """The loader writes into the dynamic section."""
 _SHT_DYNAMIC: Final = 6
@@ -47,11 +50,12 @@ def _set_rpath(content: bytes, parsed: Elf, rpath: bytes) -> bytes:
     size, start = parsed.value(DT_STRSZ) or 0, parsed.offset(parsed.value(DT_STRTAB) or 0)
     strings = bytearray(content[start : start + size])
     entries = [(tag, value) for tag, value in parsed.dynamic if tag not in (DT_RPATH, DT_RUNPATH)]
-    names = _names(parsed) if len(entries) < len(parsed.dynamic) else frozenset()
+    used = _used(parsed) if len(entries) < len(parsed.dynamic) else frozenset()
     place = None
     for tag, value in parsed.dynamic:
         if tag in (DT_RPATH, DT_RUNPATH):
-            room = _room(parsed.string(value), names)
+            size_of_old = len(parsed.string(value)) + 1
+            room = min((name - value for name in used if 0 <= name - value < size_of_old), default=size_of_old)
             strings[value : value + room] = bytes(room)
             if len(rpath) < room:
                 place = value
@@ -67,23 +71,15 @@ def _set_rpath(content: bytes, parsed: Elf, rpath: bytes) -> bytes:
     return bytes(image)
 
 
-def _room(old: bytes, names: frozenset[bytes]) -> int:
-    """Bytes of an old path that are free, its NUL included: linkers let names share the tail of another string."""
-    shared = max((len(name) for name in names if name and old.endswith(name)), default=-1)
-    return len(old) - shared
-
-
-def _names(parsed: Elf) -> frozenset[bytes]:
-    """All other strings of the dynamic string table."""
-    found = {*parsed.needed, parsed.soname}
-    for pair in parsed.versions:
-        found.update(pair)
-    file = ELFFile(BytesIO(parsed.content))
-    for segment in file.iter_segments("PT_DYNAMIC"):
-        found.update(symbol.name.encode() for symbol in segment.iter_symbols())
-    for section in file.iter_sections():
-        if isinstance(section, GNUVerDefSection):
-            found.update(part.name.encode() for _, parts in section.iter_versions() for part in parts)
+def _used(parsed: Elf) -> frozenset[int]:
+    """Offsets of all other strings: linkers let one share the tail of another."""
+    found = {value for tag, value in parsed.dynamic if tag in _NAMES} | set(parsed.version_names)
+    dynamic = next(ELFFile(BytesIO(parsed.content)).iter_segments("PT_DYNAMIC"))
+    size, address = parsed.value(_DT_SYMENT), parsed.value(_DT_SYMTAB)
+    if size and address:
+        start = parsed.offset(address)
+        word = struct.Struct(f"{parsed.order}I{size - 4}x")
+        found.update(name for (name,) in word.iter_unpack(parsed.content[start : start + size * dynamic.num_symbols()]))
     return frozenset(found)
 
 

@@ -1,1 +1,159 @@
-"""Files too large to hold: read twice in windows, once to find sites, once to pack."""
+"""Files too large to hold: read twice in windows, first to see what they are, then to pack them; memory is a few windows."""
+
+from __future__ import annotations
+
+import hashlib
+import mmap
+import os
+from collections.abc import Iterator
+from dataclasses import replace
+from typing import BinaryIO, Final
+
+from sfxpack import classify, neutral, sites
+from sfxpack.content import Changed, Context, changed_error, check_unchanged
+from sfxpack.errors import DiscoveryError
+from sfxpack.format.digest import hasher
+from sfxpack.model import Edit, Entry, Finding, Found, Kind, Site
+from sfxpack.requirements import glibc_version
+from sfxpack.sites.window import OVERLAP
+
+_READ: Final = 8 * 1024 * 1024
+
+
+class Large:
+    """One large file on its way; the attributes are complete when `pieces` is exhausted."""
+
+    def __init__(self, entry: Entry, context: Context) -> None:
+        self.entry = entry
+        self.size = 0
+        """Neutral bytes."""
+        self.digest = b""
+        """Of the neutral bytes."""
+        self.sites: list[tuple[int, Site]] = []
+        """(offset in the neutral content, site)."""
+        self.findings: list[Finding] = []
+        self.changed: Changed | None = None
+        self.glibc = 0
+        self._context = context
+        self._root = os.fsencode(context.environment.root)
+
+    def pieces(self, limit: int) -> Iterator[bytes]:
+        """Neutral bytes in pieces of at most `limit` bytes, none of which divides a site.
+
+        Raises:
+            ChangedError: the file is not what was scanned, or changed meanwhile.
+            DiscoveryError: it cannot be read.
+        """
+        state = hasher()
+        try:
+            with open(self.entry.source, "rb", buffering=0) as file:
+                check_unchanged(self.entry, os.fstat(file.fileno()))
+                for piece in self._neutral(file, limit) if self._holds_old_path(file) else _windows(file, limit):
+                    state.update(piece)
+                    self.size += len(piece)
+                    yield piece
+                if self.sites:
+                    self.changed = Changed(self.entry.size, _sha256(file))
+                check_unchanged(self.entry, os.fstat(file.fileno()))
+        except OSError as error:
+            raise DiscoveryError(f"{os.fsdecode(self.entry.source)}: cannot be read: {error.strerror}") from error
+        self.digest = state.digest()
+
+    def _holds_old_path(self, file: BinaryIO) -> bool:
+        """The first pass; also finds the kind and what an ELF file needs."""
+        head = file.read(classify.HEAD)
+        if head.startswith(b"\x7fELF"):
+            with mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as mapped:
+                self.glibc = glibc_version(mapped)
+        probe = classify.TextProbe()
+        binary = b"\0" in head
+        tail = b""
+        found = False
+        for window in _windows(file, _READ):
+            if not binary:
+                probe.feed(window)
+            found = found or self._context.needles.contains(tail + window)
+            tail = window[-OVERLAP:]
+            if found and binary:
+                break
+        self._kind = classify.classify(self.entry.path, head, None, text=not binary and probe.text)
+        if self._kind is Kind.PYC:
+            self._kind = Kind.ARCHIVE  # a marshal stream of this size is not walked, hence not touched
+        return found
+
+    def _neutral(self, file: BinaryIO, limit: int) -> Iterator[bytes]:
+        """The second pass where there may be sites: the end of a window is held back until its sites are known."""
+        context = self._context
+        with mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as mapped:
+            survey = sites.survey(self.entry.path, self._kind, mapped, context.needles, context.options)
+        end = self.entry.size
+        start = seen = 0
+        found: list[Site | Edit] = []
+        step = limit - 2 * OVERLAP
+        while start < end:
+            inner = range(seen, min(seen + step, end))
+            base = max(start - OVERLAP, 0) & ~3
+            window = _read(file, base, min(inner.stop + OVERLAP, end) - base, self.entry)
+            part = sites.find_window(window, base, inner, survey)
+            found += sorted((*part.sites, *part.edits), key=lambda change: change.start)
+            self._note(part.findings)
+            seen = inner.stop
+            cut = seen if seen == end else _whole(found, seen - OVERLAP)
+            done = [change for change in found if change.end <= cut]
+            yield self._piece(window[start - base : cut - base], start, done)
+            found = [change for change in found if change.end > cut]
+            start = cut
+
+    def _piece(self, content: bytes, start: int, changes: list[Site | Edit]) -> bytes:
+        found = neutral.part(
+            Found(
+                tuple(change for change in changes if isinstance(change, Site)),
+                tuple(change for change in changes if isinstance(change, Edit)),
+            ),
+            start,
+            start + len(content),
+        )
+        result = neutral.neutralise(content, found)
+        neutral.prove(content, result, found, self._root)
+        self.sites += [(self.size + offset, site) for offset, site in result.sites]
+        return result.content
+
+    def _note(self, findings: tuple[Finding, ...]) -> None:
+        """One finding a category, counting those of all windows."""
+        for finding in findings:
+            for at, known in enumerate(self.findings):
+                if (known.category, known.detail) == (finding.category, finding.detail):
+                    self.findings[at] = replace(known, count=known.count + finding.count)
+                    break
+            else:
+                self.findings.append(finding)
+
+
+def _whole(changes: list[Site | Edit], cut: int) -> int:
+    """`cut`, or the start of what a cut there would divide."""
+    return min([cut, *(change.start for change in changes if change.start < cut < change.end)])
+
+
+def _windows(file: BinaryIO, size: int) -> Iterator[bytes]:
+    file.seek(0)
+    while window := file.read(size):
+        yield window
+
+
+def _read(file: BinaryIO, start: int, size: int, entry: Entry) -> bytes:
+    file.seek(start)
+    parts = []
+    while size:
+        part = file.read(size)
+        if not part:
+            raise changed_error(entry)
+        parts.append(part)
+        size -= len(part)
+    return b"".join(parts)
+
+
+def _sha256(file: BinaryIO) -> str:
+    state = hashlib.sha256()
+    for window in _windows(file, _READ):
+        state.update(window)
+    return state.hexdigest()

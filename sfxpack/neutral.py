@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from collections.abc import Iterable
 from dataclasses import replace
 from typing import Final
@@ -22,7 +23,8 @@ def neutralise(content: bytes, found: Found) -> Neutral:
     view = memoryview(content)
     at = 0
     size = 0
-    for change in sorted((*found.sites, *found.edits), key=lambda change: (change.start, change.end)):
+    changes: list[Site | Edit] = [*found.sites, *found.edits]
+    for change in sorted(changes, key=lambda change: (change.start, change.end)):
         new = change.neutral if isinstance(change, Site) else change.new
         if change.start < at:
             raise ProofError(f"two changes overlap at byte {change.start}")
@@ -82,18 +84,30 @@ def part(found: Found, start: int, end: int) -> Found:
 
 def merge(found: Found, *, sites: Iterable[Site] = (), edits: Iterable[Edit] = ()) -> Found:
     """`found` with derived values and further edits: what they overlap gives way, edits win over sites."""
-    more = tuple(edits)
-    values = tuple(site for site in sites if not _overlaps(site, more))
-    kept = tuple(site for site in found.sites if not _overlaps(site, (*more, *values)))
+    blanked = _Taken(edits)
+    values = [site for site in sites if blanked.free(site)]
+    taken = _Taken([*blanked.changes, *values])
+    kept = [site for site in found.sites if taken.free(site)]
+    others = [edit for edit in found.edits if taken.free(edit)]
     return Found(
-        tuple(sorted((*kept, *values), key=lambda site: (site.start, site.end))),
-        tuple(sorted((*(e for e in found.edits if not _overlaps(e, more)), *more), key=lambda edit: edit.start)),
+        tuple(sorted([*kept, *values], key=lambda site: (site.start, site.end))),
+        tuple(sorted([*others, *blanked.edits], key=lambda edit: edit.start)),
         found.findings,
     )
 
 
-def _overlaps(one: Site | Edit, others: Iterable[Site | Edit]) -> bool:
-    return any(other.start < one.end and one.start < other.end for other in others)
+class _Taken:
+    """Ranges of a content that are spoken for."""
+
+    def __init__(self, changes: Iterable[Site | Edit]) -> None:
+        self.changes = sorted(changes, key=lambda change: change.start)
+        self.edits = [change for change in self.changes if isinstance(change, Edit)]
+        self._starts = [change.start for change in self.changes]
+
+    def free(self, change: Site | Edit) -> bool:
+        """Whether nothing of `change` is."""
+        at = bisect_left(self._starts, change.end)
+        return at == 0 or self.changes[at - 1].end <= change.start
 
 
 def _edit(content: bytes, neutral: bytes, edit: Edit, disk: int, at: int) -> tuple[int, int]:

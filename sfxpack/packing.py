@@ -80,12 +80,17 @@ class Packing:
                     yield from item.result()
 
         for batch in _batches(files):
-            if batch[0].size > LARGE:
+            if self._is_large(batch[0]):
                 pending.append(batch[0])
             else:
                 pending.append(self.executor.submit(_prepare_all, batch, context))
             yield from drain(2 * self.jobs)
         yield from drain(0)
+
+    def _is_large(self, entry: Entry) -> bool:
+        """Whether a file is read in windows. What conda did to a file can only be undone as a whole."""
+        record = self.environment.conda.get(entry.path)
+        return entry.size > LARGE and not (record and record.placeholder)
 
     def _take(self, item: Prepared | large.Large) -> None:
         if isinstance(item, large.Large):
@@ -127,8 +132,8 @@ class Packing:
         for piece in item.pieces(self.writer.limit):
             self.writer.add_piece(piece)
         self.packed[item.entry.path] = Packed(len(self.contents), item.size, tuple(item.sites))
-        self.contents.append(IndexContent(item.size, item.digest()))
-        self._note(item.entry, tuple(item.findings), item.changed(), item.glibc)
+        self.contents.append(IndexContent(item.size, item.digest))
+        self._note(item.entry, tuple(item.findings), item.changed, item.glibc)
 
     def _pack_deferred(self) -> None:
         targets = {path: frozenset(self._targets(item)) for path, item in self._deferred.items()}

@@ -9,18 +9,20 @@ from __future__ import annotations
 import base64
 import json
 import re
-from collections.abc import Iterator, Mapping, Set
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 from posixpath import normpath
-from typing import Final
+from typing import Final, Protocol
 
 from sfxpack.format.layout import Derived, Strategy
-from sfxpack.model import Edit, Finding, Site
+from sfxpack.model import Edit, Finding, Found, Site
 
 PYC_HEADER: Final = 16
 _SIPHASH13_MAGIC: Final = 3450
 """First magic number of CPython 3.11, which hashes with SipHash-1-3."""
 _MAGICS: Final = range(3390, 4000)
+_HASHED: Final = (0b01, 0b11)
+"""Flags of a file that is checked by the hash of its source: unchecked, checked (PEP 552)."""
 _STRING: Final = rb'"(?:[^"\\]|\\.)*"'
 _FLAT_OBJECT: Final = re.compile(rb'\{[^{}"]*(?:' + _STRING + rb'[^{}"]*)*\}', re.DOTALL)
 _MEMBER: Final = re.compile(rb"(" + _STRING + rb")\s*:\s*(?:(" + _STRING + rb")|(-?[0-9]+))", re.DOTALL)
@@ -30,7 +32,31 @@ _BUILD_PATHS: Final = re.compile(
 _URLS: Final = re.compile(rb'"(?:url|channel|schannel|base_url)"\s*:\s*"((?:[^"\\]|\\.)*)"', re.DOTALL)
 _TOKEN: Final = re.compile(rb"\\?/t\\?/[^/\"\\]+(?=\\?/)")
 _USER: Final = re.compile(rb"(?<=//)[^/@\"\\]+@|(?<=\\/\\/)[^/@\"\\]+@")
-_ROW: Final = re.compile(rb'^(?:"((?:[^"]|"")*)"|([^",\r\n]*)),(?:sha256=([A-Za-z0-9_=-]*))?,([0-9]*)\r?$', re.MULTILINE)
+_ROW: Final = re.compile(
+    rb'^(?:"((?:[^"]|"")*)"|([^",\r\n]*)),(?:sha256=([A-Za-z0-9_=-]*))?,([0-9]*)\r?$', re.MULTILINE
+)
+
+
+class Measured(Protocol):
+    """A file as it was when the build began."""
+
+    @property
+    def size(self) -> int:
+        """Bytes."""
+
+    @property
+    def sha256(self) -> str:
+        """Hex."""
+
+
+@dataclass(frozen=True, slots=True)
+class OnDisk:
+    """The plainest `Measured`."""
+
+    size: int
+    """Bytes."""
+    sha256: str
+    """Hex."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +90,7 @@ def pyc_source(path: bytes) -> bytes | None:
 
 def recorded_source_mtime(content: bytes) -> int | None:
     """The second in the header of a `.pyc` that is checked by its source's time; None for others."""
-    if len(content) < PYC_HEADER or not _is_pyc(content) or content[4:8] != bytes(4):
+    if not _is_pyc(content) or content[4:8] != bytes(4):
         return None
     return int.from_bytes(content[8:12], "little")
 
@@ -72,60 +98,44 @@ def recorded_source_mtime(content: bytes) -> int | None:
 def derive_pyc(
     path: bytes,
     content: bytes,
-    changed: Set[bytes],
+    changed: Mapping[bytes, Measured],
     *,
-    size: int | None = None,
     mtime: int | None = None,
     source: bytes | None = None,
 ) -> tuple[Site, ...]:
-    """Header values of a `.pyc` whose source will change.
+    """Header values of a `.pyc` whose source is among the `changed` files.
 
-    `size`, `mtime` (seconds) and `source` (content) are those of the source on disk; what is given must fit the header, or the file was stale
-    and stays so. A file with a hash needs `source`: without it, it stays.
+    `mtime` (seconds) and `source` (content) are those of the source on disk. What is given must fit the header, as must
+    the size: a stale file stays stale. A file that is checked by a hash needs `source`; without it, it stays.
     """
     target = pyc_source(path)
-    if target is None or target not in changed or len(content) < PYC_HEADER or not _is_pyc(content):
+    if target is None or target not in changed or not _is_pyc(content):
         return ()
     flags = int.from_bytes(content[4:8], "little")
     if flags == 0:
         recorded_mtime, recorded_size = (int.from_bytes(content[at : at + 4], "little") for at in (8, 12))
-        if size is not None and size & 0xFFFFFFFF != recorded_size:
-            return ()
-        if mtime is not None and mtime & 0xFFFFFFFF != recorded_mtime:
+        stale = changed[target].size & 0xFFFFFFFF != recorded_size
+        if stale or (mtime is not None and mtime & 0xFFFFFFFF != recorded_mtime):
             return ()
         return _value(8, 12, Derived.MTIME_LE32, target), _value(12, 16, Derived.SIZE_LE32, target)
-    if flags & ~0b11 or not flags & 1 or source is None:
+    if flags not in _HASHED or source is None:
         return ()
-    magic = int.from_bytes(content[:2], "little")
-    derived = Derived.SIPHASH13 if magic >= _SIPHASH13_MAGIC else Derived.SIPHASH24
+    derived = Derived.SIPHASH13 if _magic(content) >= _SIPHASH13_MAGIC else Derived.SIPHASH24
     key = int.from_bytes(content[:4], "little")
     if siphash(key, source, 1 if derived is Derived.SIPHASH13 else 2) != content[8:16]:
         return ()
     return (_value(8, 16, derived, target),)
 
 
-def derive_record(
-    path: bytes, content: bytes, changed: Set[bytes], digests: Mapping[bytes, tuple[int, str]]
-) -> tuple[Site, ...]:
-    """Rows of a RECORD that tell hash and size of files that will change."""
-    return _derive(_record_rows(path, content, changed), digests)
+def derive_record(path: bytes, content: bytes, changed: Mapping[bytes, Measured]) -> Found:
+    """Rows of a RECORD that tell hash and size of files that will change; those that were wrong are a finding."""
+    return _derive(path, _record_rows(path, content, changed), changed)
 
 
-def derive_conda(
-    path: bytes, content: bytes, changed: Set[bytes], digests: Mapping[bytes, tuple[int, str]]
-) -> tuple[Site, ...]:
-    """Hashes and sizes in a file of `conda-meta` that tell of files that will change."""
-    del path
-    return _derive(_conda_rows(content, changed), digests)
-
-
-def mismatches(
-    path: bytes, content: bytes, changed: Set[bytes], digests: Mapping[bytes, tuple[int, str]]
-) -> tuple[Finding, ...]:
-    """Rows of a RECORD or conda-meta file, among those of changed files, that were wrong when the build began."""
-    rows = _conda_rows(content, changed) if path.startswith(b"conda-meta/") else _record_rows(path, content, changed)
-    wrong = [row.path for row in rows if row.sha256 and row.path in digests and row.sha256 != digests[row.path][1]]
-    return (Finding("mismatch", path, wrong[0].decode(errors="replace"), len(wrong)),) if wrong else ()
+def derive_conda(path: bytes, content: bytes, changed: Mapping[bytes, Measured]) -> Found:
+    """The same for a file of `conda-meta`, and what `scrub` blanks there."""
+    found = _derive(path, _conda_rows(content, changed), changed)
+    return Found(found.sites, scrub(path, content), found.findings)
 
 
 def scrub(path: bytes, content: bytes) -> tuple[Edit, ...]:
@@ -133,13 +143,10 @@ def scrub(path: bytes, content: bytes) -> tuple[Edit, ...]:
     edits: list[Edit] = []
     if path.startswith(b"conda-meta/") and path.endswith(b".json"):
         edits += [Edit(*match.span(1), b"") for match in _BUILD_PATHS.finditer(content) if match[1]]
-        patterns = (_TOKEN, _USER)
-    elif path.endswith(b".dist-info/direct_url.json"):
-        patterns = (_USER,)
-    else:
+    elif not path.endswith(b".dist-info/direct_url.json"):
         return ()
     for match in _URLS.finditer(content):
-        for pattern in patterns:
+        for pattern in (_TOKEN, _USER):
             for secret in pattern.finditer(match[1]):
                 if pattern is _USER and not _is_secret(match[1], secret[0]):
                     continue
@@ -179,7 +186,11 @@ def siphash(key: int, data: bytes, rounds: int) -> bytes:
 
 
 def _is_pyc(content: bytes) -> bool:
-    return content[2:4] == b"\r\n" and int.from_bytes(content[:2], "little") in _MAGICS
+    return len(content) >= PYC_HEADER and content[2:4] == b"\r\n" and _magic(content) in _MAGICS
+
+
+def _magic(content: bytes) -> int:
+    return int.from_bytes(content[:2], "little")
 
 
 def _is_secret(url: bytes, user: bytes) -> bool:
@@ -192,20 +203,23 @@ def _value(start: int, end: int, derived: Derived, target: bytes) -> Site:
     return Site(start, end, Strategy.DERIVED, b"", (), derived=derived, target=target)
 
 
-def _derive(rows: Iterator[Row], digests: Mapping[bytes, tuple[int, str]]) -> tuple[Site, ...]:
+def _derive(path: bytes, rows: Iterator[Row], changed: Mapping[bytes, Measured]) -> Found:
     sites: list[Site] = []
+    wrong: list[bytes] = []
     for row in rows:
-        if row.path not in digests:
+        file = changed[row.path]
+        if row.sha256 and row.sha256 != file.sha256:
+            wrong.append(row.path)
             continue
-        size, sha256 = digests[row.path]
-        if row.sha256 == sha256:
+        if row.sha256:
             sites.append(_value(*row.sha256_at, row.record, row.path))
-        if row.size == size and (not row.sha256 or row.sha256 == sha256):
+        if row.size == file.size:
             sites.append(_value(*row.size_at, Derived.SIZE_DECIMAL, row.path))
-    return tuple(sorted(sites, key=lambda site: site.start))
+    findings = (Finding("mismatch", path, wrong[0].decode(errors="replace"), len(wrong)),) if wrong else ()
+    return Found(tuple(sorted(sites, key=lambda site: site.start)), (), findings)
 
 
-def _record_rows(path: bytes, content: bytes, changed: Set[bytes]) -> Iterator[Row]:
+def _record_rows(path: bytes, content: bytes, changed: Collection[bytes]) -> Iterator[Row]:
     folder = path.rpartition(b"/")[0].rpartition(b"/")[0]
     for match in _ROW.finditer(content):
         name = match[1].replace(b'""', b'"') if match[1] is not None else match[2]
@@ -221,7 +235,7 @@ def _record_rows(path: bytes, content: bytes, changed: Set[bytes]) -> Iterator[R
         yield Row(target, sha256, match.span(3), size, match.span(4), Derived.SHA256_RECORD)
 
 
-def _conda_rows(content: bytes, changed: Set[bytes]) -> Iterator[Row]:
+def _conda_rows(content: bytes, changed: Collection[bytes]) -> Iterator[Row]:
     for found in _FLAT_OBJECT.finditer(content):
         if b'"_path"' not in found[0]:
             continue

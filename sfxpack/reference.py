@@ -8,58 +8,123 @@ from __future__ import annotations
 import base64
 import hashlib
 import re
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Final
 
-from sfxpack.format.layout import Derived, Encoding, Platform, PycDetail, ShebangForm, SiteFlag, Strategy
+from sfxpack.format.layout import Derived, Encoding, EntryKind, Platform, PycDetail, ShebangForm, SiteFlag, Strategy
+from sfxpack.format.tables import Index, IndexEntry, IndexSite
 from sfxpack.model import Neutral, Site
+
+_ESCAPED: Final = {Encoding.JSON: b'"\\', Encoding.JSON_SLASH: b'"\\/', Encoding.PYTHON: b"\\'\""}
+_CODECS: Final = {
+    Encoding.UTF16LE: "utf-16-le",
+    Encoding.UTF16BE: "utf-16-be",
+    Encoding.UTF32LE: "utf-32-le",
+    Encoding.UTF32BE: "utf-32-be",
+}
 
 
 @dataclass(frozen=True)
-class Final:
-    """A file that others depend on, as installed."""
+class Installed:
+    """A file that others depend on, as it is in the end."""
 
     content: bytes
     mtime: int = 0
 
 
-def render(
-    neutral: Neutral,
-    prefix: bytes,
-    platform: Platform = Platform.LINUX_X86_64,
-    final: Mapping[bytes, Final] | None = None,
-) -> bytes:
-    """The file as installed at `prefix`; `final` gives the files its derived values are computed from."""
+@dataclass(frozen=True)
+class Target:
+    """Where and for what system a tree is installed."""
+
+    prefix: bytes
+    platform: Platform = Platform.LINUX_X86_64
+    files: Mapping[bytes, Installed] = field(default_factory=dict)
+    """By path: the targets of derived values."""
+
+
+def render(neutral: Neutral, target: Target) -> bytes:
+    """A file as installed."""
+
+    def value(site: Site) -> bytes:
+        assert site.derived is not None
+        return _derived(site.derived, target.files[site.target], neutral.content[:4])
+
     result = b""
     position = 0
     for offset, site in neutral.sites:
-        span_size = 0 if site.strategy is Strategy.DERIVED else len(site.neutral)
+        span = 0 if site.strategy is Strategy.DERIVED else len(site.neutral)
+        index_site = IndexSite(offset, span, site.strategy, site.encoding, site.hits, site.flags, site.detail)
         result += neutral.content[position:offset]
-        span = neutral.content[offset : offset + span_size]
-        result += render_site(site, span, prefix, platform, final or {}, neutral.content[:4])
-        position = offset + span_size
+        text = neutral.content[offset : offset + span]
+        if site.strategy is Strategy.DERIVED:
+            result += value(site)
+        else:
+            result += render_site(index_site, text, target.prefix, target.platform)
+        position = offset + span
     return result + neutral.content[position:]
 
 
-def render_site(
-    site: Site, span: bytes, prefix: bytes, platform: Platform, final: Mapping[bytes, Final], head: bytes
+def render_tree(
+    index: Index, contents: Sequence[bytes], prefix: bytes, platform: Platform = Platform.LINUX_X86_64
+) -> dict[int, bytes]:
+    """Content of every file and text of every link, by the position of the entry."""
+    done: dict[int, bytes] = {}
+
+    def of(position: int) -> bytes:
+        if position not in done:
+            entry = index.entries[position]
+            if entry.kind is EntryKind.HARD_LINK:
+                return of(entry.target)
+            neutral = entry.link if entry.kind is EntryKind.LINK else contents[entry.target]
+            done[position] = _entry(entry, neutral, prefix, platform, lambda at: Installed(of(at), _mtime(index, at)))
+        return done[position]
+
+    for position, entry in enumerate(index.entries):
+        if entry.kind in (EntryKind.FILE, EntryKind.LINK):
+            of(position)
+    return done
+
+
+def _mtime(index: Index, position: int) -> int:
+    entry = index.entries[position]
+    return index.entries[entry.target].mtime if entry.kind is EntryKind.HARD_LINK else entry.mtime
+
+
+def _entry(
+    entry: IndexEntry, neutral: bytes, prefix: bytes, platform: Platform, installed: Callable[[int], Installed]
 ) -> bytes:
-    """One site, by SPEC's table of strategies."""
-    if site.strategy is Strategy.TEXT:
-        return insert(span, site.hits, spell(prefix, site.encoding))
+    result = b""
+    position = 0
+    for site in entry.sites:
+        result += neutral[position : site.offset]
+        position = site.offset + site.span
+        if site.strategy is Strategy.DERIVED:
+            result += _derived(Derived(site.encoding), installed(site.target), neutral[:4])
+        else:
+            result += render_site(site, neutral[site.offset : position], prefix, platform)
+    return result + neutral[position:]
+
+
+def render_site(site: IndexSite, span: bytes, prefix: bytes, platform: Platform) -> bytes:
+    """One site that is not derived, by SPEC's table of strategies.
+
+    Raises:
+        ValueError: the prefix does not fit.
+    """
     if site.strategy is Strategy.SHEBANG:
-        return shebang(span, site.hits, prefix, ShebangForm(site.detail), 511 if platform.system == "macos" else 127)
+        limit = 511 if platform.system == "macos" else 127
+        return shebang(span, site.hits, prefix, ShebangForm(site.detail), limit)
     if site.strategy is Strategy.CSTRING:
         text = insert(span, site.hits, prefix)
         if any(text[len(span) :]):
             raise ValueError("does not fit")
         return text[: len(span)]
     if site.strategy is Strategy.SLASH:
-        return slash(span, prefix, site.encoding, bool(site.flags & SiteFlag.SOFT))
+        return slash(span, prefix, Encoding(site.encoding), soft=bool(site.flags & SiteFlag.SOFT))
     if site.strategy is Strategy.PYC:
         return pyc(insert(span, site.hits, prefix), site.detail)
-    assert site.derived is not None
-    return derived(site.derived, final[site.target], int.from_bytes(head, "little"))
+    return insert(span, site.hits, spell(prefix, Encoding(site.encoding)))
 
 
 def insert(span: bytes, hits: tuple[int, ...], text: bytes) -> bytes:
@@ -71,23 +136,16 @@ def insert(span: bytes, hits: tuple[int, ...], text: bytes) -> bytes:
 
 def spell(prefix: bytes, encoding: Encoding) -> bytes:
     """SPEC, "Encodings"."""
-    if encoding in (Encoding.JSON, Encoding.JSON_SLASH, Encoding.PYTHON):
-        special = {Encoding.JSON: '"\\', Encoding.JSON_SLASH: '"\\/', Encoding.PYTHON: "\\'\""}[encoding]
-        return b"".join(b"\\" + bytes([b]) if chr(b) in special else bytes([b]) for b in prefix)
+    if encoding in _ESCAPED:
+        return b"".join(b"\\" + bytes([b]) if b in _ESCAPED[encoding] else bytes([b]) for b in prefix)
     if encoding is Encoding.PERCENT:
         return b"".join(bytes([b]) if re.match(rb"[A-Za-z0-9\-._~/]", bytes([b])) else b"%%%02X" % b for b in prefix)
-    codec = {
-        Encoding.UTF16LE: "utf-16-le",
-        Encoding.UTF16BE: "utf-16-be",
-        Encoding.UTF32LE: "utf-32-le",
-        Encoding.UTF32BE: "utf-32-be",
-    }.get(encoding)
-    return prefix.decode("utf-8").encode(codec) if codec else prefix
+    return prefix.decode("utf-8").encode(_CODECS[encoding]) if encoding in _CODECS else prefix
 
 
-def slash(span: bytes, prefix: bytes, encoding: Encoding, soft: bool) -> bytes:
+def slash(span: bytes, prefix: bytes, encoding: Encoding, *, soft: bool) -> bytes:
     """SPEC, "SLASH"."""
-    one = spell(b"/", encoding) if encoding is not Encoding.JSON_SLASH else b"/"
+    one = spell(b"/", encoding)
     text = spell(prefix, encoding)
     if len(text) > len(span):
         if not soft:
@@ -95,109 +153,95 @@ def slash(span: bytes, prefix: bytes, encoding: Encoding, soft: bool) -> bytes:
         return one * (len(span) // len(one))
     missing = (len(span) - len(text)) // len(one)
     if missing == 1:
-        components = prefix.split(b"/")  # the first is empty
-        return spell(b"/" + components[1] + b"/" + b"".join(b"/" + c for c in components[2:]), encoding)
+        first, *others = prefix[1:].split(b"/")
+        return spell(b"/" + first + b"/" + b"".join(b"/" + other for other in others), encoding)
     return one * missing + text
 
 
 def pyc(text: bytes, detail: int) -> bytes:
     """SPEC, "PYC"."""
-    ascii_only = all(b < 0x80 for b in text)
-    interned = detail & PycDetail.INTERNED
+    interned = bool(detail & PycDetail.INTERNED)
     size = len(text).to_bytes(4, "little")
     if detail & PycDetail.BYTES:
         kind = b"s"
-    elif ascii_only and len(text) < 256:
-        kind, size = (b"Z" if interned else b"z"), size[:1]
-    elif ascii_only:
-        kind = b"A" if interned else b"a"
-    else:
+    elif any(byte >= 0x80 for byte in text):
         kind = b"t" if interned else b"u"
+    elif len(text) < 256:
+        kind, size = (b"Z" if interned else b"z"), size[:1]
+    else:
+        kind = b"A" if interned else b"a"
     return bytes([kind[0] + (0x80 if detail & PycDetail.REF else 0)]) + size + text
 
 
 def shebang(span: bytes, hits: tuple[int, ...], prefix: bytes, form: ShebangForm, limit: int) -> bytes:
     """SPEC, "SHEBANG"."""
     line = insert(span, hits, prefix)
-    if len(line) <= limit and not re.search(rb"[\x00-\x20\"'\\$`\x7f-\xff]", prefix):
+    if len(line) <= limit and not re.search(rb"[\s\"'\\$`\x7f-\xff]", prefix):
         return line
-    after = 2
-    while after < len(span) and span[after : after + 1] in (b" ", b"\t"):
-        after += 1
-    stop = after
-    while stop < len(span) and span[stop : stop + 1] not in (b" ", b"\t"):
-        stop += 1
-    arguments_at = stop
-    while arguments_at < len(span) and span[arguments_at : arguments_at + 1] in (b" ", b"\t"):
-        arguments_at += 1
-    path = insert(span[after:stop], tuple(hit - after for hit in hits if after <= hit < max(stop, after + 1)), prefix)
-    words = insert(span[arguments_at:], tuple(h - arguments_at for h in hits if h >= arguments_at and h >= stop and h >= after + 1), prefix)
-    interpreter = b"".join(b"\\" + bytes([b]) if chr(b) in '\\"$`' else bytes([b]) for b in path)
+    mark = b"\0"  # a prefix in the middle of being inserted: no line holds one
+    parts = re.fullmatch(rb"#![ \t]*([^ \t]*)[ \t]*(.*)", insert(span, hits, mark), re.DOTALL)
+    assert parts is not None
+    path = parts[1].replace(mark, prefix)
+    interpreter = b'"' + re.sub(rb'([\\"$`])', rb"\\\1", path) + b'"'
+    words = parts[2].replace(mark, prefix)
     arguments = b" " + words if words else b""
-    name = path.split(b"/")[-1]
+    name = path.rpartition(b"/")[2]
     if form is ShebangForm.PYTHON:
-        return b"#!/bin/sh\n'''exec' \"" + interpreter + b'"' + arguments + b" \"$0\" \"$@\"\n' '''"
+        return b"#!/bin/sh\n'''exec' " + interpreter + arguments + b" \"$0\" \"$@\"\n' '''"
     if form is ShebangForm.SHELL:
-        return (
-            b'#!/bin/sh\nif test -z "${SFXPACK_REEXEC-}"; then SFXPACK_REEXEC=1; export SFXPACK_REEXEC; exec "'
-            + interpreter + b'"' + arguments + b' "$0" "$@"; fi; unset SFXPACK_REEXEC'
-        )  # fmt: skip
+        once = b'if test -z "${SFXPACK_REEXEC-}"; then SFXPACK_REEXEC=1; export SFXPACK_REEXEC; exec '
+        return b"#!/bin/sh\n" + once + interpreter + arguments + b' "$0" "$@"; fi; unset SFXPACK_REEXEC'
     if form is ShebangForm.PERL:
-        other = b"ruby" if name.startswith(b"ruby") else b"perl"
-        return b'#!/bin/sh\nexec "' + interpreter + b'" -x "$0" "$@"\n#!' + other + arguments
+        language = b"ruby" if name.startswith(b"ruby") else b"perl"
+        return b"#!/bin/sh\nexec " + interpreter + b' -x "$0" "$@"\n#!' + language + arguments
     if form is ShebangForm.NODE:
-        return b"#!/bin/sh\n':' //; exec \"" + interpreter + b'"' + arguments + b' "$0" "$@"'
-    if words:
-        return b"#!/usr/bin/env -S " + name + arguments
-    return b"#!/usr/bin/env " + name
+        return b"#!/bin/sh\n':' //; exec " + interpreter + arguments + b' "$0" "$@"'
+    return b"#!/usr/bin/env -S " + name + arguments if words else b"#!/usr/bin/env " + name
 
 
-def derived(kind: Derived, final: Final, key: int) -> bytes:
+def _derived(kind: Derived, file: Installed, head: bytes) -> bytes:
     """SPEC, "DERIVED"."""
+    digest = hashlib.sha256(file.content)
     if kind is Derived.SIZE_DECIMAL:
-        return str(len(final.content)).encode()
+        return str(len(file.content)).encode()
     if kind is Derived.SIZE_LE32:
-        return (len(final.content) % 2**32).to_bytes(4, "little")
+        return (len(file.content) % 2**32).to_bytes(4, "little")
     if kind is Derived.MTIME_LE32:
-        return (final.mtime % 2**32).to_bytes(4, "little")
-    digest = hashlib.sha256(final.content)
+        return (file.mtime % 2**32).to_bytes(4, "little")
     if kind is Derived.SHA256_HEX:
         return digest.hexdigest().encode()
     if kind is Derived.SHA256_RECORD:
         return base64.urlsafe_b64encode(digest.digest()).rstrip(b"=")
-    return _siphash(key, final.content, (1, 3) if kind is Derived.SIPHASH13 else (2, 4))
+    return _siphash(int.from_bytes(head, "little"), file.content, (1, 3) if kind is Derived.SIPHASH13 else (2, 4))
 
 
 def _siphash(key: int, data: bytes, rounds: tuple[int, int]) -> bytes:
     """Aumasson and Bernstein, "SipHash: a fast short-input PRF", with k1 = 0."""
     state = [key ^ 0x736F6D6570736575, 0x646F72616E646F6D, key ^ 0x6C7967656E657261, 0x7465646279746573]
 
-    def rotate(index: int, count: int) -> None:
-        state[index] = (state[index] << count | state[index] >> (64 - count)) % 2**64
-
-    def add(one: int, two: int) -> None:
+    def half(one: int, two: int, turn: int, *, swap: bool) -> None:
         state[one] = (state[one] + state[two]) % 2**64
+        state[two] = _rotate(state[two], turn) ^ state[one]
+        if swap:
+            state[one] = _rotate(state[one], 32)
 
-    def sip_round() -> None:
-        add(0, 1), add(2, 3)
-        rotate(1, 13), rotate(3, 16)
-        state[1] ^= state[0]
-        state[3] ^= state[2]
-        rotate(0, 32)
-        add(2, 1), add(0, 3)
-        rotate(1, 17), rotate(3, 21)
-        state[1] ^= state[2]
-        state[3] ^= state[0]
-        rotate(2, 32)
+    def sip_rounds(count: int) -> None:
+        for _ in range(count):
+            half(0, 1, 13, swap=True)
+            half(2, 3, 16, swap=False)
+            half(2, 1, 17, swap=True)
+            half(0, 3, 21, swap=False)
 
     padded = data + bytes(7 - len(data) % 8) + bytes([len(data) % 256])
     for start in range(0, len(padded), 8):
         word = int.from_bytes(padded[start : start + 8], "little")
         state[3] ^= word
-        for _ in range(rounds[0]):
-            sip_round()
+        sip_rounds(rounds[0])
         state[0] ^= word
     state[2] ^= 0xFF
-    for _ in range(rounds[1]):
-        sip_round()
+    sip_rounds(rounds[1])
     return (state[0] ^ state[1] ^ state[2] ^ state[3]).to_bytes(8, "little")
+
+
+def _rotate(word: int, count: int) -> int:
+    return (word << count | word >> (64 - count)) % 2**64

@@ -44,7 +44,7 @@ def glibc_version(content: bytes | mmap.mmap) -> int:
         return 0
     newest = (0, 0)
     try:
-        for _, name in parsed.versions:
+        for name in parsed.versions:
             match = _GLIBC.fullmatch(name)
             newest = max(newest, (int(match[1]), int(match[2])) if match else _FEATURES.get(name, (0, 0)))
     except (ValueError, struct.error):
@@ -114,7 +114,11 @@ def _core(files: Mapping[bytes, Entry]) -> frozenset[bytes]:
         path = waiting.pop()
         for name in _needed(files[path]):
             beside = posixpath.normpath(posixpath.join(posixpath.dirname(path), b"../lib", name))
-            choice = beside if beside in files else min(libraries.get(name, [b""]), key=lambda item: (item.count(b"/"), item))
+            choice = (
+                beside
+                if beside in files
+                else min(libraries.get(name, [b""]), key=lambda item: (item.count(b"/"), item))
+            )
             target = _followed(files, choice)
             if target in files and target not in found:
                 found.add(target)

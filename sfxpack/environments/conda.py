@@ -51,7 +51,7 @@ def environment(root: Path, spellings: Spellings, warnings: tuple[str, ...]) -> 
         renames=spellings.renames(),
         conda=files,
         placeholders=tuple(sorted({file.placeholder for file in files.values() if file.placeholder})),
-        additions=(activation.entry(root),) if activate else (),
+        additions=(activation.entry(root, variables=activation.variables(root)),) if activate else (),
         omissions=omitted,
         warnings=tuple(notes),
     )

@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-import io
-
 from sfxpack.model import Environment, Finding, Found, Kind
 from sfxpack.sites import conda, elf, pyc, slash, text
-from sfxpack.sites.hits import search
 from sfxpack.sites.link import aliases, find_link
 from sfxpack.sites.options import Options
 from sfxpack.sites.spelling import Needles, needles
-from sfxpack.sites.window import Survey, depths, find_window, landmark, survey
+from sfxpack.sites.window import Survey, archived, depths, find_window, landmark, outside, survey
 
 __all__ = [
     "Needles",
@@ -25,7 +22,9 @@ __all__ = [
 ]
 
 
-def find(path: bytes, kind: Kind, content: bytes, environment: Environment, needles: Needles, options: Options) -> Found:
+def find(
+    path: bytes, kind: Kind, content: bytes, environment: Environment, needles: Needles, options: Options
+) -> Found:
     """All sites of one file.
 
     `content` is the whole file, `kind` what `classify` says of it. Never raises for what a file holds: what cannot move is a finding.
@@ -55,20 +54,12 @@ def _unmanaged(
     if kind is Kind.ELF:
         return _elf(path, content, needles, options)
     if kind is Kind.ARCHIVE:
-        hits = search(content, (*needles.plain, *needles.escaped, *needles.wide), needles, binary=True)
-        count = len(hits.ours)
-        return Found((), (), (Finding("unreachable", path, "in an archive", count),) if count else ())
+        return archived(path, content, needles)
     return slash.find(path, content, needles, slash.Loaded(strict=options.limit_strict))
 
 
 def _elf(path: bytes, content: bytes, needles: Needles, options: Options) -> Found:
-    found = elf.read(io.BytesIO(content))
-    edits, _ = elf.relative(path, found, needles, depths(path, options))
+    found = elf.read(content)
+    edits = elf.relative(path, found, needles, depths(path, options))
     sites = slash.find(path, content, needles, slash.Loaded(found.loaded, options.limit_strict, landmark(path)))
-    return Found(
-        tuple(
-            site for site in sites.sites if not any(edit.start < site.end and site.start < edit.end for edit in edits)
-        ),
-        edits,
-        sites.findings,
-    )
+    return Found(outside(sites.sites, edits), edits, sites.findings)

@@ -30,16 +30,16 @@ class Owner(Enum):
     OTHER = 3
 
 
-def judge(content: bytes, start: int, end: int, *, binary: bool, encoding: Encoding = Encoding.PLAIN) -> tuple[Owner, int]:
+def judge(
+    content: bytes, start: int, end: int, *, binary: bool, encoding: Encoding = Encoding.PLAIN
+) -> tuple[Owner, int]:
     """Whose path `content[start:end]` is, and how many slashes before it belong to it (in code units)."""
     unit = UNIT.get(encoding, 1)
     if not ends(_narrow(content[end : end + _TAIL * unit], encoding)):
         return Owner.OTHER, 0
-    for reach in (REACH, FAR):
-        first = max(start - reach * unit, start % unit)
-        head = _narrow(content[first:start], encoding)
-        if head.strip(NAME + b"/") or first < unit:
-            break
+    head = _narrow(content[max(start - REACH * unit, start % unit) : start], encoding)
+    if len(head) >= REACH and not head.strip(NAME + b"/"):
+        head = _narrow(content[max(start - FAR * unit, start % unit) : start], encoding)
     return begins(head, binary=binary)
 
 
@@ -103,6 +103,9 @@ def _narrow(window: bytes, encoding: Encoding) -> bytes:
     unit = UNIT.get(encoding, 1)
     if unit == 1:
         return window
-    order = "little" if encoding in (Encoding.UTF16LE, Encoding.UTF32LE) else "big"
-    units = (int.from_bytes(window[at : at + unit], order) for at in range(0, len(window) - unit + 1, unit))  # type: ignore[arg-type]
+    if encoding in (Encoding.UTF16LE, Encoding.UTF32LE):
+        window = window[: len(window) // unit * unit][::-1]
+    units = [int.from_bytes(window[at : at + unit], "big") for at in range(0, len(window) - unit + 1, unit)]
+    if encoding in (Encoding.UTF16LE, Encoding.UTF32LE):
+        units.reverse()
     return b"".join(bytes([value]) if value < 0x80 else b"\xc3\xa9" for value in units)  # noqa: PLR2004 - ASCII

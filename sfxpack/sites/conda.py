@@ -6,13 +6,13 @@ import hashlib
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from sfxpack.format.layout import Strategy
+from sfxpack.format.layout import Encoding, Strategy
 from sfxpack.model import CondaFile, Edit, Found, Site
 from sfxpack.sites import shebang, text
 from sfxpack.sites.hits import Hit, occurrences
 from sfxpack.sites.language import context
 from sfxpack.sites.options import Options
-from sfxpack.sites.spelling import Encoding, Needles, Spelling
+from sfxpack.sites.spelling import Needles, Spelling
 
 
 @dataclass(frozen=True, slots=True)

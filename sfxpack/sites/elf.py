@@ -5,20 +5,16 @@ Primary sources: System V gABI, chapters 4 and 5 (program headers, dynamic secti
 
 from __future__ import annotations
 
+import mmap
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import IO, Final
+from typing import Final
 
-from elftools.common.exceptions import ELFError
-from elftools.elf.dynamic import DynamicSegment
-from elftools.elf.elffile import ELFFile
-
+from sfxpack import elf
 from sfxpack.model import Edit, Rename
 from sfxpack.sites.spelling import Needles
 
 ORIGIN: Final = b"$ORIGIN"
-_MAX_LOADER_PATH: Final = 65536
-"""Bytes; a longer string is no loader path."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,64 +30,52 @@ class LoaderPath:
 class ElfMap:
     """The parts of an ELF file that matter for moving it."""
 
-    loaded: tuple[tuple[int, int], ...]
+    loaded: tuple[tuple[int, int], ...] = ()
     """File ranges of the PT_LOAD segments."""
-    loader_paths: tuple[LoaderPath, ...]
+    loader_paths: tuple[LoaderPath, ...] = ()
 
 
-def read(file: IO[bytes]) -> ElfMap:
-    """The map of `file`; of a damaged one as much as can be read."""
-    loaded: list[tuple[int, int]] = []
+def read(content: bytes | mmap.mmap) -> ElfMap:
+    """The map of a file; of a damaged one as much as can be read."""
+    parsed = elf.parse(content)
+    if parsed is None:
+        return ElfMap()
+    loaded = tuple(
+        (segment.offset, segment.offset + segment.file_size)
+        for segment in parsed.segments
+        if segment.type == elf.PT_LOAD and segment.file_size
+    )
     paths: dict[int, LoaderPath] = {}
     try:
-        elf = ELFFile(file)
-        for segment in elf.iter_segments():
-            if segment["p_type"] == "PT_LOAD" and segment["p_filesz"]:
-                loaded.append((segment["p_offset"], segment["p_offset"] + segment["p_filesz"]))
-            elif isinstance(segment, DynamicSegment):
-                paths |= {path.offset: path for path in _loader_paths(elf, segment, file)}
-    except (ELFError, ValueError, KeyError, TypeError, IndexError, UnicodeDecodeError, OverflowError, AssertionError):
+        for tag, value in parsed.dynamic:
+            if tag in (elf.DT_RPATH, elf.DT_RUNPATH):
+                table = parsed.value(elf.DT_STRTAB)
+                offset = parsed.offset(table or 0) + value
+                paths[offset] = LoaderPath(offset, parsed.string(value))
+    except ValueError:
         pass
-    return ElfMap(tuple(loaded), tuple(paths[offset] for offset in sorted(paths)))
+    return ElfMap(loaded, tuple(paths[offset] for offset in sorted(paths)))
 
 
-def relative(path: bytes, found: ElfMap, needles: Needles, depths: Sequence[int]) -> tuple[tuple[Edit, ...], int]:
-    """Edits that make the loader paths of the file at `path` relative, and how many have to stay absolute.
+def relative(path: bytes, found: ElfMap, needles: Needles, depths: Sequence[int]) -> tuple[Edit, ...]:
+    """Edits that make the loader paths of the file at `path` relative, where they can be.
 
-    `depths`: of the directories of all names that lead to the file. ld.so takes `$ORIGIN` from the name it opened a library by,
-    without resolving links, so names at several depths rule a relative path out.
+    `depths`: of the directories of all names that lead to the file. ld.so takes `$ORIGIN` from the name it opened a
+    library by, without resolving links, so names at several depths rule a relative path out.
     """
     edits: list[Edit] = []
-    left = 0
     for loader_path in found.loader_paths:
         entries = loader_path.text.split(b":")
-        renames = [_rename(entry, needles) for entry in entries]
-        if not any(renames):
+        places = [_place(entry, needles) for entry in entries]
+        if not any(places) or len(set(depths)) > 1:
             continue
-        new = _fit(path, entries, renames) if len(set(depths)) <= 1 else None
-        if new is None:
-            left += 1
-        else:
+        new = _fit(path, entries, places)
+        if new is not None:
             edits.append(Edit(loader_path.offset, loader_path.offset + len(new), new))
-    return tuple(edits), left
+    return tuple(edits)
 
 
-def _loader_paths(elf: ELFFile, segment: DynamicSegment, file: IO[bytes]) -> list[LoaderPath]:
-    paths = []
-    for tag in segment.iter_tags():
-        if tag.entry.d_tag in {"DT_RPATH", "DT_RUNPATH"}:
-            _, base = segment.get_table_offset("DT_STRTAB")
-            if base is None:
-                continue
-            offset = base + tag.entry.d_val
-            file.seek(offset)
-            text = file.read(_MAX_LOADER_PATH).partition(b"\0")
-            if text[1]:
-                paths.append(LoaderPath(offset, text[0]))
-    return paths
-
-
-def _rename(entry: bytes, needles: Needles) -> tuple[Rename, bytes] | None:
+def _place(entry: bytes, needles: Needles) -> tuple[Rename, bytes] | None:
     """Which old path a loader path entry lies in, and the rest of it."""
     bare = b"/" + entry.lstrip(b"/") if entry.startswith(b"/") else entry
     for spelling in needles.plain:
@@ -100,21 +84,21 @@ def _rename(entry: bytes, needles: Needles) -> tuple[Rename, bytes] | None:
     return None
 
 
-def _fit(path: bytes, entries: list[bytes], renames: list[tuple[Rename, bytes] | None]) -> bytes | None:
+def _fit(path: bytes, entries: list[bytes], places: list[tuple[Rename, bytes] | None]) -> bytes | None:
     """The loader path with relative entries at the same total length, or None."""
     news = [
-        entry if rename is None else ORIGIN + _from_here(path, rename[0].new + rename[1])
-        for entry, rename in zip(entries, renames, strict=True)
+        entry if place is None else ORIGIN + _from_here(path, place[0].new + place[1])
+        for entry, place in zip(entries, places, strict=True)
     ]
     slack = [len(entry) - len(new) for entry, new in zip(entries, news, strict=True)]
     if sum(slack) < 0:
         return None
     if min(slack) < 0:  # entries borrow from each other: all that is over goes to the first
-        first = next(index for index, rename in enumerate(renames) if rename)
+        first = next(index for index, place in enumerate(places) if place)
         slack = [sum(slack) if index == first else 0 for index in range(len(slack))]
     return b":".join(
-        new if rename is None else ORIGIN + b"/" * pad + new[len(ORIGIN) :]
-        for new, rename, pad in zip(news, renames, slack, strict=True)
+        new if place is None else ORIGIN + b"/" * pad + new[len(ORIGIN) :]
+        for new, place, pad in zip(news, places, slack, strict=True)
     )
 
 

@@ -31,8 +31,13 @@ class Hits:
     """Occurrences that are part of another path."""
 
 
-def search(content: bytes, spellings: Iterable[Spelling], needles: Needles, *, binary: bool) -> Hits:
-    """Judge every occurrence of `spellings`; where several start at one place the longest that is ours wins."""
+def search(
+    content: bytes, spellings: Iterable[Spelling], needles: Needles, *, binary: bool, inner: range | None = None
+) -> Hits:
+    """Judge every occurrence of `spellings`; where several start at one place the longest that is ours wins.
+
+    Only hits that start in `inner`, if given, are returned; the rest of `content` is their surroundings.
+    """
     ours: list[Hit] = []
     ambiguous: list[Hit] = []
     others: list[int] = []
@@ -51,11 +56,13 @@ def search(content: bytes, spellings: Iterable[Spelling], needles: Needles, *, b
                 others.append(start)
     mine = _apart(ours)
     covered = sorted((hit.start, hit.end) for hit in mine)
-    return Hits(
-        mine,
-        tuple(hit for hit in _apart(ambiguous) if not _inside(hit.start, covered)),
-        sum(not _inside(start, covered) for start in set(others)),
-    )
+    doubtful = [hit for hit in _apart(ambiguous) if not _inside(hit.start, covered)]
+    foreign = [start for start in set(others) if not _inside(start, covered)]
+    if inner is not None:
+        mine = tuple(hit for hit in mine if hit.start in inner)
+        doubtful = [hit for hit in doubtful if hit.start in inner]
+        foreign = [start for start in foreign if start in inner]
+    return Hits(mine, tuple(doubtful), len(foreign))
 
 
 def occurrences(content: bytes, pattern: bytes, start: int = 0, end: int | None = None) -> Iterator[int]:

@@ -22,7 +22,17 @@ _BARE_NAMES: Final = (
 )
 """Ends of names of files in which a blank separates words."""
 _BARE_FILES: Final = frozenset(
-    (b"makefile", b"gnumakefile", b"makeconf", b"configure", b"libtool", b"config.status", b"activate", b"ldpaths", b"renviron"),
+    (
+        b"makefile",
+        b"gnumakefile",
+        b"makeconf",
+        b"configure",
+        b"libtool",
+        b"config.status",
+        b"activate",
+        b"ldpaths",
+        b"renviron",
+    ),
 )
 _SHELLS: Final = re.compile(rb"#![ \t]*\S*?/(?:env[ \t]+(?:-\S+[ \t]+)*)?(?:ba|da|k|mk|z|c|tc|fi|a)?sh\b")
 _PYTHONS: Final = re.compile(rb"#![^\n]*?(?:python|pypy)[^/\n]*\n")

@@ -16,7 +16,7 @@ class Options:
     platform: Platform = Platform.LINUX_X86_64
     """Of the tree, never of the machine that packs it."""
     ambiguous: Policy = Policy.KEEP
-    """Hits that may be another path: KEEP and FAIL leave and list them (the caller fails), DROP relocates them."""
+    """Hits that may be another path: KEEP and FAIL leave and list them (the caller fails), RELOCATE relocates them."""
     limit_strict: bool = False
     """No SLASH site is soft."""
     binary_padding: str = "conda"

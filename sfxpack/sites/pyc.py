@@ -24,7 +24,9 @@ _OLD_LAYOUT: Final = range(3410, 3450)
 """Magic numbers of 3.8 to 3.10: six integers before the objects of a code object, one object after its line number."""
 _NEW_LAYOUT: Final = range(3450, 3800)
 """3.11 and later: five integers, two objects; a layout that differs does not end at the end of the file."""
-_FIXED: Final = {ord(kind): size for kind, size in {**dict.fromkeys("NFTS.0", 1), "i": 5, "I": 9, "r": 5, "g": 9, "y": 17}.items()}
+_FIXED: Final = {
+    ord(kind): size for kind, size in {**dict.fromkeys("NFTS.0", 1), "i": 5, "I": 9, "r": 5, "g": 9, "y": 17}.items()
+}
 _SHORT: Final = frozenset(b"zZ")
 _LONG: Final = frozenset(b"saAut")
 _INTERNED: Final = frozenset(b"ZAt")

@@ -28,18 +28,22 @@ class Loaded:
         return self.landmark or not any(start <= at < end for start, end in self.parts)
 
 
-def find(path: bytes, content: bytes, needles: Needles, loaded: Loaded) -> Found:
-    """SLASH sites in `content`."""
-    hits = search(content, (*needles.plain, *needles.escaped, *needles.wide), needles, binary=True)
+def find(path: bytes, content: bytes, needles: Needles, loaded: Loaded, inner: range | None = None) -> Found:
+    """SLASH sites in `content`; of hits that start in `inner`, if given."""
+    hits = search(content, (*needles.plain, *needles.escaped, *needles.wide), needles, binary=True, inner=inner)
     fixed = [hit for hit in hits.ours if hit.spelling.encoding is Encoding.JSON_SLASH]
     renamed = [hit for hit in hits.ours if hit.spelling.rename.new]
-    sites = tuple(slashed(content, hit, needles, loaded) for hit in hits.ours if hit not in fixed and hit not in renamed)
+    sites = tuple(
+        slashed(content, hit, needles, loaded) for hit in hits.ours if hit not in fixed and hit not in renamed
+    )
     findings: tuple[Finding, ...] = ()
     if fixed:
         findings = (Finding("unreachable", path, "JSON with escaped slashes in a binary", len(fixed)),)
     if renamed:
         names = sorted({hit.spelling.rename.old.decode(errors="replace") for hit in renamed})
         findings = (*findings, Finding("external", path, ", ".join(names), len(renamed)))
+    if hits.opaque:
+        findings = (*findings, Finding("unreachable", path, "percent-encoded with its slashes", hits.opaque))
     if hits.others:
         findings = (*findings, Finding("other", path, "part of another path", hits.others))
     return Found(_apart(sites), (), findings)

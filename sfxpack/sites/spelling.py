@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Final
 from urllib.parse import quote
 
 from sfxpack.format.layout import Encoding
 from sfxpack.model import Environment, Rename
+from sfxpack.sites.memory import holds
 
 UNIT: Final = {
     Encoding.UTF16LE: 2,
@@ -29,6 +31,10 @@ _ESCAPED: Final = {
     Encoding.PYTHON: b"\\'\"",
 }
 """Bytes that get a backslash; the backslash itself comes first."""
+_RARE: Final = 8
+"""Bytes of a component that is worth searching for alone: shorter ones are in too many files."""
+_MARK: Final = 16
+"""Bytes at the end of a placeholder by which files that may hold it are told."""
 
 
 def encode(path: bytes, encoding: Encoding) -> bytes:
@@ -46,6 +52,12 @@ def encode(path: bytes, encoding: Encoding) -> bytes:
     for byte in _ESCAPED[encoding]:
         path = path.replace(bytes([byte]), b"\\" + bytes([byte]))
     return path
+
+
+def doubled(path: bytes) -> bytes:
+    """`path` with one more slash after its first component, as SLASH pads by one; empty if it is the only one."""
+    cut = path.find(b"/", 1)
+    return path[:cut] + b"/" + path[cut:] if cut > 0 else b""
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,89 +78,85 @@ class Needles:
     plain: tuple[Spelling, ...]
     """PLAIN, longest first."""
     escaped: tuple[Spelling, ...]
-    """JSON, Python and URL spellings that differ from the plain one; they occur in text."""
+    """JSON, Python and URL spellings that differ from the plain one."""
     wide: tuple[Spelling, ...]
     """UTF-16 and UTF-32; they occur where NULs are."""
+    opaque: tuple[bytes, ...]
+    """Spellings no site can hold: percent-encoded with the slashes."""
     shadows: tuple[bytes, ...]
     """conda's placeholders that start with an old path: never sites themselves."""
+    placeholders: tuple[bytes, ...]
+    marks: tuple[bytes, ...]
+    """Ends of the placeholders."""
     probes: tuple[bytes, ...]
-    """Byte sequences, at least one of which is in every plain or escaped spelling."""
+    """At least one of them is in everything that is not wide."""
     wide_probes: tuple[bytes, ...]
-    """The same for wide ones; each serves both byte orders."""
+    """The same for wide spellings; each serves both byte orders."""
 
     def contains(self, content: bytes) -> bool:
-        """Whether a spelling may be in `content`; cheap, for every file. May be wrong only in saying yes."""
-        for probe in self.probes:
-            if content.find(probe) >= 0:
-                return True
-        if content.find(b"\0") >= 0:
-            for probe in self.wide_probes:
-                if content.find(probe) >= 0:
-                    return True
-        return False
+        """Whether a spelling may be in `content`: the prefilter over every file. May be wrong only in saying yes."""
+        if any(holds(content, probe) for probe in self.probes) and self._narrow(content):
+            return True
+        return content.find(b"\0") >= 0 and any(holds(content, probe) for probe in self.wide_probes)
+
+    def holds_placeholder(self, content: bytes) -> bool:
+        """Whether one of conda's placeholders is in `content`."""
+        return any(mark in content for mark in self.marks) and any(text in content for text in self.placeholders)
+
+    def _narrow(self, content: bytes) -> bool:
+        patterns = (spelling.pattern for spelling in (*self.plain, *self.escaped))
+        return any(holds(content, pattern) for pattern in (*patterns, *self.opaque))
 
 
 def needles(environment: Environment) -> Needles:
     """The spellings of all renames of `environment`."""
     root = bytes(environment.root)
-    renames = {rename.old: rename for rename in reversed(environment.renames)}
-    renames.setdefault(root, Rename(root, b""))
+    renames = {rename.old: rename for rename in (Rename(root, b""), *environment.renames)}
     plain: list[Spelling] = []
-    escaped: list[Spelling] = []
+    escaped: dict[bytes, Spelling] = {}
     wide: list[Spelling] = []
     for rename in renames.values():
-        for path in _variants(rename.old):
+        for path in filter(None, (rename.old, doubled(rename.old))):
             plain.append(Spelling(path, rename, Encoding.PLAIN))
-            escaped += _escaped(path, rename)
+            for spelling in _escaped(path, rename):
+                escaped.setdefault(spelling.pattern, spelling)
             wide += _wide(path, rename)
-    plain.sort(key=lambda spelling: (-len(spelling.pattern), spelling.pattern))
-    known = {spelling.pattern for spelling in plain}
-    unique = {spelling.pattern: spelling for spelling in reversed(escaped) if spelling.pattern not in known}
-    shadows = tuple(sorted(p for p in environment.placeholders if p.startswith(tuple(renames)) and p not in renames))
+    for spelling in plain:
+        escaped.pop(spelling.pattern, None)
+    opaque = {text for old in renames for text in (quote(old, safe=""), _lower(quote(old, safe="")))}
     return Needles(
         root=root,
-        plain=tuple(plain),
-        escaped=tuple(unique.values()),
+        plain=tuple(sorted(plain, key=lambda spelling: (-len(spelling.pattern), spelling.pattern))),
+        escaped=tuple(escaped.values()),
         wide=tuple(wide),
-        shadows=shadows,
-        probes=_probes([*plain, *unique.values()]),
+        opaque=tuple(sorted(text.encode("ascii") for text in opaque)),
+        shadows=tuple(text for text in environment.placeholders if text.startswith(tuple(renames))),
+        placeholders=environment.placeholders,
+        marks=tuple(sorted({text[-_MARK:] for text in environment.placeholders})),
+        probes=_probes(renames),
         wide_probes=tuple(dict.fromkeys(spelling.pattern.strip(b"\0") for spelling in wide)),
     )
 
 
-def doubled(path: bytes) -> bytes:
-    """`path` with one more slash after its first component, as SLASH pads by one; empty if it has only one component."""
-    cut = path.find(b"/", 1)
-    return path[:cut] + b"/" + path[cut:] if cut > 0 else b""
-
-
-def _variants(path: bytes) -> list[bytes]:
-    return [variant for variant in (path, doubled(path)) if variant]
-
-
-def _escaped(path: bytes, rename: Rename) -> list[Spelling]:
-    spellings = [
-        Spelling(encode(path, encoding), rename, encoding)
-        for encoding in (Encoding.JSON, Encoding.JSON_SLASH, Encoding.PYTHON, Encoding.PERCENT)
-    ]
-    percent = quote(path, safe="/")
-    for sloppy in (quote(path, safe="/+@:,;=!$&'()*"), percent):
-        spellings.append(Spelling(_lower_percent(sloppy), rename, Encoding.PERCENT))
-        spellings.append(Spelling(sloppy.encode("ascii"), rename, Encoding.PERCENT))
+def _escaped(path: bytes, rename: Rename) -> Iterable[Spelling]:
+    """As our own rendering spells it, then as others may."""
+    for encoding in (Encoding.JSON, Encoding.JSON_SLASH, Encoding.PYTHON, Encoding.PERCENT):
+        yield Spelling(encode(path, encoding), rename, encoding)
+    for safe in ("/", "/+@:,;=!$&'()*"):  # urllib's choice; what RFC 3986 allows in a path
+        for text in (quote(path, safe=safe), _lower(quote(path, safe=safe))):
+            yield Spelling(text.encode("ascii"), rename, Encoding.PERCENT)
     try:
-        text = path.decode("utf-8")
+        dumped = json.dumps(path.decode("utf-8"))[1:-1].encode("ascii")
     except UnicodeDecodeError:
-        return spellings
-    dumped = json.dumps(text)[1:-1].encode("ascii")
-    spellings.append(Spelling(dumped, rename, Encoding.JSON))
-    spellings.append(Spelling(dumped.replace(b"/", b"\\/"), rename, Encoding.JSON_SLASH))
-    return spellings
+        return
+    yield Spelling(dumped, rename, Encoding.JSON)
+    yield Spelling(dumped.replace(b"/", b"\\/"), rename, Encoding.JSON_SLASH)
 
 
-def _lower_percent(quoted: str) -> bytes:
+def _lower(quoted: str) -> str:
     """With `%c3` for `%C3`."""
-    parts = quoted.split("%")
-    return "%".join([parts[0], *(part[:2].lower() + part[2:] for part in parts[1:])]).encode("ascii")
+    first, *others = quoted.split("%")
+    return "%".join([first, *(part[:2].lower() + part[2:] for part in others)])
 
 
 def _wide(path: bytes, rename: Rename) -> list[Spelling]:
@@ -158,13 +166,20 @@ def _wide(path: bytes, rename: Rename) -> list[Spelling]:
         return []
 
 
-def _probes(spellings: list[Spelling]) -> tuple[bytes, ...]:
-    """One probe for spellings that share a long enough end; the others are probes themselves."""
-    probes: list[bytes] = []
-    for pattern in sorted((spelling.pattern for spelling in spellings), key=len):
-        tail = pattern[pattern.find(b"/", 1) + 1 :] if pattern.find(b"/", 1) > 0 else pattern
-        tail = tail.lstrip(b"/")
-        probe = tail if len(tail) >= 12 else pattern  # noqa: PLR2004 - shorter ones hit too often, see the measurements in the tests
-        if not any(known in probe for known in probes):
-            probes.append(probe)
+def _probes(renames: Iterable[bytes]) -> tuple[bytes, ...]:
+    """For each path a component that every spelling has unchanged, one of another path's if it serves; else all of them."""
+    probes: dict[bytes, None] = {}
+    for old in sorted(renames, key=len):
+        parts = [part for part in old.split(b"/") if quote(part, safe="").encode("ascii") == part and len(part) >= _RARE]
+        if not any(part in probes for part in parts):
+            probes |= dict.fromkeys([max(parts, key=len)] if parts else _all(old))
     return tuple(probes)
+
+
+def _all(old: bytes) -> list[bytes]:
+    """Every spelling of `old` but the wide ones."""
+    rename = Rename(old, b"")
+    paths = [path for path in (old, doubled(old)) if path]
+    escaped = [spelling.pattern for path in paths for spelling in _escaped(path, rename)]
+    opaque = quote(old, safe="")
+    return list(dict.fromkeys([*paths, *escaped, opaque.encode("ascii"), _lower(opaque).encode("ascii")]))

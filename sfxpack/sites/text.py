@@ -17,6 +17,8 @@ def find(path: bytes, content: bytes, needles: Needles, options: Options) -> Fou
     """Sites of a text file conda does not manage."""
     hits = search(content, (*needles.plain, *needles.escaped), needles, binary=False)
     ours, findings = choose(path, hits.ours, hits.ambiguous, options)
+    if hits.opaque:
+        findings = (*findings, Finding("unreachable", path, "percent-encoded with its slashes", hits.opaque))
     if hits.others:
         findings = (*findings, Finding("other", path, "part of another path", hits.others))
     first, rest = shebang.take(content, ours, needles, options.platform)
@@ -29,7 +31,7 @@ def choose(
     """Apply the policy for hits that may be another path."""
     if not ambiguous:
         return ours, ()
-    if options.ambiguous is Policy.DROP:
+    if options.ambiguous is Policy.RELOCATE:
         return tuple(sorted((*ours, *ambiguous), key=lambda hit: hit.start)), ()
     return ours, (Finding("ambiguous", path, f"at byte {ambiguous[0].start}", len(ambiguous)),)
 

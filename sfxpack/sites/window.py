@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import mmap
 from dataclasses import dataclass, replace
-from typing import IO, Final
+from typing import Final
 
-from sfxpack.model import Edit, Environment, Finding, Found, Kind, Site
+from sfxpack.model import Edit, Finding, Found, Kind, Site
 from sfxpack.sites import elf, slash, text
 from sfxpack.sites.hits import search
 from sfxpack.sites.language import Context, Language, context, language
@@ -30,58 +31,57 @@ class Survey:
     language: Language
 
 
-def survey(
-    path: bytes, kind: Kind, file: IO[bytes], environment: Environment, needles: Needles, options: Options
-) -> Survey:
-    """Read the headers of `file` (seekable)."""
-    del environment
+def survey(path: bytes, kind: Kind, content: bytes | mmap.mmap, needles: Needles, options: Options) -> Survey:
+    """Read the headers of a whole file, mapped into memory."""
     edits: tuple[Edit, ...] = ()
     loaded = slash.Loaded(strict=options.limit_strict)
     if kind is Kind.ELF:
-        found = elf.read(file)
-        edits, _ = elf.relative(path, found, needles, depths(path, options))
+        found = elf.read(content)
+        edits = elf.relative(path, found, needles, depths(path, options))
         loaded = slash.Loaded(found.loaded, options.limit_strict, landmark(path))
-    file.seek(0)
-    return Survey(path, kind, needles, options, loaded, edits, language(path, file.read(OVERLAP)))
+    return Survey(path, kind, needles, options, loaded, edits, language(path, content[:OVERLAP]))
 
 
 def find_window(window: bytes, base: int, inner: range, survey: Survey) -> Found:
-    """Sites whose old path starts in `inner`, all offsets being those in the file.
+    """Sites whose old path starts in `inner`; all offsets, those of the sites too, are those in the file.
 
-    `window` is what the file holds from `base` on; it reaches at least OVERLAP bytes before and after `inner`, or to the start
-    and end of the file; `base` is a multiple of 4. A site may start before `inner` (slashes before the path) or end after it, never
-    in another window's sites. The caller's inner ranges are adjacent and cover the file. SLASH (BINARY, ELF) and TEXT only.
+    `window` is what the file holds from `base` on, `base` a multiple of 4. It reaches at least OVERLAP bytes before and
+    after `inner`, or to the start and end of the file. The inner ranges of all calls are adjacent and cover the file;
+    then every site and edit is in exactly one result. A site may start before its `inner` (slashes before the path)
+    and end after it. Kinds BINARY, ELF (SLASH), TEXT (splices, no SHEBANG) and ARCHIVE (a finding).
     """
+    near = range(inner.start - base, inner.stop - base)
     if survey.kind is Kind.TEXT:
-        found = _text(window, survey)
+        found = _text(window, near, survey)
     elif survey.kind is Kind.ARCHIVE:
-        count = sum(base + at in inner for at in _raw(window, survey.needles))
-        return Found((), (), (Finding("unreachable", survey.path, "in an archive", count),) if count else ())
+        found = archived(survey.path, window, survey.needles, near)
     else:
         loaded = replace(survey.loaded, parts=tuple((start - base, end - base) for start, end in survey.loaded.parts))
-        found = slash.find(survey.path, window, survey.needles, loaded)
+        found = slash.find(survey.path, window, survey.needles, loaded, near)
     sites = tuple(replace(site, start=site.start + base, end=site.end + base) for site in found.sites)
     edits = tuple(edit for edit in survey.edits if edit.start in inner)
-    return Found(
-        tuple(
-            site
-            for site in sites
-            if owner(site) in inner and not any(edit.start < site.end and site.start < edit.end for edit in survey.edits)
-        ),
-        edits,
-        found.findings if inner.start == 0 or found.findings else (),
-    )
+    return Found(outside(sites, survey.edits), edits, found.findings)
 
 
-def owner(site: Site) -> int:
-    """The offset that decides which window a site belongs to."""
-    return site.end - 1
+def outside(sites: tuple[Site, ...], edits: tuple[Edit, ...]) -> tuple[Site, ...]:
+    """Those that no edit overlaps."""
+    if not edits:
+        return sites
+    return tuple(site for site in sites if not any(edit.start < site.end and site.start < edit.end for edit in edits))
+
+
+def archived(path: bytes, content: bytes, needles: Needles, inner: range | None = None) -> Found:
+    """What can be said of an archive: paths in it stay."""
+    spellings = (*needles.plain, *needles.escaped, *needles.wide)
+    count = len(search(content, spellings, needles, binary=True, inner=inner).ours)
+    return Found((), (), (Finding("unreachable", path, "in an archive", count),) if count else ())
 
 
 def landmark(path: bytes) -> bool:
     """Whether `path` is an interpreter or library of a Python that finds itself by `lib/pythonX.Y/os.py`."""
     folder, _, name = path.rpartition(b"/")
-    return (folder == b"bin" and name.startswith(b"python")) or (folder == b"lib" and name.startswith(b"libpython"))
+    parent = folder.rpartition(b"/")[2]
+    return (parent == b"bin" and name.startswith(b"python")) or (parent == b"lib" and name.startswith(b"libpython"))
 
 
 def depths(path: bytes, options: Options) -> tuple[int, ...]:
@@ -89,15 +89,11 @@ def depths(path: bytes, options: Options) -> tuple[int, ...]:
     return tuple(name.count(b"/") for name in (path, *options.aliases.get(path, ())))
 
 
-def _text(window: bytes, survey: Survey) -> Found:
-    hits = search(window, (*survey.needles.plain, *survey.needles.escaped), survey.needles, binary=False)
+def _text(window: bytes, inner: range, survey: Survey) -> Found:
+    needles = survey.needles
+    hits = search(window, (*needles.plain, *needles.escaped), needles, binary=False, inner=inner)
     ours, findings = text.choose(survey.path, hits.ours, hits.ambiguous, survey.options)
     surroundings = Context(survey.language, window, (), 0)
-    if survey.language is Language.PYTHON:
+    if ours and survey.language is Language.PYTHON:
         surroundings = context(survey.path, window)
-    return Found(text.splices(ours, surroundings, survey.needles), (), findings)
-
-
-def _raw(window: bytes, needles: Needles) -> list[int]:
-    hits = search(window, (*needles.plain, *needles.escaped, *needles.wide), needles, binary=True)
-    return [hit.start for hit in hits.ours]
+    return Found(text.splices(ours, surroundings, needles), (), findings)

@@ -166,6 +166,45 @@ static enum sfx_error check_way_back(const struct reading *reading, uint32_t ent
     return error;
 }
 
+static void fail_pieces(uint32_t entry)
+{
+    fprintf(stderr, "entry %" PRIu32 ": its pieces are not the whole\n", entry);
+    abort();
+}
+
+/* What the installer does with a content of several blocks: each piece alone, at the place that its growth gives. */
+static enum sfx_error check_pieces(const struct reading *reading, uint32_t entry, const struct sfx_prefix *prefix,
+                                   struct sfx_rendering *rendering, struct sfx_fault *fault)
+{
+    const struct sfx_index *index = reading->index;
+    uint32_t content = sfx_index_entry(index, entry).target;
+    uint64_t start = index->content_start[content];
+    uint64_t end = index->content_start[content + 1];
+    if (start == end || index->block_start[sfx_index_block_of(index, start) + 1] >= end)
+        return SFX_OK;
+    const struct rendered *whole = &reading->files[entry];
+    for (uint64_t at = start; at < end;) {
+        uint64_t next = index->block_start[sfx_index_block_of(index, at) + 1];
+        size_t size = (size_t)((next < end ? next : end) - at);
+        struct rendered piece = {0};
+        enum sfx_error error = sfx_render(index, entry, prefix, NULL, reading->stream + at, at - start, size, rendering,
+                                          fault);
+        if (error == SFX_OK)
+            error = join(rendering, &piece, fault);
+        if (error != SFX_OK)
+            return error;
+        uint64_t place = at - start + (uint64_t)sfx_growth(index, entry, prefix, at - start);
+        if (place > whole->size || piece.size > whole->size - place
+            || memcmp(whole->data + place, piece.data, piece.size) != 0)
+            fail_pieces(entry);
+        if (at + size == end && place + piece.size != whole->size)
+            fail_pieces(entry);
+        free(piece.data);
+        at += size;
+    }
+    return SFX_OK;
+}
+
 enum sfx_error reading_render(struct reading *reading, const struct sfx_prefix *prefix, struct sfx_fault *fault)
 {
     const struct sfx_index *index = reading->index;
@@ -185,6 +224,8 @@ enum sfx_error reading_render(struct reading *reading, const struct sfx_prefix *
                 error = join(rendering, &reading->files[i], fault);
             if (error == SFX_OK)
                 error = check_way_back(reading, i, prefix, &sources, fault);
+            if (error == SFX_OK)
+                error = check_pieces(reading, i, prefix, rendering, fault);
         }
     }
     sfx_rendering_free(rendering);

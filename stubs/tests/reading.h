@@ -20,7 +20,8 @@ void reading_close(struct reading *reading);
  * which this gives up with SFX_ERROR_MEMORY. */
 enum sfx_error reading_check(const struct sfx_artifact *artifact, uint64_t limit, struct reading *ret_reading,
                              struct sfx_fault *fault);
-/* Render every file of the index for PREFIX, level by level, and check that neutralising gives the content back. */
+/* Render every file of the index for PREFIX, level by level, and check that neutralising gives the content back
+ * and that the pieces of a content of several blocks, rendered one by one, give the file. */
 enum sfx_error reading_render(struct reading *reading, const struct sfx_prefix *prefix, struct sfx_fault *fault);
 /* BLAKE2b-256 in hex of the listing (see tests/oracle.py) of the rendered tree. */
 enum sfx_error reading_list(const struct reading *reading, const struct sfx_prefix *prefix, char ret_hex[65],

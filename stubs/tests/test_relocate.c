@@ -135,6 +135,13 @@ static bool is_cut_allowed(const struct sample *sample, uint64_t cut)
 static void check_cuts(const struct row *row, const struct sfx_index *index, const struct sfx_prefix *prefix)
 {
     const struct sfx_bytes neutral = row->sample.neutral;
+    if (!is_cut_allowed(&row->sample, neutral.size))
+        return;
+    int64_t growth = (int64_t)row->expected.size - (int64_t)neutral.size;
+    check(sfx_growth(index, SAMPLE_FILE, prefix, UINT64_MAX) == growth, row->sample.name, "growth");
+    check(sfx_growth(index, SAMPLE_FILE, prefix, neutral.size) == (neutral.size == 0 ? 0 : growth), row->sample.name,
+          "growth at the end");
+    check(sfx_growth(index, SAMPLE_FILE, prefix, 0) == 0, row->sample.name, "growth at the start");
     for (size_t cut = 1; cut < neutral.size; cut++) {
         if (!is_cut_allowed(&row->sample, cut))
             continue;
@@ -148,38 +155,38 @@ static void check_cuts(const struct row *row, const struct sfx_index *index, con
     }
 }
 
-static void check_way_back(const struct row *row, const struct sfx_index *index, const struct sfx_prefix *prefix)
+/* Whether INSTALLED is taken for the rendering of ROW's own content. */
+static bool is_recognised(const struct row *row, const struct sfx_index *index, const struct sfx_prefix *prefix,
+                          const uint8_t *installed, size_t size)
 {
     struct sfx_fault fault = {0};
     SFX_BUFFER back = {0};
     bool matches = false;
-    enum sfx_error error = sfx_neutralise(index, SAMPLE_FILE, prefix, &sources, row->expected.data, row->expected.size,
-                                          append, &back, &matches, &fault);
-    check(error == SFX_OK && matches, row->sample.name, "neutralising does not recognise the rendering");
-    if (!is_same(&back, row->sample.neutral) && !row->is_lossy) {
-        check(false, row->sample.name, "neutralising gives other content");
-        show(row->sample.name, &back, row->sample.neutral);
-    }
+    enum sfx_error error = sfx_neutralise(index, SAMPLE_FILE, prefix, &sources, installed, size, append, &back, &matches,
+                                          &fault);
+    check(error == SFX_OK, row->sample.name, "neutralising fails");
+    return matches && (row->is_lossy || is_same(&back, row->sample.neutral));
+}
 
-    /* Every shorter file is not this file; every changed byte is found, or is a neutral byte. */
-    for (size_t size = 0; size < row->expected.size && !row->is_lossy; size++) {
-        SFX_BUFFER ignored = {0};
-        error = sfx_neutralise(index, SAMPLE_FILE, prefix, &sources, row->expected.data, size, append, &ignored, &matches,
-                               &fault);
-        check(error == SFX_OK && (!matches || !is_same(&ignored, row->sample.neutral)), row->sample.name, "shorter");
+/* The rendering is recognised; one that is shorter, longer or has a changed byte is not, or is of other content. */
+static void check_way_back(const struct row *row, const struct sfx_index *index, const struct sfx_prefix *prefix)
+{
+    size_t size = row->expected.size;
+    check(is_recognised(row, index, prefix, row->expected.data, size), row->sample.name, "is not recognised");
+    if (row->is_lossy)
+        return;
+    uint8_t *copy = malloc(size + 1);
+    if (size != 0)
+        memcpy(copy, row->expected.data, size);
+    copy[size] = '\n';
+    check(!is_recognised(row, index, prefix, copy, size + 1), row->sample.name, "longer");
+    for (size_t i = 0; i < size; i++) {
+        check(!is_recognised(row, index, prefix, copy, i), row->sample.name, "shorter");
+        copy[i] ^= 1;
+        check(!is_recognised(row, index, prefix, copy, size), row->sample.name, "changed");
+        copy[i] ^= 1;
     }
-    uint8_t *changed = malloc(row->expected.size);
-    if (row->expected.size != 0)
-        memcpy(changed, row->expected.data, row->expected.size);
-    for (size_t i = 0; i < row->expected.size && !row->is_lossy; i++) {
-        SFX_BUFFER other = {0};
-        changed[i] ^= 1;
-        error = sfx_neutralise(index, SAMPLE_FILE, prefix, &sources, changed, row->expected.size, append, &other, &matches,
-                               &fault);
-        check(error == SFX_OK && (!matches || !is_same(&other, row->sample.neutral)), row->sample.name, "changed");
-        changed[i] ^= 1;
-    }
-    free(changed);
+    free(copy);
 }
 
 static void run(const struct row *row)
@@ -277,7 +284,7 @@ static void test_encodings(void)
     for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++)
         run(&rows[i]);
     static const char *const not_utf8[] = {
-        "/\xff", "/\xc3", "/\xc0\xaf", "/\xe0\x80\xaf", "/\xed\xa0\x80", "/\xf4\x90\x80\x80", "/\xf5\x80\x80\x80", "/\x80", "/\xe2\x82",
+        "/\xff", "/\xc3", "/\xc0\xaf", "/\xe0\x80\xaf", "/\xed\xa0\x80", "/\xf4\x90\x80\x80", "/\xf5\x80\x80\x80", "/\x80", "/\xbf\x80", "/\xe2\x82",
     };
     for (size_t i = 0; i < sizeof not_utf8 / sizeof not_utf8[0]; i++) {
         for (uint8_t encoding = SFX_ENCODING_UTF16LE; encoding <= SFX_ENCODING_UTF32BE; encoding++) {
@@ -290,40 +297,42 @@ static void test_encodings(void)
     }
 }
 
-#define ZEROS(text, size) {text, {(const uint8_t *)"\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0", size}
+static const uint8_t zeros[32];
+/* A content of SIZE zeros with one SLASH site. */
+#define SLASH_SAMPLE(name, size, ...) {name, {zeros, size}, {{SLASH, __VA_ARGS__}}, 0}
 
 static void test_slash(void)
 {
     const struct row rows[] = {
-        {ZEROS("slash, exactly", 8), {{SLASH, .span = 8}}, 0}, "/opt/env", BYTES("/opt/env"), false},
-        {ZEROS("slash, one missing", 9), {{SLASH, .span = 9}}, 0}, "/opt/env", BYTES("/opt//env"), false},
-        {ZEROS("slash, two missing", 10), {{SLASH, .span = 10}}, 0}, "/opt/env", BYTES("///opt/env"), false},
-        {ZEROS("slash, one component, one missing", 5), {{SLASH, .span = 5}}, 0}, "/opt", BYTES("/opt/"), false},
-        {ZEROS("slash, one component, two missing", 6), {{SLASH, .span = 6}}, 0}, "/opt", BYTES("///opt"), false},
-        {ZEROS("slash, amid zeros", 12), {{SLASH, .offset = 2, .span = 9}}, 0}, "/opt/env", BYTES("\0\0/opt//env\0"), false},
-        {ZEROS("slash, soft, too long", 7), {{SLASH, .span = 7, .flags = SFX_SITE_FLAG_SOFT}}, 0}, "/opt/env", BYTES("///////"), false},
-        {ZEROS("slash, soft, fits", 8), {{SLASH, .span = 8, .flags = SFX_SITE_FLAG_SOFT}}, 0}, "/opt/env", BYTES("/opt/env"), false},
-        {ZEROS("slash, utf-16le, exactly", 8), {{SLASH, .span = 8, .encoding = SFX_ENCODING_UTF16LE}}, 0}, "/o/e", BYTES("/\0o\0/\0e\0"), false},
-        {ZEROS("slash, utf-16le, one missing", 10), {{SLASH, .span = 10, .encoding = SFX_ENCODING_UTF16LE}}, 0},
+        {SLASH_SAMPLE("slash, exactly", 8, .span = 8), "/opt/env", BYTES("/opt/env"), false},
+        {SLASH_SAMPLE("slash, one missing", 9, .span = 9), "/opt/env", BYTES("/opt//env"), false},
+        {SLASH_SAMPLE("slash, two missing", 10, .span = 10), "/opt/env", BYTES("///opt/env"), false},
+        {SLASH_SAMPLE("slash, one component, one missing", 5, .span = 5), "/opt", BYTES("/opt/"), false},
+        {SLASH_SAMPLE("slash, one component, two missing", 6, .span = 6), "/opt", BYTES("///opt"), false},
+        {SLASH_SAMPLE("slash, amid zeros", 12, .offset = 2, .span = 9), "/opt/env", BYTES("\0\0/opt//env\0"), false},
+        {SLASH_SAMPLE("slash, soft, too long", 7, .span = 7, .flags = SFX_SITE_FLAG_SOFT), "/opt/env", BYTES("///////"), false},
+        {SLASH_SAMPLE("slash, soft, fits", 8, .span = 8, .flags = SFX_SITE_FLAG_SOFT), "/opt/env", BYTES("/opt/env"), false},
+        {SLASH_SAMPLE("slash, utf-16le, exactly", 8, .span = 8, .encoding = SFX_ENCODING_UTF16LE), "/o/e", BYTES("/\0o\0/\0e\0"), false},
+        {SLASH_SAMPLE("slash, utf-16le, one missing", 10, .span = 10, .encoding = SFX_ENCODING_UTF16LE),
          "/o/e", BYTES("/\0o\0/\0/\0e\0"), false},
-        {ZEROS("slash, utf-16be, one missing", 10), {{SLASH, .span = 10, .encoding = SFX_ENCODING_UTF16BE}}, 0},
+        {SLASH_SAMPLE("slash, utf-16be, one missing", 10, .span = 10, .encoding = SFX_ENCODING_UTF16BE),
          "/o/e", BYTES("\0/\0o\0/\0/\0e"), false},
-        {ZEROS("slash, utf-16be, two missing", 12), {{SLASH, .span = 12, .encoding = SFX_ENCODING_UTF16BE}}, 0},
+        {SLASH_SAMPLE("slash, utf-16be, two missing", 12, .span = 12, .encoding = SFX_ENCODING_UTF16BE),
          "/o/e", BYTES("\0/\0/\0/\0o\0/\0e"), false},
-        {ZEROS("slash, utf-32le, one component, one missing", 12), {{SLASH, .span = 12, .encoding = SFX_ENCODING_UTF32LE}}, 0},
+        {SLASH_SAMPLE("slash, utf-32le, one component, one missing", 12, .span = 12, .encoding = SFX_ENCODING_UTF32LE),
          "/o", BYTES("/\0\0\0o\0\0\0/\0\0\0"), false},
-        {ZEROS("slash, utf-32be, one component, one missing", 12), {{SLASH, .span = 12, .encoding = SFX_ENCODING_UTF32BE}}, 0},
+        {SLASH_SAMPLE("slash, utf-32be, one component, one missing", 12, .span = 12, .encoding = SFX_ENCODING_UTF32BE),
          "/o", BYTES("\0\0\0/\0\0\0o\0\0\0/"), false},
-        {ZEROS("slash, utf-16le, soft, too long", 4), {{SLASH, .span = 4, .encoding = SFX_ENCODING_UTF16LE, .flags = SFX_SITE_FLAG_SOFT}}, 0},
+        {SLASH_SAMPLE("slash, utf-16le, soft, too long", 4, .span = 4, .encoding = SFX_ENCODING_UTF16LE, .flags = SFX_SITE_FLAG_SOFT),
          "/o/e", BYTES("/\0/\0"), false},
-        {ZEROS("slash, utf-16le, no slash in U+2F00", 12), {{SLASH, .span = 12, .encoding = SFX_ENCODING_UTF16LE}}, 0},
-         "/\xe2\xbc\x80/e", BYTES("/\0/\0/\0\0\x2f/\0e\0") , false},
-        {ZEROS("slash, json with slashes, one missing", 7), {{SLASH, .span = 7, .encoding = SFX_ENCODING_JSON_SLASH}}, 0},
+        {SLASH_SAMPLE("slash, utf-16le, no slash in U+2F00", 10, .span = 10, .encoding = SFX_ENCODING_UTF16LE),
+         "/\xe2\xbc\x80/e", BYTES("/\0\0\x2f/\0/\0" "e\0"), false},
+        {SLASH_SAMPLE("slash, json with slashes, one missing", 7, .span = 7, .encoding = SFX_ENCODING_JSON_SLASH),
          "/o/e", BYTES("\\/o\\//e"), false},
     };
     for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++)
         run(&rows[i]);
-    const struct sample hard = ZEROS("slash, hard, too long", 7), {{SLASH, .span = 7}}, 0};
+    const struct sample hard = SLASH_SAMPLE("slash, hard, too long", 7, .span = 7);
     run_refused(&hard, "/opt/env", SFX_ERROR_FORMAT);
 }
 
@@ -366,16 +375,14 @@ static void test_pyc(void)
         {PY("pyc, bytes ref", B | R), "/\xc3\xa9", BYTES("N\xf3\x07\0\0\0/\xc3\xa9/lib."), false},
         {PY("pyc, bytes, prefix not utf-8", B), "/\xe9", BYTES("Ns\x06\0\0\0/\xe9/lib."), false},
         {PY("pyc, str, prefix not utf-8", A), "/\xe9\xff", BYTES("Nu\x0b\0\0\0/\xed\xb3\xa9\xed\xb3\xbf/lib."), false},
-        {PY("pyc, str, prefix cut in a sequence", A), "/\xe2\x82/", BYTES(""), false},
+        {PY("pyc, str, prefix cut in a sequence", A), "/\xe2\x82", BYTES("Nu\x0b\0\0\0/\xed\xb3\xa2\xed\xb2\x82/lib."), false},
         {{"pyc, two hits", BYTES(":"), {{PYC, .offset = 0, .span = 1, .detail = A, .hit_count = 2, .hits = {0, 1}}}, 0},
          "/p", BYTES("z\x05/p:/p"), false},
         {{"pyc, nothing but the prefix", BYTES(""), {{PYC, .offset = 0, .span = 0, .detail = A | I, ONE_HIT(0)}}, 0},
          "/p", BYTES("Z\x02/p"), false},
     };
-    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
-        if (rows[i].expected.size != 0)
-            run(&rows[i]);
-    }
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++)
+        run(&rows[i]);
 #define HEAD(text) (struct sfx_bytes) BYTES(text)
     const struct sample ascii = PY("pyc, ascii, length", A);
     const struct sample interned = PY("pyc, interned, length", A | I | R);
@@ -397,18 +404,17 @@ static void test_derived(void)
         {DE("size in four bytes", SFX_DERIVED_SIZE_LE32), "/p", BYTES("MAGC..\x03\0\0\0.."), false},
         {DE("time", SFX_DERIVED_MTIME_LE32), "/p", BYTES("MAGC..\x00\x10\x5e\x5f.."), false},
         {DE("sha-256", SFX_DERIVED_SHA256_HEX), "/p",
-         BYTES("MAGC..cfbd3510afb6e58e94a9fb4c5f83fcd78df29f4b0d16a11ed9d3d6cb89a5a0d4.."), true},
+         BYTES("MAGC..94e95f0bb38f8e0fb52a6dab21f7708dde104b7edeb2eb5ce6b7e68f1328c295.."), false},
         {DE("sha-256 of RECORD", SFX_DERIVED_SHA256_RECORD), "/p",
-         BYTES("MAGC..z701EK-25Y6UqftMX4P8143yn0sNFqEe2dPWy4mloNQ.."), true},
-        {DE("siphash-1-3", SFX_DERIVED_SIPHASH13), "/p", BYTES("MAGC..12345678.."), true},
+         BYTES("MAGC..lOlfC7OPjg-1Km2rIfdwjd4QS37esutc5rfmjxMowpU.."), false},
+        {DE("siphash-1-3", SFX_DERIVED_SIPHASH13), "/p", BYTES("MAGC../M\xb3\xaf\x8d" "D\xe7I.."), false},
+        {DE("siphash-2-4", SFX_DERIVED_SIPHASH24), "/p", BYTES("MAGC..\xc4\xc1\n-\x11\xa7\xfdq.."), false},
         {{"two at one place", BYTES("MAGC"), {{DERIVED, .offset = 4, .encoding = SFX_DERIVED_MTIME_LE32},
                                              {DERIVED, .offset = 4, .encoding = SFX_DERIVED_SIZE_LE32}}, 0},
          "/p", BYTES("MAGC\x00\x10\x5e\x5f\x03\0\0\0"), false},
     };
-    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
-        if (!rows[i].is_lossy)
-            run(&rows[i]);
-    }
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++)
+        run(&rows[i]);
 }
 
 #define LINE(text, hit, form) {{SHEBANG, .offset = 0, .span = sizeof(text) - 2, .detail = form, ONE_HIT(hit)}}
@@ -535,7 +541,7 @@ static void test_digests(void)
     /* The paper's appendix A, and _imp.source_hash(0x0A0D0DCB, bytes(range(64))) of CPython 3.11. */
     for (size_t step = 1; step <= 16; step++) {
         check(siphash(2, 0x0706050403020100, 0x0f0e0d0c0b0a0908, 15, step) == 0xa129ca6149be45e5, "siphash-2-4", "differs");
-        check(siphash(1, 0x0a0d0dcb, 0, 64, step) == 0xd848232d513f52b7 || step > 16, "siphash-1-3", "differs");
+        check(siphash(1, 0x0a0d0dcb, 0, 64, step) == 0xd848233d512fb597, "siphash-1-3", "differs");
     }
     static const uint8_t blake2b[32] = {
         0xbd, 0xdd, 0x81, 0x3c, 0x63, 0x42, 0x39, 0x72, 0x31, 0x71, 0xef, 0x3f, 0xee, 0x98, 0x57, 0x9b,

@@ -1,0 +1,80 @@
+/* --help: at most 40 lines of 80 columns. */
+#include "help.h"
+
+#include <stdio.h>
+
+static const char installer[] =
+    "Usage: %s [options]\n"
+    "\n"
+    "Installs an environment in one folder, its prefix. Nothing else is changed.\n"
+    "Without --prefix it asks where, if there is a terminal.\n"
+    "\n"
+    "Install\n"
+    "  -p, --prefix DIR       where; asks nothing\n"
+    "  -y, --yes              take the default prefix, ask nothing (also -b, --batch)\n"
+    "      --force            replace an installation there; files you added or changed\n"
+    "                         are kept\n"
+    "  -j, --jobs N           threads (default: the processors it may use)\n"
+    "  -q, --quiet            say nothing but errors\n"
+    "      --log FILE         write the log to FILE too\n"
+    "      --no-sync          do not wait for the disk\n"
+    "      --break-lock       take over the lock of a run on another machine\n"
+    "\n"
+    "Look\n"
+    "      --info             name, size, requirements, limits\n"
+    "      --list             all files: mode, size, path\n"
+    "      --check-only       whether it could be installed here\n"
+    "      --verify           check every byte of this file\n"
+    "      --extract PATTERN DIR\n"
+    "                         write files that match into DIR; PATTERN without a\n"
+    "                         slash is a name, a folder takes what is in it\n"
+    "      --json             --info, --list and --check-only for programs\n"
+    "      --licenses         of what this installer is made of\n"
+    "  -h, --help             this text\n"
+    "      --version          the version of sfxpack that made it\n"
+    "\n"
+    "Examples\n"
+    "  %s --prefix /opt/env\n"
+    "  sh %s --prefix ~/env     from a stick that forbids execution\n"
+    "  %s --extract '*.so' out\n";
+
+static const char tool[] =
+    "Usage: sfx COMMAND\n"
+    "\n"
+    "Looks after the installation it lies in.\n"
+    "\n"
+    "  info         what is installed here\n"
+    "  verify       whether each file is as it was installed\n"
+    "\n"
+    "  -h, --help   this text\n"
+    "  --version    the version of sfxpack that made it\n"
+    "\n"
+    "Example\n"
+    "  /opt/env/.sfxpack/sfx verify\n";
+
+/* `./NAME` for a file that is here: short enough for a line. */
+static const char *short_name(const struct sfx_session *session, char buffer[48])
+{
+    const char *path = session->options.artifact ? session->options.artifact : "FILE";
+    const char *slash = strrchr(path, '/');
+    const char *name = slash ? slash + 1 : path;
+    if (strlen(name) > 30)
+        name = "FILE";
+    snprintf(buffer, 48, "./%s", name);
+    return buffer;
+}
+
+enum sfx_error sfx_help_installer(const struct sfx_session *session)
+{
+    char buffer[48];
+    const char *name = short_name(session, buffer);
+    printf(installer, name, name, name + 2, name);
+    return SFX_OK;
+}
+
+enum sfx_error sfx_help_tool(const struct sfx_session *session)
+{
+    (void)session;
+    fputs(tool, stdout);
+    return SFX_OK;
+}

@@ -1,0 +1,62 @@
+/* The stub: with --artifact an installer, else the tool of the installation it lies in. The only place that ends the
+ * process. */
+#include <errno.h>
+#include <stdio.h>
+
+#include "help.h"
+#include "install.h"
+#include "os.h"
+#include "report.h"
+#include "verify.h"
+
+/* Whether the action needs header and stub to be sound: what installs, or says that the file is. */
+static bool needs_front(enum sfx_action action)
+{
+    return action != SFX_ACTION_INFO && action != SFX_ACTION_LIST && action != SFX_ACTION_LICENSES;
+}
+
+static bool is_tool(enum sfx_action action)
+{
+    return action == SFX_ACTION_TOOL_INFO || action == SFX_ACTION_TOOL_VERIFY || action == SFX_ACTION_TOOL_HELP;
+}
+
+static enum sfx_error run(struct sfx_session *session, struct sfx_fault *fault)
+{
+    enum sfx_action action = session->options.action;
+    bool opens = !is_tool(action) && action != SFX_ACTION_HELP && session->options.artifact;
+    enum sfx_error error = opens ? sfx_session_open_artifact(session, needs_front(action), fault) : SFX_OK;
+    if (error)
+        return error;
+    switch (action) {
+    case SFX_ACTION_INSTALL: return sfx_install(session, fault);
+    case SFX_ACTION_CHECK: return sfx_check_only(session, fault);
+    case SFX_ACTION_EXTRACT: return sfx_extract_some(session, fault);
+    case SFX_ACTION_TREE: return sfx_write_tree(session, fault);
+    case SFX_ACTION_INFO: return sfx_report_info(session, fault);
+    case SFX_ACTION_LIST: return sfx_report_list(session, fault);
+    case SFX_ACTION_LICENSES: return sfx_report_licenses(session, fault);
+    case SFX_ACTION_VERSION: return sfx_report_version(session, fault);
+    case SFX_ACTION_VERIFY: return sfx_verify_artifact(session, fault);
+    case SFX_ACTION_TOOL_INFO: return sfx_report_installation(session, fault);
+    case SFX_ACTION_TOOL_VERIFY: return sfx_verify_installation(session, fault);
+    case SFX_ACTION_HELP: return sfx_help_installer(session);
+    case SFX_ACTION_TOOL_HELP: return sfx_help_tool(session);
+    }
+    return sfx_fail(fault, SFX_ERROR_USAGE, "unknown action");
+}
+
+int main(int count, char **arguments)
+{
+    struct sfx_session session;
+    struct sfx_fault fault = {.error = SFX_OK};
+    sfx_os_prepare();
+    enum sfx_error error = sfx_session_open(count, arguments, &session, &fault);
+    if (!error)
+        error = run(&session, &fault);
+    if (fflush(stdout) != 0 && !error && errno != EPIPE)
+        error = sfx_fail_os(&fault, errno, "cannot write the output");
+    if (error)
+        sfx_say_fault(&session, &fault);
+    sfx_session_close(&session);
+    return error ? sfx_exit_code(&fault) : SFX_EXIT_DONE;
+}
