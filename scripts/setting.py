@@ -56,9 +56,7 @@ def is_for_cpu(python: Path) -> bool:
     if for_gpu:
         print(f"\n{TORCH} from your index is not a CPU build, it brings {', '.join(for_gpu[:3])} ...: left out.")
         print("To have it: set PIP_FIND_LINKS to a folder with a CPU wheel of it, or PIP_EXTRA_INDEX_URL to the")
-        print(
-            "index of CPU builds that PyTorch's installation page names, and run this again after `rm -r` of the tree."
-        )
+        print(f"index of CPU builds that PyTorch's installation page names; then: rm -r {python.parent.parent}")
     return not for_gpu
 
 

@@ -35,8 +35,9 @@ class Step:
 
 def python_scripts() -> list[str]:
     """Return the scripts that are Python by their first line, for tools that go by the suffix."""
-    files = sorted(path for path in (ROOT / "scripts").iterdir() if path.is_file() and not path.suffix)
-    return [str(path.relative_to(ROOT)) for path in files if path.read_bytes().startswith(b"#!/usr/bin/env python3")]
+    files = (path for path in (*(ROOT / "scripts").iterdir(), *(ROOT / "stubs" / "tests").iterdir()) if not path.suffix)
+    scripts = [path for path in files if path.is_file() and path.read_bytes().startswith(b"#!/usr/bin/env python3")]
+    return sorted(str(path.relative_to(ROOT)) for path in scripts)
 
 
 def cheap(python: Path) -> list[Step]:

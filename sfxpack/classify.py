@@ -30,7 +30,7 @@ _INDEXED: Final = (b"%PDF-", b"!_TAG_", b"\x0c\n", b"DIRC", b"!<arch>\n")
 """Text with offsets or sizes in it: PDF, ctags, etags, git's index, ar."""
 _CONTROLS: Final = bytes(byte for byte in range(0x20) if byte not in b"\t\n\v\f\r\x1b")
 _COOKIE: Final = re.compile(
-    rb"\A(?:[^\n]*\n)?[ \t\f]*#[^\n]*?coding[:=][ \t]*(?:latin-?1|latin-1-\S*|iso-?8859-1(?:5)?|l1)\b", re.I
+    rb"\A(?:[^\n]*\n)?[ \t\f]*#[^\n]*?coding[:=][ \t]*(?:latin-?1|latin-1-\S*|iso-?8859-1(?:5)?|l1)\b", re.IGNORECASE
 )
 """PEP 263, first or second line."""
 
@@ -38,14 +38,14 @@ _COOKIE: Final = re.compile(
 def classify(path: bytes, head: bytes, content: bytes | None, *, text: bool = False) -> Kind:
     """The kind of the file at `path`.
 
-    `head` is its first HEAD bytes or all of it, `content` all of it. Where `content` is None the file is too large to hold: it is TEXT only
-    if `text` says that a `TextProbe` went over all of it.
+    `head` is its first HEAD bytes or all of it, `content` all of it. Where `content` is None the file is too large to
+    hold: it is TEXT only if `text` says so, by a `TextProbe` that went over all of it.
     """
     if head.startswith(b"\x7fELF"):
         return Kind.ELF
     if head[2:4] == b"\r\n" and is_pyc(path):
         return Kind.PYC
-    if head.startswith(_ARCHIVES) or head.startswith(_SEALED):
+    if head.startswith(_ARCHIVES + _SEALED):
         return Kind.ARCHIVE
     if head.startswith(_INDEXED) or b"\0" in head:
         return Kind.BINARY

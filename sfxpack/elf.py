@@ -30,6 +30,12 @@ DT_VERDEFNUM: Final = 0x6FFFFFFD
 DT_VERNEED: Final = 0x6FFFFFFE
 DT_VERNEEDNUM: Final = 0x6FFFFFFF
 
+_SMALLEST: Final = 52
+"""Bytes of the header of a 32-bit file."""
+WIDE: Final = {1: False, 2: True}
+"""EI_CLASS."""
+ORDERS: Final = {1: "<", 2: ">"}
+"""EI_DATA."""
 _LONGEST_STRING: Final = 8192
 """Bytes of a string that are looked at; longer ones are no path a loader would follow."""
 _MOST_RECORDS: Final = 4096
@@ -151,22 +157,22 @@ class Elf:
         outer, inner = struct.Struct(self.order + "HHIII"), struct.Struct(self.order + "IHHII")
         for position in self._chain(DT_VERNEED, DT_VERNEEDNUM, outer.size):
             _, count, file, first, _ = outer.unpack_from(self.content, position)
-            position += first
+            at = position + first
             for _ in range(min(count, _MOST_RECORDS)):
-                _, _, _, name, step = inner.unpack_from(self.content, position)
+                _, _, _, name, step = inner.unpack_from(self.content, at)
                 yield file, name
-                position += step
+                at += step
 
     def _defined_versions(self) -> Iterator[int]:
         """Names; Verdef and Verdaux records of .gnu.version_d."""
         outer, inner = struct.Struct(self.order + "HHHHIII"), struct.Struct(self.order + "II")
         for position in self._chain(DT_VERDEF, DT_VERDEFNUM, outer.size):
             _, _, _, count, _, first, _ = outer.unpack_from(self.content, position)
-            position += first
+            at = position + first
             for _ in range(min(count, _MOST_RECORDS)):
-                name, step = inner.unpack_from(self.content, position)
+                name, step = inner.unpack_from(self.content, at)
                 yield name
-                position += step
+                at += step
 
     def _chain(self, start: int, number: int, size: int) -> Iterator[int]:
         """Positions of version records, whose last word is the distance to the next."""
@@ -181,9 +187,9 @@ class Elf:
 
 def parse(content: bytes | mmap.mmap) -> Elf | None:
     """Read the headers; None if this is no ELF file or a damaged one. Properties may still raise on damaged ones."""
-    if content[:4] != MAGIC or len(content) < 52 or content[4] not in (1, 2) or content[5] not in (1, 2):
+    if content[:4] != MAGIC or len(content) < _SMALLEST or content[4] not in WIDE or content[5] not in ORDERS:
         return None
-    wide, order = content[4] == 2, "<" if content[5] == 1 else ">"
+    wide, order = WIDE[content[4]], ORDERS[content[5]]
     try:
         header = struct.unpack_from(order + ("HHIQQQIHHH" if wide else "HHIIIIIHHH"), content, 16)
         kind, machine, _, _, start, _, _, _, size, count = header

@@ -13,6 +13,7 @@ from io import BytesIO
 from typing import Final
 
 from elftools.common.exceptions import ELFError
+from elftools.elf.dynamic import DynamicSegment
 from elftools.elf.elffile import ELFFile
 
 from sfxpack import elf
@@ -76,7 +77,7 @@ def _used(parsed: Elf) -> frozenset[int]:
     found = {value for tag, value in parsed.dynamic if tag in _NAMES} | set(parsed.version_names)
     dynamic = next(ELFFile(BytesIO(parsed.content)).iter_segments("PT_DYNAMIC"))
     size, address = parsed.value(_DT_SYMENT), parsed.value(_DT_SYMTAB)
-    if size and address:
+    if size and address and isinstance(dynamic, DynamicSegment):
         start = parsed.offset(address)
         word = struct.Struct(f"{parsed.order}I{size - 4}x")
         found.update(name for (name,) in word.iter_unpack(parsed.content[start : start + size * dynamic.num_symbols()]))
@@ -139,7 +140,7 @@ class _ProgramHeaders:
         offsets has to be that one's then.
         """
         loads = [row for row in self.rows if row[0] == PT_LOAD]
-        align = max(max(row[7] for row in loads), _PAGE)
+        align = max(_PAGE, *(row[7] for row in loads))
         address = _up(max(row[3] + row[6] for row in loads), align)
         offset = _up(end, _PAGE)
         spare = [row for kind in (_PT_NULL, _PT_NOTE) for row in self.rows if row[0] == kind]

@@ -44,7 +44,8 @@ def neutralise(content: bytes, found: Found) -> Neutral:
 def prove(content: bytes, neutral: Neutral, found: Found, root: bytes) -> None:
     """Check that `neutral` rendered for `root` is `content`.
 
-    Edits, derived values and sites that render differently for `root` are put back as they were; every other byte is compared.
+    Edits, derived values and sites that render differently for `root` are put back as they were; every other byte is
+    compared.
 
     Raises:
         ProofError: it is not; names the first offset.

@@ -1,7 +1,7 @@
 """Values in files that depend on other files' final content, and what records tell of the build machine.
 
-`.pyc` headers (PEP 552), RECORD of a dist-info (PEP 376, PEP 627), `conda-meta/*.json`. A value becomes DERIVED only where it was right for
-the bytes on disk: records that were wrong stay as they are.
+`.pyc` headers (PEP 552), RECORD of a dist-info (PEP 376, PEP 627), `conda-meta/*.json`. A value becomes DERIVED only
+where it was right for the bytes on disk: records that were wrong stay as they are.
 """
 
 from __future__ import annotations
@@ -75,7 +75,7 @@ class Row:
 
 
 def pyc_source(path: bytes) -> bytes | None:
-    """The source a `.pyc` was compiled from, by PEP 3147; None for one that is not in `__pycache__`, which has no source."""
+    """The source a `.pyc` was compiled from, by PEP 3147; one that is not in `__pycache__` has none."""
     folder, _, name = path.rpartition(b"/")
     parent, _, cache = folder.rpartition(b"/")
     if cache != b"__pycache__" or not name.endswith(b".pyc"):
@@ -156,7 +156,7 @@ def scrub(path: bytes, content: bytes) -> tuple[Edit, ...]:
 
 
 def siphash(key: int, data: bytes, rounds: int) -> bytes:
-    """SipHash-`rounds`-3 (or 2-4 for two rounds) of `data` with k0 = `key`, k1 = 0, as CPython's `_imp.source_hash` gives it."""
+    """SipHash of `data` with k0 = `key`, k1 = 0, as `_imp.source_hash` gives it; `rounds`: 1 for 1-3, 2 for 2-4."""
     mask = (1 << 64) - 1
     v0, v1, v2, v3 = 0x736F6D6570736575 ^ key, 0x646F72616E646F6D, 0x6C7967656E657261 ^ key, 0x7465646279746573
 

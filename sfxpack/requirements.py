@@ -168,7 +168,7 @@ def _platform_of(entry: Entry) -> Platform | None:
 
 def platform_of(head: bytes) -> Platform | None:
     """The platform of a program or library by its first bytes; None for what is neither, or for an unknown machine."""
-    if head[:4] != elf.MAGIC or len(head) < 20:
+    if head[:4] != elf.MAGIC or len(head) < _HEAD:
         return None
-    order = "<" if head[5] == 1 else ">"
-    return _MACHINES.get((struct.unpack_from(order + "H", head, 18)[0], head[4] == 2, order))
+    order = elf.ORDERS.get(head[5], "<")
+    return _MACHINES.get((struct.unpack_from(order + "H", head, 18)[0], elf.WIDE.get(head[4], False), order))

@@ -16,6 +16,7 @@ import sys
 import tarfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -53,7 +54,12 @@ class Package:
 
 def stand_in_python() -> Package:
     """A package `python` 3.11 whose interpreter is the one that runs the tests."""
-    script = b"#!/bin/sh\n# " + PLACEHOLDER + b"/bin/python3.11\nexec " + os.fsencode(sys.executable) + b' "$@"\n'
+    lines = (
+        b"#!/bin/sh",
+        b"export PYTHONPATH='" + PLACEHOLDER + b"/lib/python3.11/site-packages'",
+        b"exec " + os.fsencode(sys.executable) + b' "$@"\n',
+    )
+    script = b"\n".join(lines)
     return Package(
         "python",
         {"bin/python3.11": script, "lib/python3.11/site-packages/README.txt": b"packages go here\n"},
@@ -117,8 +123,7 @@ def make_conda(root: Path, packages: Sequence[Package] = (), work: Path | None =
         packages: what is in it; `sample_packages` by default.
         work: a folder for the channel and the package cache; beside the environment by default.
     """
-    import rattler  # noqa: PLC0415 (a test that needs it asks for it)
-
+    rattler = import_module("rattler")
     packages = packages or sample_packages()
     folder = work or root.parent / f"{root.name}-made-from"
     channel = make_channel(folder / "channel", packages)
@@ -226,8 +231,9 @@ def host_libraries() -> tuple[Path, ...]:
     listed = subprocess.run(["ldd", "/bin/sh"], check=True, capture_output=True, text=True).stdout
     loader = next(Path(word) for word in listed.split() if "/ld-" in word or "/ld6" in word)
     library = next(Path(line.split("=>")[1].split()[0]) for line in listed.splitlines() if "libc.so.6" in line)
-    names = ("libc.so.6", "libm.so.6", "libdl.so.2", "libpthread.so.0", "librt.so.1", "libutil.so.1", "libresolv.so.2")
-    return (loader, *(library.parent / name for name in (*names, "libnss_files.so.2") if (library.parent / name).exists()))
+    names = ("c.so.6", "m.so.6", "dl.so.2", "pthread.so.0", "rt.so.1", "util.so.1", "resolv.so.2", "nss_files.so.2")
+    libraries = (library.with_name(f"lib{name}") for name in names)
+    return (loader, *(path for path in libraries if path.exists()))
 
 
 def make_view(root: Path) -> Path:

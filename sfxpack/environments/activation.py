@@ -40,7 +40,9 @@ def entry(root: Path, appended: bytes = b"", variables: Mapping[str, str] | None
         ResourceError: sfxpack's own template is missing.
     """
     script = (resources.template_directory() / "activate.sh").read_bytes()
-    exports = (f"    _sfxpack_export {name} {shlex.quote(value)}\n" for name, value in sorted((variables or {}).items()))
+    exports = (
+        f"    _sfxpack_export {name} {shlex.quote(value)}\n" for name, value in sorted((variables or {}).items())
+    )
     data = script.replace(_ROOT, os.fsencode(root) + b"\n").replace(_VARIABLES, os.fsencode("".join(exports)))
     if appended:
         data += _APPENDED + appended

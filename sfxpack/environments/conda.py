@@ -61,7 +61,9 @@ def _load(path: Path, notes: list[str]) -> dict[str, Any]:
     try:
         record = json.loads(path.read_bytes())
     except (OSError, ValueError) as error:
-        notes.append(f"{path}: cannot be read as a record ({error}); its files are packed as if conda did not know them")
+        notes.append(
+            f"{path}: cannot be read as a record ({error}); its files are packed as if conda did not know them"
+        )
         return {}
     return record if isinstance(record, dict) else {}
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import stat
-from collections.abc import Callable
+from collections.abc import Collection
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -40,11 +40,11 @@ class Collector:
         """Add a link unless something is there."""
         self.entries.setdefault(path, Entry(path, EntryKind.LINK, 0, 0, 0, link=text))
 
-    def tree(self, source: str, path: bytes, skip: Callable[[str], bool] = lambda name: False) -> None:
+    def tree(self, source: str, path: bytes, skip: Collection[str] = ()) -> None:
         """Add a directory and everything below it.
 
         Links that stay inside are kept; others are followed, since what they lead to does not come along.
-        `skip` sees the names directly in the directory.
+        `skip` holds names directly in the directory.
         """
         _Tree(self, os.path.realpath(source), path, skip).add()
 
@@ -68,7 +68,7 @@ class _Tree:
     """Real path."""
     base: bytes
     """Where it goes."""
-    skip: Callable[[str], bool]
+    skip: Collection[str]
 
     def add(self) -> None:
         self._directory(self.top, self.base, frozenset({self.top}))
@@ -86,7 +86,7 @@ class _Tree:
         entry = Entry(path, EntryKind.DIRECTORY, mode, 0, status.st_mtime_ns, os.fsencode(source))
         self.collector.entries[path] = entry
         for item in items:
-            if source == self.top and self.skip(item.name):
+            if source == self.top and item.name in self.skip:
                 continue
             below = path + b"/" + os.fsencode(item.name)
             if item.is_symlink():
@@ -105,7 +105,7 @@ class _Tree:
         real, text = os.path.realpath(item), os.fsencode(os.readlink(item))
         inside = os.path.relpath(real, self.top)
         if os.path.exists(real):
-            if inside.startswith("..") or self.skip(inside.partition(os.sep)[0]):
+            if inside.startswith("..") or inside.partition(os.sep)[0] in self.skip:
                 return False
             lexical = os.path.normpath(os.path.join(os.path.dirname(path), text))
             if not lexical.startswith(self.base + b"/"):

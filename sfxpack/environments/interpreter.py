@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from sfxpack.environments import vendor
+from sfxpack.environments import tcl, vendor
 from sfxpack.environments.files import Collector
 from sfxpack.environments.locate import SYSTEM_ROOTS
 from sfxpack.errors import DiscoveryError
@@ -77,17 +77,18 @@ def find(root: Path, settings: Mapping[str, str], directory: str, variables: Map
     collector.file(program, executable)
     for alias in ("python", "python3" if name.startswith("python") else "pypy3", name):
         collector.link(target + b"/bin/" + os.fsencode(alias), os.path.basename(executable))
-    for source, path in _parts(prefix, name):
+    for source, path in sorted(_parts(prefix, name), key=lambda part: (os.path.islink(part[0]), part)):
         where = target + b"/" + os.fsencode(path)
         real = os.path.dirname(where) + b"/" + os.fsencode(os.path.basename(os.path.realpath(source)))
         if os.path.isdir(source):
-            collector.tree(source, where, _NOT_ITS_OWN.__contains__)
+            collector.tree(source, where, _NOT_ITS_OWN)
         elif real != where and real in collector.entries:
             collector.link(where, os.path.basename(real))
         else:
             collector.file(source, where)
     collector.check()
-    warnings = vendor.add_libraries(collector, executable, target + b"/lib", variables)
+    closure, warnings = vendor.add_libraries(collector, executable, target + b"/lib", variables)
+    tcl.add_scripts(collector, root, target, closure.found.items())
     collector.check()
     return Base(
         directory=directory,
@@ -131,7 +132,7 @@ def _program(root: Path, settings: Mapping[str, str], name: str) -> str:
     gone = links[0] if links else home
     leads = os.path.realpath(gone) if gone else "nothing"
     raise DiscoveryError(
-        f"{root}: its base Python is not on this machine (pyvenv.cfg: home = {home or 'missing'}; it leads to {leads}); "
+        f"{root}: its base Python is not on this machine (pyvenv.cfg: home = {home or 'missing'}; leads to {leads}); "
         "install that Python again, or make the venv anew with one that is there"
     )
 
@@ -154,7 +155,7 @@ def _prefix(root: Path, program: str, settings: Mapping[str, str], name: str) ->
         if any(os.path.isfile(os.path.join(candidate, lib, name, "os.py")) for lib in ("lib", "lib64")):
             return os.path.normpath(candidate)
     raise DiscoveryError(
-        f"{root}: the standard library of its base Python was not found: no lib/{name}/os.py in {', '.join(candidates)}; "
+        f"{root}: the standard library of its base Python is not there: no lib/{name}/os.py in {', '.join(candidates)}; "
         "install that Python completely (Debian: libpython3-stdlib), or make the venv anew with one that is"
     )
 
@@ -162,26 +163,25 @@ def _prefix(root: Path, program: str, settings: Mapping[str, str], name: str) ->
 def _parts(prefix: str, name: str) -> Iterator[tuple[str, str]]:
     """(absolute path, path below the base's new folder) of what belongs to one Python of a prefix."""
     base = Path(prefix)
-    library = base / "lib"
-    for folder in ("lib", "lib64"):
+    same = os.path.realpath(base / "lib64") == os.path.realpath(base / "lib")
+    for folder in ("lib",) if same else ("lib", "lib64"):
         stdlib = base / folder / name
-        if folder != "lib" and os.path.realpath(base / folder) == os.path.realpath(library):
-            continue
         if stdlib.is_dir() and any(item not in _NOT_ITS_OWN for item in os.listdir(stdlib)):
             yield str(stdlib), f"{folder}/{name}"
-    zipped = f"lib/{name.replace('.', '')}.zip"
-    if (base / zipped).is_file():
-        yield str(base / zipped), zipped
+    yield from _headers(base, name)
+    if os.fsencode(prefix) not in SYSTEM_ROOTS:
+        patterns = (*_BESIDE, f"lib/{name.replace('.', '')}.zip")
+        for path in (path for pattern in patterns for path in base.glob(pattern)):
+            yield str(path), str(path.relative_to(base))
+
+
+def _headers(base: Path, name: str) -> Iterator[tuple[str, str]]:
     for headers in sorted((base / "include").glob(f"{name}*")):
         if re.fullmatch(re.escape(name) + "[a-z]*", headers.name):
             yield str(headers), f"include/{headers.name}"
     # Debian's pyconfig.h includes <MULTIARCH/pythonX.Y/pyconfig.h>, which is found beside it.
     for headers in sorted((base / "include").glob(f"*-linux-*/{name}")):
         yield str(headers), f"include/{name}/{headers.parent.name}/{name}"
-    if os.fsencode(prefix) not in SYSTEM_ROOTS:
-        for pattern in _BESIDE:
-            for path in sorted(base.glob(pattern), key=lambda path: (path.is_symlink(), path)):
-                yield str(path), str(path.relative_to(base))
 
 
 def _renames(collector: Collector, prefix: str, name: str, program: str, target: bytes) -> Iterator[Rename]:
@@ -190,8 +190,8 @@ def _renames(collector: Collector, prefix: str, name: str, program: str, target:
         if os.fsencode(spelling) not in SYSTEM_ROOTS:
             yield Rename(os.fsencode(spelling), b"/" + target)
             continue
-        for source, path in _parts(spelling, name):
-            yield Rename(os.fsencode(source), b"/" + target + b"/" + os.fsencode(path))
+        for source, part in _parts(spelling, name):
+            yield Rename(os.fsencode(source), b"/" + target + b"/" + os.fsencode(part))
         executable = target + b"/bin/" + os.fsencode(os.path.basename(program))
         yield Rename(os.fsencode(os.path.join(spelling, "bin", os.path.basename(program))), b"/" + executable)
     for path, entry in collector.entries.items():

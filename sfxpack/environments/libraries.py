@@ -1,4 +1,4 @@
-"""Which shared libraries programs load on this machine, found as ld.so finds them (ld.so(8)), and where they will lie."""
+"""Which shared libraries programs load on this machine, found as ld.so finds them (ld.so(8))."""
 
 from __future__ import annotations
 
@@ -20,6 +20,8 @@ _SYSTEM: Final = re.compile(
     rb"|libnss_[a-z]+|libc_malloc_debug)\.so\.\d+|libnsl\.so\.1"
 )
 """The C library and its loader: they belong to the system and only work together with it."""
+_DEEPEST: Final = 4
+"""Files of ld.so.conf that include each other."""
 _DEFAULT: Final = ("/lib64", "/usr/lib64", "/lib", "/usr/lib")
 
 
@@ -131,7 +133,7 @@ def _expanded(directories: Iterable[bytes], path: str) -> Iterator[str]:
     for directory in directories:
         text = re.sub(r"\$(?:ORIGIN\b|\{ORIGIN\})", lambda _: origin, os.fsdecode(directory))
         if re.search(r"\$(?:LIB\b|\{LIB\})", text):
-            yield from (re.sub(r"\$(?:LIB\b|\{LIB\})", lambda _, name=name: name, text) for name in ("lib64", "lib"))
+            yield from (re.sub(r"\$(?:LIB\b|\{LIB\})", name, text) for name in ("lib64", "lib"))
         else:
             yield text
 
@@ -144,7 +146,7 @@ def _configured(path: str, depth: int = 0) -> Iterator[str]:
         return
     for line in lines:
         text = line.partition("#")[0].strip()
-        if text.startswith("include ") and depth < 4:
+        if text.startswith("include ") and depth < _DEEPEST:
             for pattern in text.split()[1:]:
                 for file in sorted(glob.glob(os.path.join(os.path.dirname(path), pattern))):
                     yield from _configured(file, depth + 1)

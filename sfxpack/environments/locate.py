@@ -64,7 +64,7 @@ def _absolute(given: str, folder: Path) -> Path:
 
 
 def _home(variables: Mapping[str, str]) -> Path:
-    return Path(variables.get("HOME") or os.path.expanduser("~"))  # noqa: PTH111 (Path.home raises without a home)
+    return Path(variables.get("HOME") or os.path.expanduser("~"))
 
 
 def _active(variables: Mapping[str, str], folder: Path) -> Located:
@@ -96,10 +96,7 @@ def _project(path: Path) -> Located:
     if (path / "pyvenv.cfg").is_file() or condarc.is_environment(path):
         return Located(path)
     kept = [path / name for name in (".venv",) if (path / name / "pyvenv.cfg").is_file()]
-    try:
-        kept += sorted(item for item in (path / ".pixi" / "envs").iterdir() if condarc.is_environment(item))
-    except OSError:
-        pass
+    kept += sorted(item.parent for item in path.glob(".pixi/envs/*/conda-meta"))
     if not kept:
         return Located(path)
     if len(kept) > 1:
@@ -116,9 +113,7 @@ def _named(name: str, by_name: bool, variables: Mapping[str, str], folder: Path)
         if not found:
             return _project(here).root
         places = ", ".join(str(path) for path in found)
-        raise UsageError(
-            f"{name!r} is both a folder here and an environment ({places}); write ./{name} or -n {name}"
-        )
+        raise UsageError(f"{name!r} is both a folder here and an environment ({places}); write ./{name} or -n {name}")
     if len(found) > 1:
         places = ", ".join(str(path) for path in found)
         raise UsageError(f"several environments are called {name!r}; give the path of one of them: {places}")
@@ -127,7 +122,9 @@ def _named(name: str, by_name: bool, variables: Mapping[str, str], folder: Path)
     if not name:
         raise UsageError(f"the environment's name is empty; {_known(environments)}")
     if here.exists() and not by_name:
-        raise DiscoveryError(f"{here}: is not a folder; give the folder of an environment, or a name; {_known(environments)}")
+        raise DiscoveryError(
+            f"{here}: is not a folder; give an environment's folder or its name; {_known(environments)}"
+        )
     raise UsageError(f"no environment called {name!r} and no folder of that name here; {_known(environments)}")
 
 

@@ -1,8 +1,8 @@
 """The shared libraries of what was collected, added to it; and how its files find them wherever they lie.
 
-The executable gets a search path that serves all that is loaded into it: DT_RPATH, since a DT_RUNPATH holds for its own
-libraries only (ld.so(8)). A file with a DT_RUNPATH of its own is not served by that, so it gets one too; the others stay
-byte for byte.
+The executable gets a search path that serves all that is loaded into it: DT_RPATH, since a DT_RUNPATH holds for its
+own libraries only (ld.so(8)). A file with a DT_RUNPATH of its own is not served by that, so it gets one too; the others
+stay byte for byte.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from sfxpack.format.layout import EntryKind
 
 def add_libraries(
     collector: Collector, executable: bytes, folder: bytes, variables: Mapping[str, str]
-) -> tuple[str, ...]:
+) -> tuple[Closure, tuple[str, ...]]:
     """Add what an executable and the other files collected need, except for the C library.
 
     Args:
@@ -31,12 +31,12 @@ def add_libraries(
         variables: the process's environment variables.
 
     Returns:
-        Warnings.
+        What was found, and warnings.
     """
     objects = dict(_objects(collector, executable))
     main = objects.get(executable)
     if main is None:
-        return ("the base Python is no ELF program: the shared libraries it needs were not collected",)
+        return Closure(), ("the base Python is no ELF program: the shared libraries it needs were not collected",)
     closure = libraries.closure(main, objects.values(), variables)
     for name, library in closure.found.items():
         path = folder + b"/" + name
@@ -58,7 +58,7 @@ def add_libraries(
             warnings.append(f"{os.fsdecode(entry.source)}: cannot be told where its libraries will lie: {error}")
         else:
             collector.entries[path] = replace(entry, size=len(data), data=data)
-    return tuple(warnings)
+    return closure, tuple(warnings)
 
 
 def _objects(collector: Collector, executable: bytes) -> Iterator[tuple[bytes, Library]]:
@@ -87,7 +87,9 @@ def _places(path: bytes, directories: Iterable[bytes]) -> frozenset[bytes]:
     """Directories below the prefix that a search path leads to."""
     origin = os.path.dirname(path)
     texts = (directory.replace(b"${ORIGIN}", b"$ORIGIN") for directory in directories)
-    return frozenset(os.path.normpath(text.replace(b"$ORIGIN", origin)) for text in texts if text.startswith(b"$ORIGIN"))
+    return frozenset(
+        os.path.normpath(text.replace(b"$ORIGIN", origin)) for text in texts if text.startswith(b"$ORIGIN")
+    )
 
 
 def _search_path(path: bytes, folder: bytes) -> bytes:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
 
@@ -50,7 +50,8 @@ def environment(root: Path, spellings: Spellings, warnings: tuple[str, ...]) -> 
     spellings = spellings.with_recorded([recorded] if recorded else [])
     if recorded and not spellings.leads_here(recorded):
         notes.append(
-            f"{root}: was made at {recorded} and moved since; add `--old-prefix {recorded}` to repair what names that path"
+            f"{root}: was made at {recorded} and moved since; "
+            f"add `--old-prefix {recorded}` to repair what names that path"
         )
     appended = activation.appended(root)
     if appended:

@@ -27,7 +27,7 @@ def find(
 ) -> Found:
     """All sites of one file.
 
-    `content` is the whole file, `kind` what `classify` says of it. Never raises for what a file holds: what cannot move is a finding.
+    `content` is the whole file, `kind` what `classify` says of it. What cannot move is a finding, never an error.
     """
     record = environment.conda.get(path)
     extra: tuple[Finding, ...] = ()
@@ -36,19 +36,17 @@ def find(
         if managed is not None:
             return managed
         extra = (Finding("unmanaged", path, f"not as {record.package} installed it"),)
-    found = _unmanaged(path, kind, content, environment, needles, options)
+    found = _unmanaged(path, kind, content, needles, options)
     if extra and not (found.sites or found.edits or found.findings):
         return found
     return Found(found.sites, found.edits, (*found.findings, *extra))
 
 
-def _unmanaged(
-    path: bytes, kind: Kind, content: bytes, environment: Environment, needles: Needles, options: Options
-) -> Found:
+def _unmanaged(path: bytes, kind: Kind, content: bytes, needles: Needles, options: Options) -> Found:
     if kind is Kind.TEXT:
         return text.find(path, content, needles, options)
     if kind is Kind.PYC:
-        if any(placeholder in content for placeholder in environment.placeholders):
+        if needles.holds_placeholder(content):
             return Found()  # as the package was built: no installer ever replaces it
         return pyc.find(path, content, needles, options)
     if kind is Kind.ELF:

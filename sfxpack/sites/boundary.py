@@ -93,7 +93,7 @@ def _slashes(head: bytes, *, binary: bool) -> tuple[Owner, int]:
 
 
 def _starts_character(tail: bytes) -> bool:
-    """Whether a UTF-8 character starts here; in binaries other bytes above 0x7F follow a path, not continue its name."""
+    """Whether a UTF-8 character starts here; in binaries other bytes above 0x7F are what follows a path."""
     lead = tail[0]
     return 0xC2 <= lead <= 0xF4 and len(tail) > 1 and 0x80 <= tail[1] <= 0xBF  # noqa: PLR2004 - Unicode table 3-7
 

@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+import re
+from bisect import bisect_right
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from typing import Final
 
+from sfxpack.model import Finding
 from sfxpack.sites.boundary import Owner, judge
 from sfxpack.sites.spelling import UNIT, Needles, Spelling
+
+_OPAQUE_END: Final = re.compile(rb"%|[^A-Za-z0-9_.~-]|\Z")
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,44 +61,74 @@ def search(
             else:
                 others.append(start)
     mine = _apart(ours)
-    covered = sorted((hit.start, hit.end) for hit in mine)
-    doubtful = [hit for hit in _apart(ambiguous) if not _inside(hit.start, covered)]
-    foreign = [start for start in set(others) if not _inside(start, covered)]
+    doubtful = _uncovered(_apart(ambiguous), mine)
+    foreign = set(others)
+    if foreign and (mine or doubtful):
+        covered = _Covered([*mine, *doubtful])
+        foreign = {start for start in foreign if start not in covered}
     if inner is not None:
-        mine = tuple(hit for hit in mine if hit.start in inner)
+        mine = [hit for hit in mine if hit.start in inner]
         doubtful = [hit for hit in doubtful if hit.start in inner]
-        foreign = [start for start in foreign if start in inner]
-    return Hits(mine, tuple(doubtful), len(foreign))
+        foreign = {start for start in foreign if start in inner}
+    return Hits(tuple(mine), tuple(doubtful), len(foreign))
 
 
-def occurrences(content: bytes, pattern: bytes, start: int = 0, end: int | None = None) -> Iterator[int]:
+def occurrences(content: bytes, pattern: bytes) -> Iterator[int]:
     """Where `pattern` stands, overlapping ones too."""
-    limit = len(content) if end is None else end
-    at = content.find(pattern, start, limit)
+    at = content.find(pattern)
     while at >= 0:
         yield at
-        at = content.find(pattern, at + 1, limit)
+        at = content.find(pattern, at + 1)
 
 
-def _apart(hits: list[Hit]) -> tuple[Hit, ...]:
-    """Without overlaps: the first wins, at one place the longest; of wide ones that differ by byte order the aligned one."""
+def leftovers(
+    path: bytes, content: bytes, hits: Hits, needles: Needles, inner: range | None = None
+) -> tuple[Finding, ...]:
+    """Findings for what stays: parts of other paths, and spellings no site can hold."""
+    findings: list[Finding] = []
+    opaque = [
+        start
+        for pattern in needles.opaque
+        for start in occurrences(content, pattern)
+        if (inner is None or start in inner) and _OPAQUE_END.match(content, start + len(pattern))
+    ]
+    if opaque:
+        findings.append(Finding("unreachable", path, "percent-encoded with its slashes", len(opaque)))
+    if hits.others:
+        findings.append(Finding("other", path, "part of another path", hits.others))
+    return tuple(findings)
+
+
+class _Covered:
+    """The offsets that hits take, their padding included."""
+
+    def __init__(self, hits: Iterable[Hit]) -> None:
+        ranges = sorted((hit.start - hit.slashes, hit.end) for hit in hits)
+        self._starts = [start for start, _ in ranges]
+        self._ends = [end for _, end in ranges]
+
+    def __contains__(self, at: int) -> bool:
+        index = bisect_right(self._starts, at) - 1
+        return index >= 0 and at < self._ends[index]
+
+
+def _uncovered(hits: Sequence[Hit], others: Sequence[Hit]) -> list[Hit]:
+    covered = _Covered(others)
+    return [hit for hit in hits if hit.start not in covered and hit.end - 1 not in covered]
+
+
+def _apart(hits: Iterable[Hit]) -> list[Hit]:
+    """Without overlaps: the first wins, at one place the longest, of the two byte orders of wide text the aligned one.
+
+    ASCII in UTF-16 and UTF-32 reads the same in both byte orders, one byte (or three) apart.
+    """
     chosen: list[Hit] = []
-    for hit in sorted(hits, key=lambda hit: (hit.start, hit.start - hit.end)):
-        if chosen and hit.start < chosen[-1].end:
+    for hit in sorted(hits, key=lambda hit: (hit.start, -hit.end)):
+        if chosen and hit.start - hit.slashes < chosen[-1].end:
             unit = UNIT.get(hit.spelling.encoding, 1)
-            if unit > 1 and chosen[-1].start % unit and not hit.start % unit:
+            aligned = unit > 1 and chosen[-1].start % unit and not hit.start % unit
+            if aligned and (len(chosen) == 1 or hit.start - hit.slashes >= chosen[-2].end):
                 chosen[-1] = hit
             continue
         chosen.append(hit)
-    return tuple(chosen)
-
-
-def _inside(at: int, covered: list[tuple[int, int]]) -> bool:
-    low, high = 0, len(covered)
-    while low < high:
-        middle = (low + high) // 2
-        if covered[middle][1] <= at:
-            low = middle + 1
-        else:
-            high = middle
-    return low < len(covered) and covered[low][0] <= at
+    return chosen

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import posixpath
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Set
+from collections.abc import Collection, Iterable, Mapping
 
 from sfxpack.format.layout import EntryKind, Strategy
 from sfxpack.model import Entry, Environment, Rename, Site
@@ -12,12 +12,12 @@ from sfxpack.sites.spelling import doubled
 
 
 def find_link(
-    entry: Entry, environment: Environment, directories: Set[bytes] = frozenset()
+    entry: Entry, environment: Environment, directories: Collection[bytes] = frozenset()
 ) -> tuple[bytes, tuple[Site, ...]]:
     """The text to store for the link `entry` (neutral), and its sites.
 
-    `directories`: paths of the real directories of the tree, the empty path for the prefix itself not needed. A link whose way lies in
-    them becomes relative; any other absolute link into the prefix, and those conda manages, are rewritten when installing.
+    `directories`: paths of the real directories of the tree. A link whose way lies in them becomes relative; any other
+    absolute link into the prefix, and those conda manages, are rewritten when installing.
     """
     match = _rename(entry.link, environment)
     if match is None:
@@ -77,7 +77,7 @@ def _rename(text: bytes, environment: Environment) -> tuple[Rename, int] | None:
     return None
 
 
-def _relative(path: bytes, rest: bytes, directories: Set[bytes]) -> bytes:
+def _relative(path: bytes, rest: bytes, directories: Collection[bytes]) -> bytes:
     """From the link at `path` to `rest` below the prefix; empty if not every directory on the way is a real one."""
     here = path.split(b"/")[:-1]
     bare = rest.rstrip(b"/")

@@ -18,20 +18,38 @@ from sfxpack.sites.text import choose
 
 HEADER: Final = 16
 """Bytes: magic, flags, then mtime and size or the hash of the source (PEP 552)."""
-MAX_OBJECT: Final = 1 << 24
-"""SPEC, "Sites": a span is smaller."""
+MAX_SPAN: Final = (1 << 24) - 1
+"""SPEC, "Sites": bytes of a PYC."""
 _OLD_LAYOUT: Final = range(3410, 3450)
 """Magic numbers of 3.8 to 3.10: six integers before the objects of a code object, one object after its line number."""
 _NEW_LAYOUT: Final = range(3450, 3800)
 """3.11 and later: five integers, two objects; a layout that differs does not end at the end of the file."""
+_REF: Final = 0x80
+"""Set in the type byte of an object that is referred to later."""
+
+# Types of marshal.c.
 _FIXED: Final = {
-    ord(kind): size for kind, size in {**dict.fromkeys("NFTS.0", 1), "i": 5, "I": 9, "r": 5, "g": 9, "y": 17}.items()
+    **dict.fromkeys(b"NFTS.0", 1),
+    **dict.fromkeys(b"ir", 5),
+    **dict.fromkeys(b"Ig", 9),
+    **dict.fromkeys(b"y", 17),
 }
+"""Objects of one size, type byte included."""
 _SHORT: Final = frozenset(b"zZ")
 _LONG: Final = frozenset(b"saAut")
 _INTERNED: Final = frozenset(b"ZAt")
-_COUNTED: Final = frozenset(b"([<>")
-_REF: Final = 0x80
+_SEQUENCE: Final = frozenset(b"([<>")
+_MAPPING: Final = frozenset(b"{}")
+_NULL: Final = ord("0")
+_BYTES: Final = ord("s")
+_SMALL_TUPLE: Final = ord(")")
+_CODE: Final = ord("c")
+_SLICE: Final = ord(":")
+_LONG_INTEGER: Final = ord("l")
+_TEXT_FLOAT: Final = ord("f")
+_TEXT_COMPLEX: Final = ord("x")
+_CODE_OBJECTS: Final = 8
+"""Objects of a code object before its line number."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,32 +67,33 @@ class Text:
 def find(path: bytes, content: bytes, needles: Needles, options: Options) -> Found:
     """PYC sites; a file that cannot be walked to its end is reported and stays."""
     hits = search(content, needles.plain, needles, binary=True)
+    findings = [Finding("other", path, "part of another path", hits.others)] if hits.others else []
     if not hits.ours:
-        return Found((), (), (Finding("other", path, "part of another path", hits.others),) if hits.others else ())
+        return Found((), (), tuple(findings))
     texts = walk(content, [hit.start for hit in hits.ours])
     if texts is None:
         return Found((), (), (Finding("unreachable", path, "not a code object of a known Python", len(hits.ours)),))
     sites: list[Site] = []
-    findings: list[Finding] = []
-    reached = 0
+    left = len(hits.ours)
     for text in texts:
+        left -= sum(text.payload <= hit.start and hit.end <= text.end for hit in hits.ours)
         inner = search(content[text.payload : text.end], needles.plain, needles, binary=False)
         ours, kept = choose(path, inner.ours, inner.ambiguous, options)
         findings += kept
-        reached += sum(text.payload <= hit.start < text.end for hit in hits.ours)
-        if ours and text.end - text.start < MAX_OBJECT - sum(len(hit.spelling.rename.new) for hit in ours):
-            sites.append(_site(content, text, ours, needles))
-        elif inner.others or ours:
-            findings.append(Finding("other", path, "part of another path", inner.others + len(ours)))
-    if reached < len(hits.ours):
-        findings.append(Finding("unreachable", path, "outside strings", len(hits.ours) - reached))
+        site = _site(content, text, ours, needles) if ours else None
+        if site is not None and len(site.neutral) <= MAX_SPAN:
+            sites.append(site)
+        elif ours:
+            left += len(ours)
+    if left > 0:
+        findings.append(Finding("unreachable", path, "outside strings", left))
     return Found(tuple(sites), (), tuple(findings))
 
 
 def walk(content: bytes, hits: Sequence[int]) -> list[Text] | None:
-    """The strings that hold one of the offsets `hits` (ascending); None if the stream does not end at the end of the file.
+    """The strings that hold one of the offsets `hits` (ascending); None if the stream does not end where the file does.
 
-    Bytes right in a code object (code, line tables) are never among them. No recursion: a stack of pending counts.
+    Bytes right in a code object (code, line tables) are never among them. A stack of pending counts, no recursion.
     """
     magic = int.from_bytes(content[:2], "little")
     if content[2:4] != b"\r\n" or (magic not in _OLD_LAYOUT and magic not in _NEW_LAYOUT):
@@ -87,79 +106,93 @@ def walk(content: bytes, hits: Sequence[int]) -> list[Text] | None:
     return texts if end == len(content) else None
 
 
-_PLAIN, _CODE, _CODE_END, _DICT = range(4)
-"""What the pending count belongs to; _CODE ends with the line number, _CODE_END with the line table."""
+_IN_ANY, _IN_CODE, _IN_CODE_END, _IN_MAPPING = range(4)
+"""What the pending count belongs to: a line number follows the first part of a code object, NULL ends a mapping."""
 
 
-def _walk(content: bytes, hits: list[int], integers: int, after: int) -> tuple[list[Text], int]:  # noqa: C901, PLR0912 - one loop, for speed
+def _walk(content: bytes, hits: list[int], integers: int, after: int) -> tuple[list[Text], int]:
+    """One loop over all objects, for speed; the types are in the order of how often they occur.
+
+    Raises:
+        IndexError: the content ends too early, or has a type that marshal does not know.
+    """
     texts: list[Text] = []
     upcoming = iter(hits)
     target = next(upcoming)
     fixed = _FIXED
     stack: list[tuple[int, int]] = []
-    pending, mode = 1, _PLAIN
+    pending, inside = 1, _IN_ANY
     at = HEADER
     while True:
         while not pending:
-            if mode == _CODE:
+            if inside == _IN_CODE:
                 at += 4
-                pending, mode = after, _CODE_END
+                pending, inside = after, _IN_CODE_END
             elif stack:
-                pending, mode = stack.pop()
+                pending, inside = stack.pop()
             else:
                 return texts, at
         pending -= 1
-        tag = content[at]
-        kind = tag & 0x7F
+        kind = content[at] & 0x7F
         size = fixed.get(kind)
         if size:
             at += size
-            if kind == 0x30 and mode == _DICT:
-                pending, mode = stack.pop()
+            if kind == _NULL and inside == _IN_MAPPING:
+                pending, inside = stack.pop()
             continue
         if kind in _SHORT:
             payload = at + 2
             end = payload + content[at + 1]
-        elif kind == 0x29:
-            stack.append((pending, mode))
-            pending, mode = content[at + 1], _PLAIN
-            at += 2
-            continue
         elif kind in _LONG:
             payload = at + 5
             end = payload + int.from_bytes(content[at + 1 : payload], "little")
+        elif kind == _SMALL_TUPLE:
+            stack.append((pending, inside))
+            pending, inside = content[at + 1], _IN_ANY
+            at += 2
+            continue
+        elif kind == _CODE:
+            stack.append((pending, inside))
+            pending, inside = _CODE_OBJECTS, _IN_CODE
+            at += 1 + integers
+            continue
+        elif kind in _SEQUENCE:
+            stack.append((pending, inside))
+            pending, inside = int.from_bytes(content[at + 1 : at + 5], "little"), _IN_ANY
+            at += 5
+            continue
+        elif kind in _MAPPING:
+            stack.append((pending, inside))
+            pending, inside = -1, _IN_MAPPING
+            at += 1
+            continue
+        elif kind == _SLICE:
+            pending += 3
+            at += 1
+            continue
         else:
-            if kind == 0x63:
-                stack.append((pending, mode))
-                pending, mode = 8, _CODE
-                at += 1 + integers
-            elif kind in _COUNTED:
-                stack.append((pending, mode))
-                pending, mode = int.from_bytes(content[at + 1 : at + 5], "little"), _PLAIN
-                at += 5
-            elif kind in b"{}":
-                stack.append((pending, mode))
-                pending, mode = -1, _DICT
-                at += 1
-            elif kind == 0x3A:
-                pending += 3
-                at += 1
-            elif kind == 0x6C:
-                at += 5 + 2 * abs(int.from_bytes(content[at + 1 : at + 5], "little", signed=True))
-            elif kind == 0x66:
-                at += 2 + content[at + 1]
-            elif kind == 0x78:
-                at += 2 + content[at + 1]
-                at += 1 + content[at]
-            else:
-                raise IndexError
+            at = _number(content, at, kind)
             continue
         if end > target:
-            if target >= payload and not (kind == 0x73 and mode in (_CODE, _CODE_END)):
+            if target >= payload and not (kind == _BYTES and inside in (_IN_CODE, _IN_CODE_END)):
                 texts.append(Text(at, payload, end, kind))
             while target < end and target < len(content):
                 target = next(upcoming)
         at = end
+
+
+def _number(content: bytes, at: int, kind: int) -> int:
+    """The end of a rare number at `at`.
+
+    Raises:
+        IndexError: it is none.
+    """
+    if kind == _LONG_INTEGER:
+        return at + 5 + 2 * abs(int.from_bytes(content[at + 1 : at + 5], "little", signed=True))
+    if kind not in (_TEXT_FLOAT, _TEXT_COMPLEX):
+        raise IndexError
+    at += 2 + content[at + 1]
+    return at if kind == _TEXT_FLOAT else at + 1 + content[at]
 
 
 def marshalled(payload: bytes, detail: int) -> bytes:
@@ -170,7 +203,7 @@ def marshalled(payload: bytes, detail: int) -> bytes:
         kind = b"s"
     elif payload.isascii():
         kind = b"A" if interned else b"a"
-        if len(payload) < 256:  # noqa: PLR2004 - marshal.c
+        if len(payload) < 256:  # noqa: PLR2004 - marshal.c, `is_short`
             kind, size = b"Z" if interned else b"z", size[:1]
     else:
         kind = b"t" if interned else b"u"
@@ -191,8 +224,8 @@ def _site(content: bytes, text: Text, hits: Sequence[Hit], needles: Needles) -> 
         at = hit.end
     neutral += payload[at:]
     rendered += payload[at:]
-    detail = PycDetail.REF if content[text.start] & _REF else 0
-    if text.kind == ord("s"):
+    detail = int(PycDetail.REF) if content[text.start] & _REF else 0
+    if text.kind == _BYTES:
         detail |= PycDetail.BYTES
     else:
         detail |= PycDetail.INTERNED if text.kind in _INTERNED else 0
@@ -203,6 +236,6 @@ def _site(content: bytes, text: Text, hits: Sequence[Hit], needles: Needles) -> 
         Strategy.PYC,
         bytes(neutral),
         tuple(offsets),
-        detail=int(detail),
+        detail=detail,
         renamed=marshalled(bytes(rendered), detail) != content[text.start : text.end],
     )

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from dataclasses import dataclass
 
 from sfxpack.format.layout import MAX_PATH, Encoding, SiteFlag, Strategy
 from sfxpack.model import Finding, Found, Site
-from sfxpack.sites.hits import Hit, search
+from sfxpack.sites.hits import Hit, leftovers, search
 from sfxpack.sites.spelling import UNIT, Needles, encode
 
 
@@ -31,22 +30,23 @@ class Loaded:
 def find(path: bytes, content: bytes, needles: Needles, loaded: Loaded, inner: range | None = None) -> Found:
     """SLASH sites in `content`; of hits that start in `inner`, if given."""
     hits = search(content, (*needles.plain, *needles.escaped, *needles.wide), needles, binary=True, inner=inner)
-    fixed = [hit for hit in hits.ours if hit.spelling.encoding is Encoding.JSON_SLASH]
-    renamed = [hit for hit in hits.ours if hit.spelling.rename.new]
-    sites = tuple(
-        slashed(content, hit, needles, loaded) for hit in hits.ours if hit not in fixed and hit not in renamed
-    )
+    sites: list[Site] = []
+    external: list[bytes] = []
+    escaped = 0
+    for hit in hits.ours:
+        if hit.spelling.rename.new:
+            external.append(hit.spelling.rename.old)
+        elif hit.spelling.encoding is Encoding.JSON_SLASH:
+            escaped += 1
+        else:
+            sites.append(slashed(content, hit, needles, loaded))
     findings: tuple[Finding, ...] = ()
-    if fixed:
-        findings = (Finding("unreachable", path, "JSON with escaped slashes in a binary", len(fixed)),)
-    if renamed:
-        names = sorted({hit.spelling.rename.old.decode(errors="replace") for hit in renamed})
-        findings = (*findings, Finding("external", path, ", ".join(names), len(renamed)))
-    if hits.opaque:
-        findings = (*findings, Finding("unreachable", path, "percent-encoded with its slashes", hits.opaque))
-    if hits.others:
-        findings = (*findings, Finding("other", path, "part of another path", hits.others))
-    return Found(_apart(sites), (), findings)
+    if escaped:
+        findings = (Finding("unreachable", path, "JSON with escaped slashes in a binary", escaped),)
+    if external:
+        names = b", ".join(sorted(set(external))).decode(errors="replace")
+        findings = (*findings, Finding("external", path, names, len(external)))
+    return Found(_apart(sites), (), findings + leftovers(path, content, hits, needles, inner))
 
 
 def slashed(content: bytes, hit: Hit, needles: Needles, loaded: Loaded) -> Site:
@@ -81,10 +81,6 @@ def padded(prefix: bytes, span: int, encoding: Encoding) -> bytes:
     return encode(prefix[:cut] + b"/" + prefix[cut:], encoding)
 
 
-def _apart(sites: Iterable[Site]) -> tuple[Site, ...]:
-    """Without overlaps, which padding of neighbours could cause."""
-    chosen: list[Site] = []
-    for site in sites:
-        if not chosen or site.start >= chosen[-1].end:
-            chosen.append(site)
-    return tuple(chosen)
+def _apart(sites: list[Site]) -> tuple[Site, ...]:
+    """Without overlaps, which the slash after `/env` could cause."""
+    return tuple(site for at, site in enumerate(sites) if at == 0 or site.start >= sites[at - 1].end)

@@ -167,10 +167,12 @@ def _wide(path: bytes, rename: Rename) -> list[Spelling]:
 
 
 def _probes(renames: Iterable[bytes]) -> tuple[bytes, ...]:
-    """For each path a component that every spelling has unchanged, one of another path's if it serves; else all of them."""
+    """For each path a component that all spellings have unchanged, one serving several; else all spellings."""
     probes: dict[bytes, None] = {}
     for old in sorted(renames, key=len):
-        parts = [part for part in old.split(b"/") if quote(part, safe="").encode("ascii") == part and len(part) >= _RARE]
+        parts = [
+            part for part in old.split(b"/") if quote(part, safe="").encode("ascii") == part and len(part) >= _RARE
+        ]
         if not any(part in probes for part in parts):
             probes |= dict.fromkeys([max(parts, key=len)] if parts else _all(old))
     return tuple(probes)

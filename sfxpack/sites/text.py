@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from sfxpack.format.layout import Strategy
 from sfxpack.model import Finding, Found, Policy, Site
 from sfxpack.sites import shebang
-from sfxpack.sites.hits import Hit, search
+from sfxpack.sites.hits import Hit, leftovers, search
 from sfxpack.sites.language import Context, context
 from sfxpack.sites.options import Options
 from sfxpack.sites.spelling import Needles, encode
@@ -17,10 +17,7 @@ def find(path: bytes, content: bytes, needles: Needles, options: Options) -> Fou
     """Sites of a text file conda does not manage."""
     hits = search(content, (*needles.plain, *needles.escaped), needles, binary=False)
     ours, findings = choose(path, hits.ours, hits.ambiguous, options)
-    if hits.opaque:
-        findings = (*findings, Finding("unreachable", path, "percent-encoded with its slashes", hits.opaque))
-    if hits.others:
-        findings = (*findings, Finding("other", path, "part of another path", hits.others))
+    findings += leftovers(path, content, hits, needles)
     first, rest = shebang.take(content, ours, needles, options.platform)
     return Found((*first, *splices(ours[len(ours) - rest :], context(path, content), needles)), (), findings)
 

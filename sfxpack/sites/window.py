@@ -6,9 +6,9 @@ import mmap
 from dataclasses import dataclass, replace
 from typing import Final
 
-from sfxpack.model import Edit, Finding, Found, Kind, Site
-from sfxpack.sites import elf, slash, text
-from sfxpack.sites.hits import search
+from sfxpack.model import CondaFile, Edit, Finding, Found, Kind, Site
+from sfxpack.sites import conda, elf, slash, text
+from sfxpack.sites.hits import leftovers, search
 from sfxpack.sites.language import Context, Language, context, language
 from sfxpack.sites.options import Options
 from sfxpack.sites.spelling import Needles
@@ -29,17 +29,29 @@ class Survey:
     edits: tuple[Edit, ...]
     """Loader paths, at offsets in the file."""
     language: Language
+    managed: Found | None = None
+    """All sites of a file conda manages, at offsets in the file."""
 
 
-def survey(path: bytes, kind: Kind, content: bytes | mmap.mmap, needles: Needles, options: Options) -> Survey:
-    """Read the headers of a whole file, mapped into memory."""
+def survey(
+    path: bytes,
+    kind: Kind,
+    content: bytes | mmap.mmap,
+    needles: Needles,
+    options: Options,
+    record: CondaFile | None = None,
+) -> Survey:
+    """Read the headers of a whole file, mapped into memory; conda's `record` of it, if it holds, gives all sites."""
+    managed = None
+    if record and record.file_mode and record.placeholder:
+        managed = conda.find(path, content, record, needles, options)
     edits: tuple[Edit, ...] = ()
     loaded = slash.Loaded(strict=options.limit_strict)
     if kind is Kind.ELF:
         found = elf.read(content)
         edits = elf.relative(path, found, needles, depths(path, options))
         loaded = slash.Loaded(found.loaded, options.limit_strict, landmark(path))
-    return Survey(path, kind, needles, options, loaded, edits, language(path, content[:OVERLAP]))
+    return Survey(path, kind, needles, options, loaded, edits, language(path, content[:OVERLAP]), managed)
 
 
 def find_window(window: bytes, base: int, inner: range, survey: Survey) -> Found:
@@ -50,6 +62,9 @@ def find_window(window: bytes, base: int, inner: range, survey: Survey) -> Found
     then every site and edit is in exactly one result. A site may start before its `inner` (slashes before the path)
     and end after it. Kinds BINARY, ELF (SLASH), TEXT (splices, no SHEBANG) and ARCHIVE (a finding).
     """
+    if survey.managed is not None:
+        sites = tuple(site for site in survey.managed.sites if site.start in inner)
+        return Found(sites, tuple(edit for edit in survey.managed.edits if edit.start in inner))
     near = range(inner.start - base, inner.stop - base)
     if survey.kind is Kind.TEXT:
         found = _text(window, near, survey)
@@ -96,4 +111,5 @@ def _text(window: bytes, inner: range, survey: Survey) -> Found:
     surroundings = Context(survey.language, window, (), 0)
     if ours and survey.language is Language.PYTHON:
         surroundings = context(survey.path, window)
+    findings += leftovers(survey.path, window, hits, needles, inner)
     return Found(text.splices(ours, surroundings, needles), (), findings)

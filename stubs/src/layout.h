@@ -28,6 +28,7 @@
 #define SFX_MANIFEST_MAGIC "SFXPMAN\012"
 #define SFX_STATE_DIRECTORY ".sfxpack"
 #define SFX_STAGING_INSIDE ".sfxpack.new"
+#define SFX_RELEASE "0.1.0"
 
 
 enum sfx_verdict {

@@ -35,7 +35,7 @@ static enum sfx_error run(struct sfx_session *session, struct sfx_fault *fault)
     case SFX_ACTION_INFO: return sfx_report_info(session, fault);
     case SFX_ACTION_LIST: return sfx_report_list(session, fault);
     case SFX_ACTION_LICENSES: return sfx_report_licenses(session, fault);
-    case SFX_ACTION_VERSION: return sfx_report_version(session, fault);
+    case SFX_ACTION_VERSION: return sfx_report_version();
     case SFX_ACTION_VERIFY: return sfx_verify_artifact(session, fault);
     case SFX_ACTION_TOOL_INFO: return sfx_report_installation(session, fault);
     case SFX_ACTION_TOOL_VERIFY: return sfx_verify_installation(session, fault);

@@ -288,22 +288,9 @@ enum sfx_error sfx_report_licenses(struct sfx_session *session, struct sfx_fault
 }
 
 /* The version of sfxpack that made the file, or the installation this program lies in. */
-enum sfx_error sfx_report_version(struct sfx_session *session, struct sfx_fault *fault)
+enum sfx_error sfx_report_version(void)
 {
-    __attribute__((cleanup(sfx_os_closep))) int root = -1;
-    SFX_CLEAN_STRING char *path = NULL;
-    struct sfx_record record;
-    if (session->options.artifact) {
-        print_string(&session->artifact.index, session->artifact.index.product.creator);
-        return SFX_OK;
-    }
-    enum sfx_error error = sfx_installed_self(&path, &root, fault);
-    if (!error)
-        error = sfx_record_open(root, path, &record, fault);
-    if (error)
-        return error;
-    print_string(&record.index, record.index.product.creator);
-    sfx_record_close(&record);
+    puts("sfxpack " SFX_RELEASE);
     return SFX_OK;
 }
 
