@@ -59,6 +59,11 @@ def is_pyc(path: bytes) -> bool:
     return path.endswith((b".pyc", b".pyo"))
 
 
+def is_archive(head: bytes) -> bool:
+    """Whether a file is compressed, by its first bytes: `sites.look_inside` sees what the prefilter cannot."""
+    return head.startswith(_ARCHIVES)
+
+
 def is_text(content: bytes) -> bool:
     """No NUL, no C0 control but tab, newlines, form feed and escape; UTF-8, or Latin-1 by a Python coding cookie."""
     if b"\0" in content or len(content.translate(None, _CONTROLS)) != len(content):

@@ -210,9 +210,7 @@ class _Bar:
 def main() -> None:
     """Entry point of the console script."""
     try:
-        cli.main(prog_name="sfxpack", standalone_mode=False)
-    except click.exceptions.Exit as done:
-        sys.exit(done.exit_code)
+        sys.exit(cli.main(prog_name="sfxpack", standalone_mode=False))
     except click.Abort:
         click.echo("sfxpack: interrupted; nothing was written", err=True)
         sys.exit(Exit.INTERRUPTED)

@@ -138,18 +138,22 @@ def _render(site: Site, span: bytes, root: bytes) -> bytes:
     text = prefix.join(pieces)
     if site.strategy is Strategy.CSTRING:
         return text[: len(span)] if not text[len(span) :].strip(b"\0") else b""
-    if site.strategy is not Strategy.PYC:
-        return text
-    reference = 0x80 if site.detail & PycDetail.REF else 0
-    long = len(text).to_bytes(4, "little")
-    if site.detail & PycDetail.BYTES:
-        return bytes([reference | ord("s")]) + long + text
-    interned = site.detail & PycDetail.INTERNED
-    if not text.isascii():
-        return bytes([reference | ord("t" if interned else "u")]) + long + text
-    if len(text) > 255:  # noqa: PLR2004 - marshal.c: a length of one byte
-        return bytes([reference | ord("A" if interned else "a")]) + long + text
-    return bytes([reference | ord("Z" if interned else "z"), len(text)]) + text
+    return _marshalled(text, site.detail) if site.strategy is Strategy.PYC else text
+
+
+def _marshalled(text: bytes, detail: int) -> bytes:
+    """Type, length and bytes of a string (CPython Python/marshal.c, `w_object`)."""
+    size = len(text).to_bytes(4, "little")
+    if detail & PycDetail.BYTES:
+        kind = ord("s")
+    elif not text.isascii():
+        kind = ord("t" if detail & PycDetail.INTERNED else "u")
+    elif len(text) > 255:  # noqa: PLR2004 - a length of one byte
+        kind = ord("A" if detail & PycDetail.INTERNED else "a")
+    else:
+        kind = ord("Z" if detail & PycDetail.INTERNED else "z")
+        size = size[:1]
+    return bytes([kind | (0x80 if detail & PycDetail.REF else 0)]) + size + text
 
 
 def _padded(prefix: bytes, root: bytes, span: int, encoding: Encoding) -> bytes:

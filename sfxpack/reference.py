@@ -14,7 +14,7 @@ from typing import Final
 
 from sfxpack.format.layout import Derived, Encoding, EntryKind, Platform, PycDetail, ShebangForm, SiteFlag, Strategy
 from sfxpack.format.tables import Index, IndexEntry, IndexSite
-from sfxpack.model import Neutral, Site
+from sfxpack.model import Neutral
 
 _ESCAPED: Final = {Encoding.JSON: b'"\\', Encoding.JSON_SLASH: b'"\\/', Encoding.PYTHON: b"\\'\""}
 _CODECS: Final = {
@@ -46,10 +46,6 @@ class Target:
 def render(neutral: Neutral, target: Target) -> bytes:
     """A file as installed."""
 
-    def value(site: Site) -> bytes:
-        assert site.derived is not None
-        return _derived(site.derived, target.files[site.target], neutral.content[:4])
-
     result = b""
     position = 0
     for offset, site in neutral.sites:
@@ -58,7 +54,7 @@ def render(neutral: Neutral, target: Target) -> bytes:
         result += neutral.content[position:offset]
         text = neutral.content[offset : offset + span]
         if site.strategy is Strategy.DERIVED:
-            result += value(site)
+            result += _derived(Derived(site.derived), target.files[site.target], neutral.content[:4])
         else:
             result += render_site(index_site, text, target.prefix, target.platform)
         position = offset + span
@@ -164,9 +160,9 @@ def pyc(text: bytes, detail: int) -> bytes:
     size = len(text).to_bytes(4, "little")
     if detail & PycDetail.BYTES:
         kind = b"s"
-    elif any(byte >= 0x80 for byte in text):
+    elif not text.isascii():
         kind = b"t" if interned else b"u"
-    elif len(text) < 256:
+    elif len(text) < 0x100:  # noqa: PLR2004 - SPEC
         kind, size = (b"Z" if interned else b"z"), size[:1]
     else:
         kind = b"A" if interned else b"a"
@@ -179,11 +175,10 @@ def shebang(span: bytes, hits: tuple[int, ...], prefix: bytes, form: ShebangForm
     if len(line) <= limit and not re.search(rb"[\s\"'\\$`\x7f-\xff]", prefix):
         return line
     mark = b"\0"  # a prefix in the middle of being inserted: no line holds one
-    parts = re.fullmatch(rb"#![ \t]*([^ \t]*)[ \t]*(.*)", insert(span, hits, mark), re.DOTALL)
-    assert parts is not None
-    path = parts[1].replace(mark, prefix)
+    parts = re.split(rb"[ \t]+", insert(span, hits, mark)[2:].lstrip(b" \t"), maxsplit=1)
+    path = parts[0].replace(mark, prefix)
     interpreter = b'"' + re.sub(rb'([\\"$`])', rb"\\\1", path) + b'"'
-    words = parts[2].replace(mark, prefix)
+    words = parts[1].replace(mark, prefix) if len(parts) > 1 else b""
     arguments = b" " + words if words else b""
     name = path.rpartition(b"/")[2]
     if form is ShebangForm.PYTHON:

@@ -119,9 +119,9 @@ class _Walk:
     def _check(self, path: bytes, item: os.DirEntry[bytes], mode: int) -> None:
         """Note what is wrong with a file or directory; nearly all pass the two tests that cost nothing."""
         if mode & _SET_ID:
-            self.findings.append(Finding("set-id", path, f"mode {mode:04o}"))
+            self.findings.append(Finding("mode", path, f"set-id bits of {mode:04o} dropped"))
         if mode & stat.S_IWOTH:
-            self.findings.append(Finding("world-writable", path, f"mode {mode:04o}"))
+            self.findings.append(Finding("mode", path, f"write for others of {mode:04o} dropped"))
         if mode & _READABLE != _READABLE and not os.access(item.path, os.R_OK):
             self.unreadable.append((item.path, "permission denied"))
         if len(path) > layout.MAX_PATH:

@@ -155,7 +155,7 @@ def _prefix(root: Path, program: str, settings: Mapping[str, str], name: str) ->
         if any(os.path.isfile(os.path.join(candidate, lib, name, "os.py")) for lib in ("lib", "lib64")):
             return os.path.normpath(candidate)
     raise DiscoveryError(
-        f"{root}: the standard library of its base Python is not there: no lib/{name}/os.py in {', '.join(candidates)}; "
+        f"{root}: its base Python's standard library is not there: no lib/{name}/os.py in {', '.join(candidates)}; "
         "install that Python completely (Debian: libpython3-stdlib), or make the venv anew with one that is"
     )
 

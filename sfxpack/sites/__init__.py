@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from sfxpack.model import Environment, Finding, Found, Kind
-from sfxpack.sites import conda, elf, pyc, slash, text
+from sfxpack.sites import archive, conda, elf, pyc, shebang, slash, text
+from sfxpack.sites.archive import look_inside
+from sfxpack.sites.hits import search
 from sfxpack.sites.link import aliases, find_link
 from sfxpack.sites.options import Options
 from sfxpack.sites.spelling import Needles, needles
-from sfxpack.sites.window import Survey, archived, depths, find_window, landmark, outside, survey
+from sfxpack.sites.window import Survey, depths, find_window, landmark, outside, survey
 
 __all__ = [
     "Needles",
@@ -17,6 +19,7 @@ __all__ = [
     "find",
     "find_link",
     "find_window",
+    "look_inside",
     "needles",
     "survey",
 ]
@@ -52,8 +55,8 @@ def _unmanaged(path: bytes, kind: Kind, content: bytes, needles: Needles, option
     if kind is Kind.ELF:
         return _elf(path, content, needles, options)
     if kind is Kind.ARCHIVE:
-        return archived(path, content, needles)
-    return slash.find(path, content, needles, slash.Loaded(strict=options.limit_strict))
+        return archive.find(path, content, needles)
+    return _binary(path, content, needles, options)
 
 
 def _elf(path: bytes, content: bytes, needles: Needles, options: Options) -> Found:
@@ -61,3 +64,15 @@ def _elf(path: bytes, content: bytes, needles: Needles, options: Options) -> Fou
     edits = elf.relative(path, found, needles, depths(path, options))
     sites = slash.find(path, content, needles, slash.Loaded(found.loaded, options.limit_strict, landmark(path)))
     return Found(outside(sites.sites, edits), edits, sites.findings)
+
+
+def _binary(path: bytes, content: bytes, needles: Needles, options: Options) -> Found:
+    """SLASH, but for the first line of a script that what follows does not depend on the length of."""
+    line = shebang.first_line(content) if shebang.is_free(content) else b""
+    hits = search(line, needles.plain, needles, binary=False).ours
+    first, _ = shebang.take(content, hits, needles, options.platform)
+    if first and shebang.is_zip(content):
+        rest = archive.find(path, content, needles, range(len(line), len(content)))
+        return Found(first, (), rest.findings)
+    found = slash.find(path, content, needles, slash.Loaded(strict=options.limit_strict))
+    return Found((*first, *(site for site in found.sites if not first or site.start > len(line))), (), found.findings)

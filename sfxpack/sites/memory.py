@@ -8,27 +8,29 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import cache
+from operator import contains
 from typing import Final
+
+Holds = Callable[[bytes, bytes], bool]
+"""Whether the second is in the first."""
 
 _SMALL: Final = 32768
 """Bytes below which the call costs more than it saves."""
 
 
-def holds(content: bytes, pattern: bytes) -> bool:
-    """Whether `pattern` is in `content`."""
-    if len(content) < _SMALL:
-        return content.find(pattern) >= 0
-    return _search()(content, pattern)
+def holds_for(size: int) -> Holds:
+    """The fastest search in contents of `size` bytes."""
+    return contains if size < _SMALL else _large()
 
 
 @cache
-def _search() -> Callable[[bytes, bytes], bool]:
+def _large() -> Holds:
     try:
         import ctypes  # noqa: PLC0415 - an interpreter may lack it
 
         memmem = ctypes.CDLL(None).memmem
     except (ImportError, OSError, TypeError, AttributeError):
-        return lambda content, pattern: content.find(pattern) >= 0
+        return contains
     memmem.restype = ctypes.c_void_p
     memmem.argtypes = (ctypes.c_char_p, ctypes.c_size_t, ctypes.c_char_p, ctypes.c_size_t)
     return lambda content, pattern: memmem(content, len(content), pattern, len(pattern)) is not None

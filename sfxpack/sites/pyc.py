@@ -11,7 +11,7 @@ from typing import Final
 
 from sfxpack.format.layout import PycDetail, Strategy
 from sfxpack.model import Finding, Found, Site
-from sfxpack.sites.hits import Hit, search
+from sfxpack.sites.hits import Hit, occurrences, search
 from sfxpack.sites.options import Options
 from sfxpack.sites.spelling import Needles
 from sfxpack.sites.text import choose
@@ -66,28 +66,34 @@ class Text:
 
 def find(path: bytes, content: bytes, needles: Needles, options: Options) -> Found:
     """PYC sites; a file that cannot be walked to its end is reported and stays."""
-    hits = search(content, needles.plain, needles, binary=True)
-    findings = [Finding("other", path, "part of another path", hits.others)] if hits.others else []
-    if not hits.ours:
-        return Found((), (), tuple(findings))
-    texts = walk(content, [hit.start for hit in hits.ours])
+    starts = sorted({start for spelling in needles.plain for start in occurrences(content, spelling.pattern)})
+    if not starts:
+        return Found()
+    texts = walk(content, starts)
     if texts is None:
-        return Found((), (), (Finding("unreachable", path, "not a code object of a known Python", len(hits.ours)),))
+        left = len(search(content, needles.plain, needles, binary=True).ours)
+        return Found((), (), _unreachable(path, "not a code object of a known Python", left))
     sites: list[Site] = []
-    left = len(hits.ours)
+    findings: tuple[Finding, ...] = ()
+    others = 0
+    outside = set(starts)
     for text in texts:
-        left -= sum(text.payload <= hit.start and hit.end <= text.end for hit in hits.ours)
+        outside -= {start for start in outside if text.payload <= start < text.end}
         inner = search(content[text.payload : text.end], needles.plain, needles, binary=False)
         ours, kept = choose(path, inner.ours, inner.ambiguous, options)
+        others += inner.others
         findings += kept
-        site = _site(content, text, ours, needles) if ours else None
-        if site is not None and len(site.neutral) <= MAX_SPAN:
-            sites.append(site)
+        if text.end - text.start + sum(len(hit.spelling.rename.new) for hit in ours) > MAX_SPAN:
+            findings += _unreachable(path, "in too long a string", len(ours))
         elif ours:
-            left += len(ours)
-    if left > 0:
-        findings.append(Finding("unreachable", path, "outside strings", left))
-    return Found(tuple(sites), (), tuple(findings))
+            sites.append(_site(content, text, ours, needles))
+    if others:
+        findings = (*findings, Finding("other", path, "part of another path", others))
+    return Found(tuple(sites), (), findings + _unreachable(path, "outside strings", len(outside)))
+
+
+def _unreachable(path: bytes, why: str, count: int) -> tuple[Finding, ...]:
+    return (Finding("unreachable", path, why, count),) if count else ()
 
 
 def walk(content: bytes, hits: Sequence[int]) -> list[Text] | None:
@@ -110,7 +116,9 @@ _IN_ANY, _IN_CODE, _IN_CODE_END, _IN_MAPPING = range(4)
 """What the pending count belongs to: a line number follows the first part of a code object, NULL ends a mapping."""
 
 
-def _walk(content: bytes, hits: list[int], integers: int, after: int) -> tuple[list[Text], int]:
+def _walk(  # noqa: C901, PLR0912, PLR0915 - a call for each object would double the time
+    content: bytes, hits: list[int], integers: int, after: int
+) -> tuple[list[Text], int]:
     """One loop over all objects, for speed; the types are in the order of how often they occur.
 
     Raises:
@@ -167,7 +175,8 @@ def _walk(content: bytes, hits: list[int], integers: int, after: int) -> tuple[l
             at += 1
             continue
         elif kind == _SLICE:
-            pending += 3
+            stack.append((pending, inside))
+            pending, inside = 3, _IN_ANY
             at += 1
             continue
         else:

@@ -69,6 +69,19 @@ def first_line(content: bytes) -> bytes:
     return b"" if len(line) > MAX_SPAN * 2 or b"\0" in line or line.endswith(b"\r") else line
 
 
+def is_free(content: bytes) -> bool:
+    """Whether the first line of `content` may change its length, although the rest is not text.
+
+    A script in an unknown encoding, or one that a zip file follows: the zip is read from its end (zipapp, PEP 441).
+    """
+    return content.startswith(b"#!") and (b"\0" not in content or is_zip(content))
+
+
+def is_zip(content: bytes) -> bool:
+    """Whether `content` ends in a zip file's directory (APPNOTE.TXT 4.3.16: 22 bytes and a comment)."""
+    return content.rfind(b"PK\x05\x06", max(len(content) - 65557, 0)) >= 0
+
+
 def form(line: bytes) -> ShebangForm:
     """Which re-exec form the interpreter of `line` allows."""
     words = line[2:].split()

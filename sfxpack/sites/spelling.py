@@ -10,7 +10,7 @@ from urllib.parse import quote
 
 from sfxpack.format.layout import Encoding
 from sfxpack.model import Environment, Rename
-from sfxpack.sites.memory import holds
+from sfxpack.sites.memory import Holds, holds_for
 
 UNIT: Final = {
     Encoding.UTF16LE: 2,
@@ -95,15 +95,21 @@ class Needles:
 
     def contains(self, content: bytes) -> bool:
         """Whether a spelling may be in `content`: the prefilter over every file. May be wrong only in saying yes."""
-        if any(holds(content, probe) for probe in self.probes) and self._narrow(content):
-            return True
-        return content.find(b"\0") >= 0 and any(holds(content, probe) for probe in self.wide_probes)
+        holds = holds_for(len(content))
+        for probe in self.probes:
+            if holds(content, probe) and self._narrow(content, holds):
+                return True
+        if b"\0" in content:
+            for probe in self.wide_probes:
+                if holds(content, probe) and any(holds(content, spelling.pattern) for spelling in self.wide):
+                    return True
+        return False
 
     def holds_placeholder(self, content: bytes) -> bool:
         """Whether one of conda's placeholders is in `content`."""
         return any(mark in content for mark in self.marks) and any(text in content for text in self.placeholders)
 
-    def _narrow(self, content: bytes) -> bool:
+    def _narrow(self, content: bytes, holds: Holds) -> bool:
         patterns = (spelling.pattern for spelling in (*self.plain, *self.escaped))
         return any(holds(content, pattern) for pattern in (*patterns, *self.opaque))
 
@@ -124,6 +130,9 @@ def needles(environment: Environment) -> Needles:
     for spelling in plain:
         escaped.pop(spelling.pattern, None)
     opaque = {text for old in renames for text in (quote(old, safe=""), _lower(quote(old, safe="")))}
+    components = {old: _component(old, renames) for old in renames}
+    probes = [text for old, part in components.items() for text in ([part] if part else _all(old))]
+    tails = [part or old[max(old.find(b"/", 1), 0) :] for old, part in components.items()]
     return Needles(
         root=root,
         plain=tuple(sorted(plain, key=lambda spelling: (-len(spelling.pattern), spelling.pattern))),
@@ -133,8 +142,8 @@ def needles(environment: Environment) -> Needles:
         shadows=tuple(text for text in environment.placeholders if text.startswith(tuple(renames))),
         placeholders=environment.placeholders,
         marks=tuple(sorted({text[-_MARK:] for text in environment.placeholders})),
-        probes=_probes(renames),
-        wide_probes=tuple(dict.fromkeys(spelling.pattern.strip(b"\0") for spelling in wide)),
+        probes=tuple(dict.fromkeys(probes)),
+        wide_probes=tuple(dict.fromkeys(text for tail in tails for text in _wide_probes(tail))),
     )
 
 
@@ -166,16 +175,16 @@ def _wide(path: bytes, rename: Rename) -> list[Spelling]:
         return []
 
 
-def _probes(renames: Iterable[bytes]) -> tuple[bytes, ...]:
-    """For each path a component that all spellings have unchanged, one serving several; else all spellings."""
-    probes: dict[bytes, None] = {}
-    for old in sorted(renames, key=len):
-        parts = [
-            part for part in old.split(b"/") if quote(part, safe="").encode("ascii") == part and len(part) >= _RARE
-        ]
-        if not any(part in probes for part in parts):
-            probes |= dict.fromkeys([max(parts, key=len)] if parts else _all(old))
-    return tuple(probes)
+def _component(old: bytes, renames: Iterable[bytes]) -> bytes:
+    """A component of `old` that every spelling has unchanged, the one that serves most paths; empty if none is rare."""
+    parts = [part for part in old.split(b"/") if len(part) >= _RARE and quote(part, safe="").encode() == part]
+    return max(parts, key=lambda part: (sum(part in other for other in renames), len(part), part), default=b"")
+
+
+def _wide_probes(text: bytes) -> list[bytes]:
+    """What the wide spellings of `text` have in common in both byte orders."""
+    rename = Rename(text, b"")
+    return [spelling.pattern.strip(b"\0") for spelling in _wide(text, rename)]
 
 
 def _all(old: bytes) -> list[bytes]:

@@ -6,8 +6,8 @@ import mmap
 from dataclasses import dataclass, replace
 from typing import Final
 
-from sfxpack.model import CondaFile, Edit, Finding, Found, Kind, Site
-from sfxpack.sites import conda, elf, slash, text
+from sfxpack.model import CondaFile, Edit, Found, Kind, Site
+from sfxpack.sites import archive, conda, elf, slash, text
 from sfxpack.sites.hits import leftovers, search
 from sfxpack.sites.language import Context, Language, context, language
 from sfxpack.sites.options import Options
@@ -69,7 +69,7 @@ def find_window(window: bytes, base: int, inner: range, survey: Survey) -> Found
     if survey.kind is Kind.TEXT:
         found = _text(window, near, survey)
     elif survey.kind is Kind.ARCHIVE:
-        found = archived(survey.path, window, survey.needles, near)
+        found = archive.find(survey.path, window, survey.needles, near)
     else:
         loaded = replace(survey.loaded, parts=tuple((start - base, end - base) for start, end in survey.loaded.parts))
         found = slash.find(survey.path, window, survey.needles, loaded, near)
@@ -83,13 +83,6 @@ def outside(sites: tuple[Site, ...], edits: tuple[Edit, ...]) -> tuple[Site, ...
     if not edits:
         return sites
     return tuple(site for site in sites if not any(edit.start < site.end and site.start < edit.end for edit in edits))
-
-
-def archived(path: bytes, content: bytes, needles: Needles, inner: range | None = None) -> Found:
-    """What can be said of an archive: paths in it stay."""
-    spellings = (*needles.plain, *needles.escaped, *needles.wide)
-    count = len(search(content, spellings, needles, binary=True, inner=inner).ours)
-    return Found((), (), (Finding("unreachable", path, "in an archive", count),) if count else ())
 
 
 def landmark(path: bytes) -> bool:

@@ -22,7 +22,8 @@ def hide(root: Path) -> Path:
 
 @pytest.fixture(scope="module")
 def original(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    root = prefixes.make_prefix(tmp_path_factory.mktemp("made") / "original-prefix-of-some-length")
+    """A prefix longer than the places the tests install to."""
+    root = prefixes.make_prefix(tmp_path_factory.mktemp("made") / ("original-" + "x" * 100))
     prefixes.add_program(root)
     return root
 
@@ -38,8 +39,6 @@ def artifact(original: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.mark.parametrize("shape", ["short", "with blank", "n" * 40])
 def test_nothing_names_the_old_prefix(original: Path, artifact: Path, tmp_path: Path, shape: str) -> None:
     prefix = tmp_path / shape
-    if len(str(prefix)) > len(str(original)):
-        pytest.skip("the library's string is hard and shorter than this place")
     run(artifact, "--prefix", prefix)
     assert remaining(prefix, str(original)) == {}
 
@@ -107,7 +106,7 @@ def test_extract_is_the_tree_an_installation_has(artifact: Path, tmp_path: Path)
     run(artifact, "--prefix", prefix)
     run(*SFXPACK, "extract", artifact, tmp_path / "tree", "--as", prefix)
     done = subprocess.run(["diff", "-r", "--no-dereference", prefix, tmp_path / "tree"], capture_output=True, text=True)
-    assert done.stdout == f"Only in {prefix}: .sfxpack\n"
+    assert done.stdout == f"Only in {prefix}/.sfxpack: install.log\n"
 
 
 def test_a_file_larger_than_a_window(tmp_path: Path) -> None:

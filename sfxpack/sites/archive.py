@@ -1,0 +1,92 @@
+"""Archives and compressed files: what they hold is looked at and reported, never touched."""
+
+from __future__ import annotations
+
+import bz2
+import gzip
+import lzma
+import zipfile
+import zlib
+from collections.abc import Iterator
+from io import BytesIO
+from typing import Final, Protocol
+
+import zstandard
+
+from sfxpack.model import Finding, Found
+from sfxpack.sites.hits import leftovers, search
+from sfxpack.sites.spelling import Needles
+
+LIMIT: Final = 256 * 1024 * 1024
+"""Bytes of one file that are decompressed to look at; what comes after is not seen."""
+_WINDOW: Final = 4 * 1024 * 1024
+_OVERLAP: Final = 65536
+_DAMAGED: Final = (
+    *(OSError, EOFError, ValueError, RuntimeError, NotImplementedError, UnicodeError),
+    *(zipfile.BadZipFile, zlib.error, lzma.LZMAError, zstandard.ZstdError),
+)
+"""What the readers raise for files that are damaged, encrypted, or of a method they do not know."""
+
+
+class _Reader(Protocol):
+    def read(self, size: int, /) -> bytes: ...
+
+
+def find(path: bytes, content: bytes, needles: Needles, inner: range | None = None) -> Found:
+    """Old paths in the bytes of the file itself: names, comments, stored members."""
+    spellings = (*needles.plain, *needles.escaped, *needles.wide)
+    hits = search(content, spellings, needles, binary=True, inner=inner)
+    count = len(hits.ours)
+    findings = (Finding("unreachable", path, "in an archive", count),) if count else ()
+    return Found((), (), findings + leftovers(path, content, hits, needles, inner))
+
+
+def look_inside(path: bytes, content: bytes, needles: Needles) -> tuple[Finding, ...]:
+    """Old paths in compressed members, which the prefilter does not see; a file that cannot be read has none."""
+    spellings = (*needles.plain, *needles.escaped, *needles.wide)
+    count = 0
+    left = LIMIT
+    try:
+        for reader in _readers(content):
+            for window, inner in _windows(reader, left):
+                left -= len(inner)
+                if needles.contains(window):
+                    count += len(search(window, spellings, needles, binary=True, inner=inner).ours)
+    except _DAMAGED:
+        pass
+    return (Finding("unreachable", path, "in a compressed file", count),) if count else ()
+
+
+def _windows(reader: _Reader, limit: int) -> Iterator[tuple[bytes, range]]:
+    """Windows that overlap, and in each the part that is its own."""
+    tail = b""
+    start = 0
+    while (data := reader.read(_WINDOW)) and limit > 0:
+        limit -= len(data)
+        window = tail + data
+        stop = max(len(window) - _OVERLAP, start)
+        yield window, range(start, stop)
+        tail = window[max(stop - _OVERLAP, 0) :]
+        start = stop - max(stop - _OVERLAP, 0)
+    yield tail, range(start, len(tail))
+
+
+def _readers(content: bytes) -> Iterator[_Reader]:
+    file = BytesIO(content)
+    if content.startswith(b"PK"):
+        with zipfile.ZipFile(file) as archive:
+            for member in archive.infolist():
+                if member.compress_type != zipfile.ZIP_STORED and not member.is_dir():
+                    with archive.open(member) as reader:
+                        yield reader
+    elif content.startswith(b"\x1f\x8b"):
+        with gzip.GzipFile(fileobj=file) as unzipped:
+            yield unzipped
+    elif content.startswith(b"BZh"):
+        with bz2.BZ2File(file) as unzipped:
+            yield unzipped
+    elif content.startswith(b"\xfd7zXZ"):
+        with lzma.LZMAFile(file) as unzipped:
+            yield unzipped
+    elif content.startswith(b"\x28\xb5\x2f\xfd"):
+        yield zstandard.ZstdDecompressor().stream_reader(file, read_across_frames=True)
