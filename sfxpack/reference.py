@@ -45,7 +45,6 @@ class Target:
 
 def render(neutral: Neutral, target: Target) -> bytes:
     """A file as installed."""
-
     result = b""
     position = 0
     for offset, site in neutral.sites:
@@ -54,7 +53,7 @@ def render(neutral: Neutral, target: Target) -> bytes:
         result += neutral.content[position:offset]
         text = neutral.content[offset : offset + span]
         if site.strategy is Strategy.DERIVED:
-            result += _derived(Derived(site.derived), target.files[site.target], neutral.content[:4])
+            result += _derived(Derived(site.derived or 0), target.files[site.target], neutral.content[:4])
         else:
             result += render_site(index_site, text, target.prefix, target.platform)
         position = offset + span

@@ -57,7 +57,8 @@ def scan(environment: Environment, ignore: tuple[bytes, ...] = ()) -> Tree:
     for entry in environment.additions:
         found.update((parent.path, parent) for parent in _parents(entry) if parent.path not in found)
     entries = sorted(found.values(), key=lambda entry: entry.path.split(b"/"))
-    return Tree(tuple(entries), tuple(walk.findings))
+    findings = sorted(walk.findings, key=lambda finding: (finding.path, finding.detail))
+    return Tree(tuple(entries), tuple(findings))
 
 
 class _Walk:

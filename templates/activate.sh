@@ -133,7 +133,7 @@ if [ -f "$_sfxpack_root/bin/activate" ]; then
     _sfxpack_activate "$_sfxpack_root"
     unset _sfxpack_root
 else
-    echo "activate: $_sfxpack_root is gone; if it was moved, run .sfxpack/sfx relocate there, or use bash or zsh" >&2
+    echo "activate: $_sfxpack_root is not there; if the environment was moved, activate it in bash or zsh" >&2
     unset _sfxpack_root
     false
 fi

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import shutil
+import subprocess
+import sys
 from collections.abc import Callable
 from importlib.util import find_spec
 from pathlib import Path
@@ -56,3 +58,13 @@ def stub(tmp_path_factory: pytest.TempPathFactory) -> Path:
         missing(str(error))
     copy.chmod(0o755)
     return copy
+
+
+@pytest.fixture(scope="session")
+def vector_runner() -> Path:
+    """The stub's reader as a program: a vector in, verdict and tree out."""
+    script = Path(__file__).parent.parent / "stubs" / "tests" / "run"
+    done = subprocess.run([sys.executable, script, "--build-only"], capture_output=True, text=True, check=False)
+    if done.returncode != 0:
+        missing(f"the C tests cannot be compiled: {done.stderr.strip()}")
+    return Path(done.stdout.strip(), "run_vectors")

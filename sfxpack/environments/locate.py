@@ -40,6 +40,8 @@ def locate(request: Request, variables: Mapping[str, str], folder: Path) -> Loca
         DiscoveryError: the folder is missing, none, unreadable or a system's root.
     """
     given = request.environment
+    if given == "":
+        raise UsageError("the environment's name is empty; write . for this folder, or nothing for the active one")
     if given is None:
         located = _active(variables, folder)
     elif request.by_path or (not request.by_name and _is_path(given)):
@@ -119,8 +121,6 @@ def _named(name: str, by_name: bool, variables: Mapping[str, str], folder: Path)
         raise UsageError(f"several environments are called {name!r}; give the path of one of them: {places}")
     if found:
         return found[0]
-    if not name:
-        raise UsageError(f"the environment's name is empty; {_known(environments)}")
     if here.exists() and not by_name:
         raise DiscoveryError(
             f"{here}: is not a folder; give an environment's folder or its name; {_known(environments)}"

@@ -36,7 +36,9 @@ def judge(
     """Whose path `content[start:end]` is, and how many slashes before it belong to it (in code units)."""
     unit = UNIT.get(encoding, 1)
     if not ends(_narrow(content[end : end + _TAIL * unit], encoding)):
-        return Owner.OTHER, 0
+        size = end - start
+        if not binary or content[start - 4 : start] not in (size.to_bytes(4, "little"), size.to_bytes(4, "big")):
+            return Owner.OTHER, 0  # in a binary a length right before the path may say that it ends here all the same
     head = _narrow(content[max(start - REACH * unit, start % unit) : start], encoding)
     if len(head) >= REACH and not head.strip(NAME + b"/"):
         head = _narrow(content[max(start - FAR * unit, start % unit) : start], encoding)

@@ -71,8 +71,7 @@ def find(path: bytes, content: bytes, needles: Needles, options: Options) -> Fou
         return Found()
     texts = walk(content, starts)
     if texts is None:
-        left = len(search(content, needles.plain, needles, binary=True).ours)
-        return Found((), (), _unreachable(path, "not a code object of a known Python", left))
+        return Found((), (), _unreachable(path, "not a code object of a known Python", len(starts)))
     sites: list[Site] = []
     findings: tuple[Finding, ...] = ()
     others = 0

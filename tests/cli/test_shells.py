@@ -569,7 +569,7 @@ def test_another_machine_is_named(room: Room, stub: bytes, platform: Platform) -
         ("linux-armv7l", "Linux", "armv6l", 4),
     ],
 )
-def test_the_table_of_machines(  # noqa: PLR0913, PLR0917 fixtures and one row
+def test_the_table_of_machines(
     dash_room: Room, stub: bytes, platform: str, system: str, machine: str, status: int
 ) -> None:
     make(stub, Platform.parse(platform)).write(dash_room.here / "x.sh")

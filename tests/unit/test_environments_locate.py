@@ -1,0 +1,199 @@
+"""Which folder a name or path means."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+
+from sfxpack.environments import condarc
+from sfxpack.environments.locate import Located, locate
+from sfxpack.errors import DiscoveryError, UsageError
+from sfxpack.model import Request
+
+
+def conda_environment(path: Path) -> Path:
+    (path / "conda-meta").mkdir(parents=True)
+    return path
+
+
+def venv(path: Path) -> Path:
+    path.mkdir(parents=True)
+    (path / "pyvenv.cfg").write_text("home = /nowhere\n")
+    return path
+
+
+def find(name: str | None, folder: Path, *, n: bool = False, p: bool = False, **variables: str) -> Located:
+    home = folder / "home"
+    home.mkdir(exist_ok=True)
+    return locate(Request(name, by_name=n, by_path=p), {"HOME": str(home), **variables}, folder)
+
+
+def test_a_path(tmp_path: Path) -> None:
+    root = conda_environment(tmp_path / "e")
+    for spelling in ("./e", str(root), f"{root}/", f"{tmp_path}/./e", f"{tmp_path}//e", f"{tmp_path}/x/../e"):
+        assert find(spelling, tmp_path).root == root
+
+
+def test_an_absolute_spelling_through_a_link_is_kept(tmp_path: Path) -> None:
+    conda_environment(tmp_path / "real/e")
+    (tmp_path / "link").symlink_to("real")
+    assert find(f"{tmp_path}/link/e", tmp_path).root == tmp_path / "link/e"
+
+
+def test_a_folder_here_without_a_separator(tmp_path: Path) -> None:
+    root = venv(tmp_path / "e")
+    assert find("e", tmp_path).root == root
+    assert find(".", root).root == root
+
+
+@pytest.mark.parametrize("where", ["environments.txt", "condarc", "envs-path", "mamba", "exe", "sibling", "root"])
+def test_a_name_is_found_where_conda_keeps_environments(tmp_path: Path, where: str) -> None:
+    root = conda_environment(tmp_path / "kept/envs/science")
+    kept = tmp_path / "kept"
+    home = tmp_path / "home"
+    (home / ".conda").mkdir(parents=True)
+    variables = {}
+    if where == "environments.txt":
+        (home / ".conda/environments.txt").write_text(f"/gone/envs/other\n{root}\n")
+    elif where == "condarc":
+        (home / ".condarc").write_text(f"channels:\n  - x\nenvs_dirs:\n  - {kept}/envs  # mine\npkgs_dirs: []\n")
+    elif where == "envs-path":
+        variables["CONDA_ENVS_PATH"] = f"/nowhere{os.pathsep}{kept}/envs"
+    elif where == "mamba":
+        variables["MAMBA_ROOT_PREFIX"] = str(kept)
+    elif where == "exe":
+        variables["CONDA_EXE"] = f"{kept}/bin/conda"
+    elif where == "sibling":
+        variables["CONDA_PREFIX"] = f"{kept}/envs/other"
+    elif where == "root":
+        variables["CONDA_PREFIX"] = str(kept)
+    assert find("science", tmp_path, **variables).root == root
+    assert find("science", tmp_path, n=True, **variables).root == root
+
+
+def test_the_base_environment_by_its_name(tmp_path: Path) -> None:
+    root = conda_environment(tmp_path / "miniforge3")
+    assert find("base", tmp_path, CONDA_EXE=f"{root}/bin/conda").root == root
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("envs_dirs:\n  - /a\n  - '/b c'\nother:\n  - /x\n", ("/a", "/b c")),
+        ("envs_dirs: [/a, \"/b\"]\n", ("/a", "/b")),
+        ("envs_dirs:\n- /a # here\n- ~/b\n", ("/a", "~/b")),
+        ("envs_path: /a\n", ("/a",)),
+        ("channels:\n  - envs_dirs\n", ()),
+        ("", ()),
+    ],
+)
+def test_envs_dirs_of_a_condarc(text: str, expected: tuple[str, ...]) -> None:
+    assert condarc.envs_dirs(text) == expected
+
+
+def test_variables_and_home_in_a_condarc(tmp_path: Path) -> None:
+    (tmp_path / ".condarc").write_text("envs_dirs:\n  - ~/one\n  - $WORK/two\n")
+    first = conda_environment(tmp_path / "one/a")
+    second = conda_environment(tmp_path / "w/two/b")
+    found = condarc.environments({"WORK": str(tmp_path / "w")}, tmp_path, tmp_path)
+    assert found == {"a": (first,), "b": (second,)}
+
+
+def test_a_folder_and_an_environment_of_one_name(tmp_path: Path) -> None:
+    there = conda_environment(tmp_path / "root/envs/e")
+    here = conda_environment(tmp_path / "e")
+    variables = {"MAMBA_ROOT_PREFIX": str(tmp_path / "root")}
+    with pytest.raises(UsageError, match=r"both a folder here and an environment .*\./e or -n e"):
+        find("e", tmp_path, **variables)
+    assert find("./e", tmp_path, **variables).root == here
+    assert find("e", tmp_path, p=True, **variables).root == here
+    assert find("e", tmp_path, n=True, **variables).root == there
+
+
+def test_the_same_folder_twice_is_not_ambiguous(tmp_path: Path) -> None:
+    root = conda_environment(tmp_path / "root/envs/e")
+    assert find("e", root.parent, MAMBA_ROOT_PREFIX=str(tmp_path / "root")).root == root
+
+
+def test_two_environments_of_one_name(tmp_path: Path) -> None:
+    conda_environment(tmp_path / "one/envs/e")
+    conda_environment(tmp_path / "two/envs/e")
+    with pytest.raises(UsageError, match=r"several environments are called 'e'.*two/envs/e.*one/envs/e"):
+        find("e", tmp_path, MAMBA_ROOT_PREFIX=str(tmp_path / "one"), CONDA_ROOT=str(tmp_path / "two"))
+
+
+def test_an_unknown_name_lists_the_known_ones(tmp_path: Path) -> None:
+    conda_environment(tmp_path / "root/envs/one")
+    conda_environment(tmp_path / "root/envs/two")
+    with pytest.raises(UsageError, match=r"no environment called 'three'.*known names: one, two"):
+        find("three", tmp_path, MAMBA_ROOT_PREFIX=str(tmp_path / "root"))
+    with pytest.raises(UsageError, match="no conda, mamba or pixi environment was found"):
+        find("three", tmp_path)
+
+
+def test_the_active_environment(tmp_path: Path) -> None:
+    first, second = conda_environment(tmp_path / "c"), venv(tmp_path / "v")
+    assert find(None, tmp_path, CONDA_PREFIX=str(first)).root == first
+    assert find(None, tmp_path, VIRTUAL_ENV=str(second)).root == second
+
+
+@pytest.mark.parametrize("inner", ["c", "v"])
+def test_of_two_active_ones_the_inner(tmp_path: Path, inner: str) -> None:
+    first, second = conda_environment(tmp_path / "c"), venv(tmp_path / "v")
+    order = (first, second) if inner == "c" else (second, first)
+    path = os.pathsep.join(f"{root}/bin" for root in order)
+    located = find(None, tmp_path, CONDA_PREFIX=str(first), VIRTUAL_ENV=str(second), PATH=path)
+    assert located.root == tmp_path / inner
+    assert "two environments are active" in located.warnings[0]
+
+
+def test_nothing_is_active(tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match="no environment is active"):
+        find(None, tmp_path)
+    with pytest.raises(DiscoveryError, match="CONDA_PREFIX names this folder, but it does not exist"):
+        find(None, tmp_path, CONDA_PREFIX=str(tmp_path / "gone"))
+
+
+def test_a_project_folder_stands_for_its_environment(tmp_path: Path) -> None:
+    root = venv(tmp_path / "project/.venv")
+    located = find("./project", tmp_path)
+    assert located.root == root
+    assert "project folder" in located.warnings[0]
+    conda_environment(tmp_path / "project/.pixi/envs/test")
+    with pytest.raises(UsageError, match=r"several environments.*\.venv.*\.pixi/envs/test"):
+        find("./project", tmp_path)
+    assert find("test", tmp_path / "project").root == tmp_path / "project/.pixi/envs/test"
+
+
+def test_bad_places(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    (tmp_path / "link").symlink_to("gone")
+    with pytest.raises(DiscoveryError, match="gone: does not exist; give"):
+        find("./gone", tmp_path)
+    with pytest.raises(DiscoveryError, match="file: is not a folder; give"):
+        find("./file", tmp_path)
+    with pytest.raises(DiscoveryError, match="file: is not a folder; give"):
+        find("file", tmp_path)
+    with pytest.raises(DiscoveryError, match="is a link that leads nowhere"):
+        find("./link", tmp_path)
+    with pytest.raises(UsageError, match="name is empty"):
+        find("", tmp_path)
+
+
+@pytest.mark.parametrize("root", ["/", "/usr", "/usr/"])
+def test_a_system_root_is_refused(tmp_path: Path, root: str) -> None:
+    with pytest.raises(DiscoveryError, match="is a system's own prefix"):
+        find(root, tmp_path)
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="root may read everything")
+def test_a_folder_that_cannot_be_listed(tmp_path: Path) -> None:
+    root = conda_environment(tmp_path / "e")
+    root.chmod(0)
+    try:
+        with pytest.raises(DiscoveryError, match="permission denied"):
+            find("./e", tmp_path)
+    finally:
+        root.chmod(0o755)
