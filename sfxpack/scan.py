@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import stat
 from collections.abc import Iterable, Iterator
@@ -124,7 +125,7 @@ class _Walk:
         if mode & stat.S_IWOTH:
             self.findings.append(Finding("mode", path, f"write for others of {mode:04o} dropped"))
         if mode & _READABLE != _READABLE and not os.access(item.path, os.R_OK):
-            self.unreadable.append((item.path, "permission denied"))
+            self.unreadable.append((item.path, os.strerror(errno.EACCES)))
         if len(path) > layout.MAX_PATH:
             self.unreadable.append((item.path, f"longer than {layout.MAX_PATH} bytes below the prefix"))
 

@@ -22,8 +22,8 @@ static enum sfx_error decide_installed(const struct sfx_session *session, const 
     }
     enum sfx_error error = sfx_record_identity(place->folder, place->path, build, &prefix, fault);
     if (error == SFX_ERROR_FORMAT)
-        return sfx_fail(fault, SFX_ERROR_PREFIX, "%s holds an installation whose record is damaged; --force replaces it and "
-                                                 "keeps what you added", place->path);
+        return sfx_fail(fault, SFX_ERROR_PREFIX, "%s holds an installation whose record is damaged; move the folder away "
+                                                 "and install again", place->path);
     if (error)
         return error;
     if (memcmp(build, session->artifact.locator.index_digest, sizeof build) != 0)

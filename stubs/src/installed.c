@@ -6,6 +6,7 @@
 
 #include "digest.h"
 #include "os.h"
+#include "pool.h"
 #include "pyc.h"
 #include "text.h"
 
@@ -263,6 +264,60 @@ enum sfx_error sfx_installed_check(const struct sfx_installed *installed, uint32
     else if (follows_change(installed, record.kind == SFX_ENTRY_KIND_HARD_LINK ? record.target : entry))
         *ret_condition = SFX_FOLLOWS;
     return SFX_OK;
+}
+
+/* ---- All entries ---- */
+
+#define ENTRIES_AT_ONCE 64u
+
+struct inspection {
+    const struct sfx_installed *installed;
+    uint8_t *conditions;
+};
+
+static void *enter(void *context)
+{
+    return context;
+}
+
+static void leave(void *worker)
+{
+    (void)worker;
+}
+
+static enum sfx_error inspect(void *context, void *worker, uint32_t at, struct sfx_fault *fault)
+{
+    const struct inspection *inspection = context;
+    uint32_t count = inspection->installed->record.index.header.entry_count;
+    enum sfx_error error = SFX_OK;
+    (void)worker;
+    for (uint32_t i = at * ENTRIES_AT_ONCE; !error && i < count && i < (at + 1) * ENTRIES_AT_ONCE; i++) {
+        enum sfx_condition condition = SFX_UNREADABLE;
+        error = sfx_check_interrupted(fault);
+        if (!error)
+            error = sfx_installed_check(inspection->installed, i, &condition, fault);
+        inspection->conditions[i] = (uint8_t)condition;
+    }
+    return error;
+}
+
+enum sfx_error sfx_installed_check_all(const struct sfx_installed *installed, unsigned jobs, uint8_t **ret_conditions,
+                                       struct sfx_fault *fault)
+{
+    uint32_t count = installed->record.index.header.entry_count;
+    *ret_conditions = calloc((size_t)count + 1, 1);
+    if (!*ret_conditions)
+        return sfx_fail(fault, SFX_ERROR_MEMORY, "out of memory");
+    struct inspection inspection = {installed, *ret_conditions};
+    struct sfx_work work = {
+        .count = (count + ENTRIES_AT_ONCE - 1) / ENTRIES_AT_ONCE,
+        .workers = jobs ? jobs : sfx_os_cpu_count(),
+        .context = &inspection,
+        .enter = enter,
+        .leave = leave,
+        .run = inspect,
+    };
+    return sfx_pool_run(&work, fault);
 }
 
 enum sfx_error sfx_installed_self(char **ret_path, int *ret_root, struct sfx_fault *fault)

@@ -156,47 +156,18 @@ enum sfx_error sfx_verify_artifact(struct sfx_session *session, struct sfx_fault
 
 /* ---- An installation ---- */
 
-#define ENTRIES_AT_ONCE 64u
-
-struct inspection {
-    const struct sfx_installed *installed;
-    uint8_t *conditions;                 /* an sfx_condition an entry */
-};
-
-static void *enter_inspection(void *context)
+static void free_conditions(uint8_t **conditions)
 {
-    return context;
+    free(*conditions);
 }
 
-static void leave_inspection(void *worker)
+static uint32_t list_differences(const struct sfx_session *session, const struct sfx_index *index,
+                                 const uint8_t *conditions, uint32_t *ret_regenerated)
 {
-    (void)worker;
-}
-
-static enum sfx_error inspect(void *context, void *worker, uint32_t at, struct sfx_fault *fault)
-{
-    struct inspection *inspection = worker;
-    (void)context;
-    uint32_t end = inspection->installed->record.index.header.entry_count;
-    enum sfx_error error = SFX_OK;
-    for (uint32_t i = 0; !error && i < ENTRIES_AT_ONCE && at * ENTRIES_AT_ONCE + i < end; i++) {
-        enum sfx_condition condition;
-        error = sfx_check_interrupted(fault);
-        if (!error)
-            error = sfx_installed_check(inspection->installed, at * ENTRIES_AT_ONCE + i, &condition, fault);
-        if (!error)
-            inspection->conditions[at * ENTRIES_AT_ONCE + i] = (uint8_t)condition;
-    }
-    return error;
-}
-
-static uint32_t list_differences(const struct sfx_session *session, const struct inspection *inspection, uint32_t *ret_regenerated)
-{
-    const struct sfx_index *index = &inspection->installed->record.index;
     uint32_t differences = 0;
     *ret_regenerated = 0;
     for (uint32_t i = 0; i < index->header.entry_count; i++) {
-        enum sfx_condition condition = (enum sfx_condition)inspection->conditions[i];
+        enum sfx_condition condition = (enum sfx_condition)conditions[i];
         struct sfx_bytes path = sfx_index_string(index, sfx_index_entry(index, i).path);
         *ret_regenerated += condition == SFX_REGENERATED;
         differences += condition > SFX_FOLLOWS;
@@ -220,45 +191,28 @@ static uint32_t check_place(const struct sfx_session *session, const struct sfx_
     return 1;
 }
 
-static enum sfx_error inspect_all(const struct sfx_session *session, struct inspection *inspection, const char *path,
-                                  struct sfx_fault *fault)
-{
-    const struct sfx_index *index = &inspection->installed->record.index;
-    struct sfx_work work = {
-        .count = (index->header.entry_count + ENTRIES_AT_ONCE - 1) / ENTRIES_AT_ONCE,
-        .workers = session->options.jobs ? session->options.jobs : sfx_os_cpu_count(),
-        .context = inspection,
-        .enter = enter_inspection,
-        .leave = leave_inspection,
-        .run = inspect,
-    };
-    enum sfx_error error = sfx_pool_run(&work, fault);
-    if (error)
-        return error;
-    uint32_t regenerated;
-    uint32_t differences = check_place(session, inspection->installed, path);
-    differences += list_differences(session, inspection, &regenerated);
-    sfx_say(session, "%s: %u entries, %u difference%s, %u regenerated", path, index->header.entry_count, differences,
-            differences == 1 ? "" : "s", regenerated);
-    return differences ? sfx_fail(fault, SFX_ERROR_EXCEPTIONS, "%s", "") : SFX_OK;
-}
-
 enum sfx_error sfx_verify_installation(struct sfx_session *session, struct sfx_fault *fault)
 {
     __attribute__((cleanup(sfx_os_closep))) int root = -1;
+    __attribute__((cleanup(free_conditions))) uint8_t *conditions = NULL;
     SFX_CLEAN_STRING char *path = NULL;
     struct sfx_installed installed;
+    uint32_t regenerated;
     enum sfx_error error = sfx_installed_self(&path, &root, fault);
     if (!error)
         error = sfx_installed_open(root, path, &installed, fault);
     if (error)
         return error;
-    struct inspection inspection = {&installed, calloc((size_t)installed.record.index.header.entry_count + 1, 1)};
-    if (inspection.conditions)
-        error = inspect_all(session, &inspection, path, fault);
-    else
-        error = sfx_fail(fault, SFX_ERROR_MEMORY, "out of memory");
-    free(inspection.conditions);
+    error = sfx_installed_check_all(&installed, session->options.jobs, &conditions, fault);
+    if (!error) {
+        const struct sfx_index *index = &installed.record.index;
+        uint32_t differences = check_place(session, &installed, path);
+        differences += list_differences(session, index, conditions, &regenerated);
+        sfx_say(session, "%s: %u entries, %u difference%s, %u regenerated", path, index->header.entry_count, differences,
+                differences == 1 ? "" : "s", regenerated);
+        if (differences > 0)
+            error = sfx_fail(fault, SFX_ERROR_EXCEPTIONS, "%s", "");
+    }
     sfx_installed_close(&installed);
     return error;
 }

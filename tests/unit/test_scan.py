@@ -150,8 +150,8 @@ def test_all_that_cannot_be_read_is_named() -> None:
         try:
             assert error_as_nobody(root).splitlines() == [
                 "3 paths cannot be read; make them readable for this user, or remove them:",
-                f"  {root}/bad-directory: permission denied",
-                f"  {root}/bad-file: permission denied",
+                f"  {root}/bad-directory: Permission denied",
+                f"  {root}/bad-file: Permission denied",
                 f"  {root}/no-way-through/x: Permission denied",
             ]
         finally:

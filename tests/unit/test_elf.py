@@ -1,0 +1,181 @@
+"""What the loader reads of an ELF file, checked against pyelftools and readelf."""
+
+from __future__ import annotations
+
+import mmap
+import os
+import re
+import struct
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from elftools.elf.dynamic import DynamicSegment
+from elftools.elf.elffile import ELFFile
+from elftools.elf.gnuversions import GNUVerNeedSection
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from sfxpack import elf
+from sfxpack.environments import libraries
+from sfxpack.environments.libraries import Library
+from sfxpack.requirements import glibc_version
+from tests.compiled import shared_library
+from tests.running import run
+
+SYSTEM = Path(os.path.realpath("/proc/self/exe")), Path(os.path.realpath("/bin/sh"))
+
+
+@pytest.mark.parametrize("path", SYSTEM, ids=lambda path: path.name)
+def test_the_same_as_pyelftools(path: Path) -> None:
+    content = path.read_bytes()
+    parsed = elf.parse(content)
+    assert parsed is not None
+    with path.open("rb") as file:
+        other = ELFFile(file)
+        assert parsed.machine == other.header["e_machine"] or parsed.machine in (62, 183)
+        assert [(s.offset, s.address, s.file_size, s.memory_size, s.align) for s in parsed.segments] == [
+            (s["p_offset"], s["p_vaddr"], s["p_filesz"], s["p_memsz"], s["p_align"]) for s in other.iter_segments()
+        ]
+        dynamic = next(segment for segment in other.iter_segments() if isinstance(segment, DynamicSegment))
+        tags = [(tag.entry.d_tag, tag.entry.d_val, tag) for tag in dynamic.iter_tags()]
+        assert [value for _, value in parsed.dynamic] == [value for name, value, _ in tags if name != "DT_NULL"]
+        assert [name.decode() for name in parsed.needed] == [tag.needed for name, _, tag in tags if name == "DT_NEEDED"]
+        versions = [
+            part.name
+            for section in other.iter_sections()
+            if isinstance(section, GNUVerNeedSection)
+            for _, parts in section.iter_versions()
+            for part in parts
+        ]
+        assert [name.decode() for name in parsed.versions] == versions
+
+
+def test_search_paths_and_soname(tmp_path: Path, require: Callable[[str], str]) -> None:
+    options = ("-Wl,-soname,libx.so.1", "-Wl,--disable-new-dtags,-rpath,/a:$ORIGIN/b::/c")
+    parsed = elf.parse(shared_library(tmp_path, require("gcc"), *options).read_bytes())
+    assert parsed is not None
+    assert parsed.soname == b"libx.so.1"
+    assert parsed.search(elf.DT_RPATH) == (b"/a", b"$ORIGIN/b", b"/c")
+    assert parsed.search(elf.DT_RUNPATH) == ()
+
+
+def test_a_file_may_be_mapped(tmp_path: Path) -> None:
+    with SYSTEM[0].open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as content:
+        assert glibc_version(content) == glibc_version(SYSTEM[0].read_bytes())
+    assert tmp_path.is_dir()
+
+
+def test_the_newest_version_it_asks_for(require: Callable[[str], str]) -> None:
+    shown = run(require("readelf"), "-VW", SYSTEM[0]).stdout
+    found = [tuple(map(int, pair)) for pair in re.findall(r"GLIBC_(\d+)\.(\d+)", shown)]
+    major, minor = max(found)
+    assert glibc_version(SYSTEM[0].read_bytes()) == major << 16 | minor
+
+
+@pytest.mark.parametrize(
+    ("script", "version"),
+    [("GLIBC_2.7", 2 << 16 | 7), ("GLIBC_2.2.5", 2 << 16 | 2), ("GLIBC_ABI_DT_RELR", 2 << 16 | 36), ("GLIBC_PRIVATE", 0)],
+)
+def test_versions_of_many_kinds(tmp_path: Path, require: Callable[[str], str], script: str, version: int) -> None:
+    gcc = require("gcc")
+    map_file = tmp_path / "map"
+    map_file.write_text(f"{script} {{ global: *; }};\n")
+    provider = shared_library(tmp_path, gcc, "-nostdlib", f"-Wl,--version-script={map_file}", code="int f(void){return 1;}")
+    code = "int f(void); int g(void){return f();}"
+    user = shared_library(tmp_path / "user", gcc, "-nostdlib", str(provider), code=code)
+    assert glibc_version(user.read_bytes()) == version
+
+
+@pytest.mark.parametrize("content", [b"", b"\x7fELF", b"#!/bin/sh\n", b"\x7fELF" + bytes(100), b"\x7fELF\x02\x01" + b"\xff" * 60])
+def test_what_is_no_elf_file(content: bytes) -> None:
+    assert glibc_version(content) == 0
+
+
+@settings(max_examples=300)
+@given(st.data())
+def test_damage_never_raises_anything_else(data: st.DataObject) -> None:
+    content = bytearray(SYSTEM[1].read_bytes()[: data.draw(st.integers(0, 200_000), label="size")])
+    for _ in range(data.draw(st.integers(1, 8), label="count")):
+        if content:
+            at = data.draw(st.integers(0, min(len(content), 2000) - 1), label="at")
+            content[at] = data.draw(st.integers(0, 255), label="byte")
+    assert glibc_version(bytes(content)) >= 0
+    parsed = elf.parse(bytes(content))
+    if parsed:
+        try:
+            assert isinstance((parsed.needed, parsed.soname, parsed.versions, parsed.version_names), tuple)
+        except (ValueError, struct.error):
+            pass
+
+
+def test_libraries_of_a_program_as_the_loader_finds_them(require: Callable[[str], str]) -> None:
+    main = libraries.read(os.path.realpath(sys.executable))
+    assert main is not None
+    modules = [libraries.read(str(path)) for path in Path(os.__file__).parent.glob("lib-dynload/*.so")]
+    assert all(modules)
+    found = libraries.closure(main, [module for module in modules if module], os.environ).found
+    expected = {}
+    for module in Path(os.__file__).parent.glob("lib-dynload/*.so"):
+        for line in run(require("ldd"), module).stdout.splitlines():
+            name, arrow, path = line.strip().partition(" => ")
+            if arrow and path.startswith("/") and not libraries.is_system(name.encode()):
+                expected[name.encode()] = os.path.realpath(path.split()[0])
+    assert {name: library.path for name, library in found.items() if name in expected} == expected
+
+
+@pytest.mark.parametrize(
+    ("name", "system"),
+    [
+        ("libc.so.6", True),
+        ("ld-linux-x86-64.so.2", True),
+        ("ld64.so.2", True),
+        ("ld-musl-x86_64.so.1", True),
+        ("libc.musl-x86_64.so.1", True),
+        ("libpthread.so.0", True),
+        ("libmvec.so.1", True),
+        ("libnss_dns.so.2", True),
+        ("libnsl.so.1", True),
+        ("libnsl.so.2", False),
+        ("libcrypt.so.1", False),
+        ("libcrypto.so.3", False),
+        ("libgcc_s.so.1", False),
+        ("libstdc++.so.6", False),
+        ("libmd.so.0", False),
+        ("libc++.so.1", False),
+    ],
+)
+def test_what_belongs_to_the_c_library(name: str, system: bool) -> None:  # noqa: FBT001 a parameter of the test
+    assert libraries.is_system(name.encode()) is system
+
+
+def library(path: str, needed: str = "", rpath: str = "", runpath: str = "") -> Library:
+    def split(text: str) -> tuple[bytes, ...]:
+        return tuple(text.encode().split())
+
+    return Library(path, (True, "<", 62), split(needed), split(rpath), split(runpath))
+
+
+@pytest.mark.parametrize(
+    ("main", "module", "variables", "expected"),
+    [
+        (library("/bin/main", rpath="/r"), library("/l/m.so", "x"), {}, "/r/x"),
+        (library("/bin/main", rpath="/r"), library("/l/m.so", "x", runpath="/q"), {}, "/q/x"),
+        (library("/bin/main", runpath="/r"), library("/l/m.so", "x"), {}, "/lib/x"),
+        (library("/bin/main", rpath="/r", runpath="/q"), library("/l/m.so", "x"), {}, "/lib/x"),
+        (library("/bin/main", rpath="/r"), library("/l/m.so", "x", rpath="$ORIGIN/../o"), {}, "/l/../o/x"),
+        (library("/bin/main"), library("/l/m.so", "x", rpath="${ORIGIN}"), {}, "/l/x"),
+        (library("/bin/main"), library("/l/m.so", "x", runpath="/q"), {"LD_LIBRARY_PATH": ":/e"}, "/e/x"),
+        (library("/bin/main"), library("/l/m.so", "x", rpath="/q"), {"LD_LIBRARY_PATH": "/e"}, "/q/x"),
+        (library("/bin/main"), library("/l/m.so", "x", runpath="/s/$LIB"), {}, "/s/lib64/x"),
+        (library("/bin/main"), library("/l/m.so", "/abs/x"), {}, "/abs/x"),
+    ],
+)
+def test_the_order_of_the_search(
+    monkeypatch: pytest.MonkeyPatch, main: Library, module: Library, variables: dict[str, str], expected: str
+) -> None:
+    everywhere = {"/r/x", "/q/x", "/l/../o/x", "/l/x", "/e/x", "/s/lib64/x", "/s/lib/x", "/abs/x", "/lib/x"}
+    monkeypatch.setattr(libraries, "read", lambda path: library(path) if path in everywhere else None)
+    found = libraries.closure(main, [module], variables).found
+    assert [item.path for item in found.values()] == [expected]
