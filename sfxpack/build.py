@@ -73,7 +73,7 @@ def build(request: Request, progress: Progress = lambda done, total: None) -> Re
         limit_strict=request.limit_strict,
         binary_padding=request.binary_padding,
         platform=platform,
-        aliases=sites.aliases(tree.entries),
+        aliases=sites.aliases(tree.entries, environment),
     )
     with assembly(output, front, force=request.force) as target, ThreadPoolExecutor(2 * jobs) as executor:
         writer = BlockWriter(executor, jobs, request.level, target.write)

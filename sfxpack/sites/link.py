@@ -34,7 +34,7 @@ def find_link(
     return rest, (site,)
 
 
-def aliases(entries: Iterable[Entry]) -> Mapping[bytes, tuple[bytes, ...]]:
+def aliases(entries: Iterable[Entry], environment: Environment) -> Mapping[bytes, tuple[bytes, ...]]:
     """For each file with several names (hard links, links to it): its other names. Links to directories are no names.
 
     A file below a linked directory needs none: the system resolves `..` after the link.
@@ -43,7 +43,8 @@ def aliases(entries: Iterable[Entry]) -> Mapping[bytes, tuple[bytes, ...]]:
     links: dict[bytes, bytes] = {}
     for entry in entries:
         if entry.kind is EntryKind.LINK:
-            links[entry.path] = entry.link
+            match = _rename(entry.link, environment)
+            links[entry.path] = b"//" + match[0].new + entry.link[match[1] :] if match else entry.link
         elif entry.kind is not EntryKind.DIRECTORY:
             files[entry.path] = entry.inode
     groups: defaultdict[tuple[int, int] | bytes, list[bytes]] = defaultdict(list)
@@ -94,12 +95,18 @@ def _relative(path: bytes, rest: bytes, directories: Collection[bytes]) -> bytes
 
 
 def _resolve(path: bytes, links: Mapping[bytes, bytes]) -> bytes:
-    """Where the relative link at `path` leads, through further links; empty if out of the tree or in circles."""
+    """Where the link at `path` leads, through further links; empty if out of the tree or in circles.
+
+    A target below the prefix starts with two slashes.
+    """
     for _ in range(40):  # Linux: MAXSYMLINKS
         if path not in links:
             return path
         target = links[path]
-        if target.startswith(b"/"):
+        if target.startswith(b"//"):
+            path = posixpath.normpath(target.lstrip(b"/"))
+        elif target.startswith(b"/"):
             return b""
-        path = posixpath.normpath(posixpath.join(posixpath.dirname(path), target))
+        else:
+            path = posixpath.normpath(posixpath.join(posixpath.dirname(path), target))
     return b""

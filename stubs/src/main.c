@@ -23,7 +23,7 @@ static bool is_tool(enum sfx_action action)
 static enum sfx_error run(struct sfx_session *session, struct sfx_fault *fault)
 {
     enum sfx_action action = session->options.action;
-    bool opens = !is_tool(action) && action != SFX_ACTION_HELP && session->options.artifact;
+    bool opens = !is_tool(action) && action != SFX_ACTION_HELP && action != SFX_ACTION_VERSION;
     enum sfx_error error = opens ? sfx_session_open_artifact(session, needs_front(action), fault) : SFX_OK;
     if (error)
         return error;

@@ -34,7 +34,6 @@ def test_the_same_as_pyelftools(path: Path) -> None:
     assert parsed is not None
     with path.open("rb") as file:
         other = ELFFile(file)
-        assert parsed.machine == other.header["e_machine"] or parsed.machine in (62, 183)
         assert [(s.offset, s.address, s.file_size, s.memory_size, s.align) for s in parsed.segments] == [
             (s["p_offset"], s["p_vaddr"], s["p_filesz"], s["p_memsz"], s["p_align"]) for s in other.iter_segments()
         ]
@@ -61,11 +60,9 @@ def test_search_paths_and_soname(tmp_path: Path, require: Callable[[str], str]) 
     assert parsed.search(elf.DT_RUNPATH) == ()
 
 
-def test_a_file_may_be_mapped(tmp_path: Path) -> None:
+def test_a_file_may_be_mapped() -> None:
     with SYSTEM[0].open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as content:
         assert glibc_version(content) == glibc_version(SYSTEM[0].read_bytes())
-    assert tmp_path.is_dir()
-
 
 def test_the_newest_version_it_asks_for(require: Callable[[str], str]) -> None:
     shown = run(require("readelf"), "-VW", SYSTEM[0]).stdout

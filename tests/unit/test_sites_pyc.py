@@ -98,7 +98,8 @@ def constants(version: str, content: bytes, folder: Path) -> str:
 
 
 def elsewhere(text: str, prefix: str) -> str:
-    kept = text.replace("/other/opt/env", "\0").replace("/opt/environment", "\1")
+    escaped = "".join(f"\\x{byte:02x}" for byte in prefix.encode())
+    kept = text.replace('b"/opt/env', f'b"{escaped}').replace("/other/opt/env", "\0").replace("/opt/environment", "\1")
     return kept.replace("/opt/env", prefix).replace("\0", "/other/opt/env").replace("\1", "/opt/environment")
 
 
@@ -196,7 +197,7 @@ def test_every_type_of_marshal_is_walked() -> None:
     "content",
     [
         stream(z(b"/opt/env")) + b"trailing",
-        stream(z(b"/opt/env"))[:-1],
+        stream(z(b"/opt/env/x"))[:-1],
         stream(z(b"/opt/env"), b"?"),
         b"\x01\x02\r\n" + stream(z(b"/opt/env"))[4:],
         stream(z(b"/opt/env"), b"(\xff\xff\xff\xff"),

@@ -1,0 +1,105 @@
+"""What a tree needs of the target: hard what its interpreter needs, soft the rest."""
+
+from __future__ import annotations
+
+import os
+import struct
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from sfxpack.format.layout import EntryKind, Platform, RequirementKind
+from sfxpack.model import Entry, Requirement
+from sfxpack.requirements import platform, platform_of, requirements
+from tests.compiled import program, shared_library
+
+
+def head(machine: int, *, wide: bool = True, order: str = "<") -> bytes:
+    ident = b"\x7fELF" + bytes([2 if wide else 1, 1 if order == "<" else 2, 1]) + bytes(9)
+    return ident + struct.pack(order + "HH", 3, machine) + bytes(100)
+
+
+def file(path: str, data: bytes) -> Entry:
+    return Entry(path.encode(), EntryKind.FILE, 0o644, len(data), 0, data=data)
+
+
+def link(path: str, text: str) -> Entry:
+    return Entry(path.encode(), EntryKind.LINK, 0, 0, 0, link=text.encode())
+
+
+@pytest.mark.parametrize(
+    ("content", "expected"),
+    [
+        (head(62), Platform.LINUX_X86_64),
+        (head(183), Platform.LINUX_AARCH64),
+        (head(40, wide=False), Platform.LINUX_ARMV7L),
+        (head(21), Platform.LINUX_PPC64LE),
+        (head(21, order=">"), None),
+        (head(22, order=">"), Platform.LINUX_S390X),
+        (head(243), Platform.LINUX_RISCV64),
+        (head(62, wide=False), None),
+        (head(9999), None),
+        (b"#!/bin/sh\n", None),
+        (b"", None),
+    ],
+)
+def test_platform_of_a_file(content: bytes, expected: Platform | None) -> None:
+    assert platform_of(content) is expected
+
+
+def test_the_interpreter_decides() -> None:
+    entries = [
+        link("bin/python", "../base-python/bin/python3.11"),
+        file("base-python/bin/python3.11", head(183)),
+        *(file(f"lib/x{number}.so", head(62)) for number in range(5)),
+    ]
+    assert platform(entries) is Platform.LINUX_AARCH64
+
+
+def test_else_most_of_the_files() -> None:
+    entries = [file("bin/python", b"#!/bin/sh\n" + bytes(60)), file("lib/a.so", head(183))]
+    assert platform(entries) is Platform.LINUX_AARCH64
+    assert platform([*entries, file("lib/b.so.1", head(62)), file("bin/c", head(62))]) is Platform.LINUX_X86_64
+    assert platform([file("share/x", head(62))]) is None
+    assert platform([]) is None
+
+
+def test_what_the_interpreter_needs_is_hard(tmp_path: Path, require: Callable[[str], str]) -> None:
+    gcc = require("gcc")
+    inner = shared_library(tmp_path / "i", gcc, "-Wl,-soname,libinner.so.1")
+    code = "int f(void); int g(void) { return f(); }"
+    outer = shared_library(tmp_path / "o", gcc, "-Wl,-soname,libouter.so.1", str(inner), code=code)
+    link_path = f"-Wl,-rpath-link,{tmp_path}/i"
+    main = program(tmp_path, gcc, "int g(void); int main(void) { return g(); }", str(outer), link_path)
+    entries = [
+        link("bin/python", "python3.11"),
+        Entry(b"bin/python3.11", EntryKind.FILE, 0o755, main.stat().st_size, 0, os.fsencode(main)),
+        file("lib/libinner.so.1.2", inner.read_bytes()),
+        link("lib/libinner.so.1", "libinner.so.1.2"),
+        file("lib/deep/libouter.so.1", outer.read_bytes()),
+        file("lib/module.so", inner.read_bytes()),
+    ]
+    glibc = {
+        b"bin/python3.11": 2 << 16 | 17,
+        b"lib/deep/libouter.so.1": 2 << 16 | 20,
+        b"lib/libinner.so.1.2": 2 << 16 | 28,
+        b"lib/module.so": 2 << 16 | 34,
+        b"lib/other.so": 2 << 16 | 34,
+        b"lib/static": 0,
+    }
+    assert requirements(entries, glibc) == (
+        Requirement(RequirementKind.GLIBC, 2 << 16 | 28, hard=True, path=b"lib/libinner.so.1.2"),
+        Requirement(RequirementKind.GLIBC, 2 << 16 | 34, hard=False, path=b"lib/module.so"),
+    )
+
+
+def test_without_an_interpreter_all_is_soft() -> None:
+    entries = [file("bin/tool", head(62))]
+    expected = Requirement(RequirementKind.GLIBC, 2 << 16 | 17, hard=False, path=b"bin/tool")
+    assert requirements(entries, {b"bin/tool": 2 << 16 | 17}) == (expected,)
+    assert requirements(entries, {}) == ()
+
+
+def test_links_in_a_circle() -> None:
+    assert platform([link("bin/python", "python3"), link("bin/python3", "python"), file("lib/a.so", head(62))])

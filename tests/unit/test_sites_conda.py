@@ -1,0 +1,189 @@
+"""Files conda manages: proved, then exactly as conda replaces."""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import json
+import mmap
+import tempfile
+
+import pytest
+
+from sfxpack import reference, sites
+from sfxpack.classify import HEAD
+from sfxpack.format.layout import Encoding, SiteFlag, Strategy
+from sfxpack.model import CondaFile, Environment, Kind, Rename
+from tests.sitekit import ROOT, categories, cut, environment, find, move
+
+PLACEHOLDER = b"/build/_h_env" + b"_placehold" * 10
+
+
+def installed(package: bytes, mode: str, prefix: bytes) -> bytes:
+    """What conda writes: `str.replace` in text; in binaries every C string is replaced and padded (conda `binary_replace`)."""
+    if mode == "text":
+        return package.replace(PLACEHOLDER, prefix)
+    result = io.BytesIO()
+    at = 0
+    while (hit := package.find(PLACEHOLDER, at)) >= 0:
+        end = package.find(b"\0", hit)
+        end = len(package) if end < 0 else end
+        text = package[hit:end].replace(PLACEHOLDER, prefix)
+        result.write(package[at:hit] + text + bytes(end - hit - len(text)))
+        at = end
+    result.write(package[at:])
+    return result.getvalue()
+
+
+def managed(package: bytes, mode: str, path: bytes, *, digests: str = "both", root: bytes = ROOT) -> Environment:
+    now = installed(package, mode, root)
+    record = CondaFile(
+        hashlib.sha256(package).hexdigest() if digests in ("both", "package") else "",
+        hashlib.sha256(now).hexdigest() if digests in ("both", "installed") else "",
+        mode,
+        PLACEHOLDER,
+        "hardlink",
+        "x",
+    )
+    return environment(root, conda={path: record}, placeholders=(PLACEHOLDER,))
+
+
+PREFIXES = [b"/n", b"/opt/env", b"/srv/" + b"l" * 60, b"/" + b"m" * (len(PLACEHOLDER) - 1)]
+BINARIES = [
+    b"\0@/lib\0after",
+    b"start @/lib\0\0\0@\0",
+    b"\0OPENSSLDIR: \"@/ssl\"\0x\0",
+    b"\0@/lib/pkgconfig:@/share/pkgconfig\0next\0",
+    b"\0-Wl,-rpath,@/lib -L@/lib x@y\0@/z\0",
+    b"\0@/at the end",
+    b"@",
+    b"\0prefix@suffix\0/not@another/path@\0",
+]
+
+
+@pytest.mark.parametrize("prefix", PREFIXES)
+@pytest.mark.parametrize("template", BINARIES)
+@pytest.mark.parametrize("digests", ["both", "package", "installed"])
+def test_binaries_are_as_conda_would_write_them(template: bytes, prefix: bytes, digests: str) -> None:
+    package = template.replace(b"@", PLACEHOLDER)
+    where = managed(package, "binary", b"lib/x.so", digests=digests)
+    content = installed(package, "binary", ROOT)
+    assert move(content, prefix, b"lib/x.so", where) == installed(package, "binary", prefix)
+    assert {site.strategy for site in find(content, b"lib/x.so", where).sites} == {Strategy.CSTRING}
+
+
+@pytest.mark.parametrize("template", BINARIES)
+def test_capacity_is_that_of_the_placeholder(template: bytes) -> None:
+    package = template.replace(b"@", PLACEHOLDER)
+    where = managed(package, "binary", b"x")
+    content = installed(package, "binary", ROOT)
+    result = cut(content, find(content, b"x", where))
+    with pytest.raises(ValueError, match="fit"):
+        reference.render(result, reference.Target(b"/" + b"m" * len(PLACEHOLDER)))
+    for _, site in result.sites:
+        text = site.neutral.rstrip(b"\0")
+        assert len(site.neutral) - len(text) == len(site.hits) * len(PLACEHOLDER)
+
+
+@pytest.mark.parametrize(
+    "template",
+    [
+        b"a=@/lib x@y /z@/w @@\n",
+        b"#!/bin/sh\nexec @/bin/x\n",
+        b"url = file://@/x\n",
+        b"A = '@/lib'\n",
+    ],
+)
+@pytest.mark.parametrize("prefix", [*PREFIXES, b"/with a blank"])
+@pytest.mark.parametrize("path", [b"share/x", b"lib/x.py"])
+def test_text_is_as_conda_would_write_it(template: bytes, prefix: bytes, path: bytes) -> None:
+    package = template.replace(b"@", PLACEHOLDER)
+    content = installed(package, "text", ROOT)
+    assert move(content, prefix, path, managed(package, "text", path)) == installed(package, "text", prefix)
+
+
+def test_text_stays_readable_where_conda_would_break_it() -> None:
+    package = b"{\"a\": \"" + PLACEHOLDER + b"/x\"}"
+    moved = move(installed(package, "text", ROOT), b'/a"b', b"x.json", managed(package, "text", b"x.json"))
+    assert json.loads(moved) == {"a": '/a"b/x'}
+
+
+def test_first_lines_are_shebangs() -> None:
+    package = b"#!" + PLACEHOLDER + b"/bin/python\nx = '" + PLACEHOLDER + b"'\n"
+    where = managed(package, "text", b"bin/x")
+    found = find(installed(package, "text", ROOT), b"bin/x", where)
+    assert [(site.strategy, site.encoding) for site in found.sites] == [
+        (Strategy.SHEBANG, Encoding.PLAIN),
+        (Strategy.TEXT, Encoding.PYTHON),
+    ]
+    entry = CondaFile("0" * 64, "", "", b"", "unix_python_entry_point", "x")
+    where = environment(conda={b"bin/x": entry})
+    found = find(b"#!/opt/env/bin/python\n", b"bin/x", where)
+    assert ([site.strategy for site in found.sites], found.findings) == ([Strategy.SHEBANG], ())
+
+
+def test_makefiles_of_packages_are_marked() -> None:
+    package = b"prefix=" + PLACEHOLDER + b"\n"
+    (site,) = find(installed(package, "text", ROOT), b"x.pc", managed(package, "text", b"x.pc")).sites
+    assert site.flags == SiteFlag.UNQUOTED
+
+
+def test_a_file_that_is_not_the_packages_is_treated_as_unmanaged() -> None:
+    package = b"\0" + PLACEHOLDER + b"/lib\0"
+    where = managed(package, "binary", b"x")
+    content = installed(package, "binary", ROOT) + b"edited"
+    found = find(content, b"x", where)
+    assert ([site.strategy for site in found.sites], categories(found)) == ([Strategy.SLASH], {"unmanaged": 1})
+    text = b"x=" + PLACEHOLDER + b" y\n"
+    content = installed(text, "text", ROOT) + b"z=x/opt/env\n"
+    found = find(content, b"y", managed(text, "text", b"y"))
+    assert categories(found) == {"unmanaged": 1, "ambiguous": 1}
+
+
+def test_a_digest_alone_does_not_prove_the_capacity() -> None:
+    content = b"\0/opt/env/lib\0no room for padding\0"
+    record = CondaFile("", hashlib.sha256(content).hexdigest(), "binary", PLACEHOLDER, "hardlink", "x")
+    found = find(content, b"x", environment(conda={b"x": record}))
+    assert categories(found) == {"unmanaged": 1}
+
+
+def test_prefixes_without_a_byte_between_them_cannot_be_one_site() -> None:
+    package = b"\0" + PLACEHOLDER * 2 + b"/lib\0"
+    found = find(installed(package, "binary", ROOT), b"x", managed(package, "binary", b"x"))
+    assert categories(found)["unmanaged"] == 1
+
+
+def test_the_other_name_of_the_prefix_is_tried() -> None:
+    package = b"\0" + PLACEHOLDER + b"/lib\0"
+    where = managed(package, "binary", b"x", root=b"/real/place")
+    where = environment(ROOT, (Rename(b"/real/place", b""),), where.conda)
+    content = installed(package, "binary", b"/real/place")
+    (site,) = find(content, b"x", where).sites
+    assert (site.strategy, site.renamed) == (Strategy.CSTRING, True)
+    assert move(content, b"/n", b"x", where) == installed(package, "binary", b"/n")
+
+
+@pytest.mark.parametrize("template", BINARIES)
+@pytest.mark.parametrize("prefix", PREFIXES)
+def test_slash_padding_on_request(template: bytes, prefix: bytes) -> None:
+    package = template.replace(b"@", PLACEHOLDER)
+    options = sites.Options(binary_padding="slash")
+    moved = move(installed(package, "binary", ROOT), prefix, b"x", managed(package, "binary", b"x"), options)
+    padded = reference.slash(bytes(len(PLACEHOLDER)), prefix, Encoding.PLAIN, soft=False)
+    assert moved == package.replace(PLACEHOLDER, padded)
+
+
+def test_large_files_are_proved_from_their_mapping() -> None:
+    package = bytes(300_000) + b"\0" + PLACEHOLDER + b"/lib\0" + bytes(300_000) + PLACEHOLDER + b"/x\0"
+    where = managed(package, "binary", b"x")
+    content = installed(package, "binary", ROOT)
+    needles = sites.needles(where)
+    with tempfile.TemporaryFile() as file:
+        file.write(content)
+        file.flush()
+        with mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as mapped:
+            survey = sites.survey(b"x", Kind.BINARY, mapped, needles, sites.Options(), where.conda[b"x"])
+    found = [sites.find_window(b"", 0, range(at, at + 100_000), survey) for at in range(0, len(content), 100_000)]
+    whole = sites.find(b"x", Kind.BINARY, content, where, needles, sites.Options())
+    assert tuple(site for part in found for site in part.sites) == whole.sites
+    assert HEAD < len(content)
