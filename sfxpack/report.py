@@ -24,7 +24,7 @@ EXPLAIN: Final = {
     "external": "refers to something outside the environment",
     "unmanaged": "conda's record does not describe it as it is; moved by the general rules",
     "soft": "data that is moved only where the new prefix fits",
-    "stale": "refers to an interpreter that does not exist",
+    "other": "names another path that starts with the old prefix; left as it is",
     "mismatch": "recorded digest or size was already wrong; left as it is",
     "dropped": "cannot be packed (socket, device, pipe); left out",
     "mode": "set-id or world-writable bits dropped",
@@ -64,10 +64,10 @@ def as_json(result: Result) -> dict[str, Any]:
 
 def print_result(result: Result, console: Console, *, verbose: bool) -> None:
     """The summary after a build, and what to type next."""
-    ratio = result.size / result.tree_size if result.tree_size else 1.0
+    ratio = f" ({result.size / result.tree_size:.0%})" if result.size < result.tree_size else ""
     table = Table.grid(padding=(0, 2))
     table.add_row("file", f"[bold]{escape(str(result.path))}[/bold]")
-    table.add_row("size", f"{size(result.size)} of {size(result.tree_size)} ({ratio:.0%}), in {result.seconds:.1f} s")
+    table.add_row("size", f"{size(result.size)} for {size(result.tree_size)}{ratio}, in {result.seconds:.1f} s")
     table.add_row("holds", f"{result.files} files, links and directories")
     strategies = ", ".join(f"{count} {name}" for name, count in result.sites.items())
     table.add_row("relocates", strategies or "nothing: no file holds the prefix")

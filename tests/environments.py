@@ -14,6 +14,7 @@ import shutil
 import subprocess
 import sys
 import tarfile
+import zipfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from importlib import import_module
@@ -249,6 +250,22 @@ def copy_out(environment: Environment, tree: Tree, target: Path, prefix: str) ->
             path.chmod(entry.mode)
 
 
+def make_wheel(path: Path) -> Path:
+    """A wheel `pure` with a module and a console script."""
+    info = "pure-1.0.dist-info"
+    members = {
+        "pure.py": "def main():\n    print('pure')\n",
+        f"{info}/METADATA": "Metadata-Version: 2.1\nName: pure\nVersion: 1.0\n",
+        f"{info}/WHEEL": "Wheel-Version: 1.0\nGenerator: tests\nRoot-Is-Purelib: true\nTag: py3-none-any\n",
+        f"{info}/entry_points.txt": "[console_scripts]\npure-hello = pure:main\n",
+    }
+    members[f"{info}/RECORD"] = "".join(f"{name},,\n" for name in (*members, f"{info}/RECORD"))
+    with zipfile.ZipFile(path, "w") as archive:
+        for name, text in members.items():
+            archive.writestr(name, text)
+    return path
+
+
 def _index(package: Package) -> dict[str, Any]:
     index: dict[str, Any] = {
         "name": package.name,
@@ -298,7 +315,7 @@ def _archive(package: Package) -> bytes:
 
 def host_libraries() -> tuple[Path, ...]:
     """The files of this machine's C library and its loader, and nothing else."""
-    listed = subprocess.run(["ldd", "/bin/sh"], check=True, capture_output=True, text=True).stdout
+    listed = subprocess.run(["ldd", "/bin/sh"], check=True, capture_output=True, text=True).stdout  # noqa: S607
     loader = next(Path(word) for word in listed.split() if "/ld-" in word or "/ld6" in word)
     library = next(Path(line.split("=>")[1].split()[0]) for line in listed.splitlines() if "libc.so.6" in line)
     names = ("c.so.6", "m.so.6", "dl.so.2", "pthread.so.0", "rt.so.1", "util.so.1", "resolv.so.2", "nss_files.so.2")
@@ -306,23 +323,28 @@ def host_libraries() -> tuple[Path, ...]:
     return (loader, *(path for path in libraries if path.exists()))
 
 
-def make_view(root: Path) -> Path:
-    """A file system with a C library and nothing else: no Python, no OpenSSL, no shell, no tools."""
+def make_view(root: Path, busybox: str = "") -> Path:
+    """A file system with a C library and nothing else, or with a shell and tools by busybox: no Python, no OpenSSL."""
     for path in host_libraries():
         target = root / str(path).lstrip("/")
         target.parent.mkdir(parents=True, exist_ok=True)
         shutil.copy(path, target)
-    for name in ("tmp", "dev", "proc", "etc"):
-        (root / name).mkdir()
+    for name in ("tmp", "dev", "proc", "etc", "bin"):
+        (root / name).mkdir(exist_ok=True)
+    if busybox:
+        shutil.copy(busybox, root / "bin/busybox")
+        for name in subprocess.run([busybox, "--list"], check=True, capture_output=True, text=True).stdout.split():
+            if not os.path.lexists(root / "bin" / name):
+                (root / "bin" / name).symlink_to("busybox")
     return root
 
 
 def run_in_view(view: Path, *command: str) -> subprocess.CompletedProcess[str]:
     """Run a program with a view as its root directory, /proc and /dev in it; needs `unshare` and mounts, not root."""
-    variables = {"HOME": "/tmp", "LC_ALL": "C.UTF-8", "PATH": "/usr/sbin:/usr/bin:/sbin:/bin"}
+    variables = {"HOME": "/tmp", "LC_ALL": "C.UTF-8", "PATH": "/usr/sbin:/usr/bin:/sbin:/bin"}  # noqa: S108 the view's
     script = 'for name in proc dev; do mount --rbind "/$name" "$1/$name"; done; exec chroot "$@"'
     return subprocess.run(
-        ["unshare", "--user", "--map-root-user", "--mount", "sh", "-eufc", script, "sh", view, *command],
+        ["unshare", "--user", "--map-root-user", "--mount", "sh", "-eufc", script, "sh", view, *command],  # noqa: S607
         check=False,
         capture_output=True,
         text=True,

@@ -6,6 +6,7 @@ Primary sources: System V gABI, chapters 4 and 5 (program headers, dynamic secti
 from __future__ import annotations
 
 import mmap
+import struct
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
@@ -52,7 +53,7 @@ def read(content: bytes | mmap.mmap) -> ElfMap:
                 table = parsed.value(elf.DT_STRTAB)
                 offset = parsed.offset(table or 0) + value
                 paths[offset] = LoaderPath(offset, parsed.string(value))
-    except ValueError:
+    except (ValueError, struct.error):
         pass
     return ElfMap(loaded, tuple(paths[offset] for offset in sorted(paths)))
 

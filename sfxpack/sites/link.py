@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-import posixpath
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Mapping
+from typing import Final
 
 from sfxpack.format.layout import EntryKind, Strategy
 from sfxpack.model import Entry, Environment, Rename, Site
 from sfxpack.sites.spelling import doubled
+
+_MAX_LINKS: Final = 40
+"""Linux: MAXSYMLINKS."""
 
 
 def find_link(
@@ -34,16 +37,17 @@ def find_link(
     return rest, (site,)
 
 
-def aliases(entries: Iterable[Entry], environment: Environment) -> Mapping[bytes, tuple[bytes, ...]]:
-    """For each file with several names (hard links, links to it): its other names. Links to directories are no names.
+def aliases(entries: Iterable[Entry], environment: Environment | None = None) -> Mapping[bytes, tuple[bytes, ...]]:
+    """For each file with several names (hard links, links to it): its other names; input of `Options.aliases`.
 
-    A file below a linked directory needs none: the system resolves `..` after the link.
+    A file below a linked directory has no other name: the system resolves `..` after the link. Absolute links into the
+    prefix are followed with `environment` only.
     """
     files: dict[bytes, tuple[int, int]] = {}
     links: dict[bytes, bytes] = {}
     for entry in entries:
         if entry.kind is EntryKind.LINK:
-            match = _rename(entry.link, environment)
+            match = _rename(entry.link, environment) if environment else None
             links[entry.path] = b"//" + match[0].new + entry.link[match[1] :] if match else entry.link
         elif entry.kind is not EntryKind.DIRECTORY:
             files[entry.path] = entry.inode
@@ -95,18 +99,26 @@ def _relative(path: bytes, rest: bytes, directories: Collection[bytes]) -> bytes
 
 
 def _resolve(path: bytes, links: Mapping[bytes, bytes]) -> bytes:
-    """Where the link at `path` leads, through further links; empty if out of the tree or in circles.
+    """Where `path` leads, links on the way resolved; empty if out of the tree or in circles.
 
-    A target below the prefix starts with two slashes.
+    The text of a link into the prefix starts with two slashes here.
     """
-    for _ in range(40):  # Linux: MAXSYMLINKS
-        if path not in links:
-            return path
-        target = links[path]
-        if target.startswith(b"//"):
-            path = posixpath.normpath(target.lstrip(b"/"))
-        elif target.startswith(b"/"):
-            return b""
-        else:
-            path = posixpath.normpath(posixpath.join(posixpath.dirname(path), target))
-    return b""
+    left = path.split(b"/")[::-1]
+    done: list[bytes] = []
+    followed = 0
+    while left:
+        part = left.pop()
+        if part == b"..":
+            if not done:
+                return b""
+            done.pop()
+        elif part not in (b"", b"."):
+            done.append(part)
+            text = links.get(b"/".join(done))
+            if text is not None:
+                followed += 1
+                if followed > _MAX_LINKS or (text.startswith(b"/") and not text.startswith(b"//")):
+                    return b""
+                done = [] if text.startswith(b"//") else done[:-1]
+                left += text.split(b"/")[::-1]
+    return b"/".join(done)

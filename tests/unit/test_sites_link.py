@@ -81,10 +81,14 @@ def test_names_that_lead_to_a_file() -> None:
         link(b"bin/dangling", b"nowhere"),
         link(b"bin/circle", b"circle"),
         link(b"bin/out", b"../../etc/passwd"),
+        link(b"lib64", b"lib"),
+        link(b"share/through", b"../lib64/alone.so"),
     ]
     names = sites.aliases(entries, environment())
     assert {path: set(others) for path, others in names.items()} == {
         b"lib/a/x.so": {b"lib/x-hard.so", b"lib/x.so", b"lib/a/b/chain"},
         b"lib/x-hard.so": {b"lib/a/x.so", b"lib/x.so", b"lib/a/b/chain"},
         b"lib/y.so": {b"bin/y", b"bin/absolute"},
+        b"lib/alone.so": {b"share/through"},
     }
+    assert b"bin/absolute" not in sites.aliases(entries)[b"lib/y.so"]
