@@ -37,7 +37,7 @@ def make_tree(cache: Path, packages: list[str] | None) -> Path:
         return tree
     timer = Timer.start("make the tree from the package index")
     measuring.remove(tree)
-    measuring.remove(cache / "conda-packages")
+    measuring.remove(cache / "conda-packages-tree")
     python = make_venv(tree)
     if packages is None:
         packages = [*PACKAGES, *([TORCH] if is_for_cpu(python) else [])]

@@ -29,9 +29,10 @@ _MEMBER: Final = re.compile(rb"(" + _STRING + rb")\s*:\s*(?:(" + _STRING + rb")|
 _BUILD_PATHS: Final = re.compile(
     rb'"(?:source|extracted_package_dir|package_tarball_full_path)"\s*:\s*"((?:[^"\\]|\\.)*)"', re.DOTALL
 )
-_URLS: Final = re.compile(rb'"(?:url|channel|schannel|base_url)"\s*:\s*"((?:[^"\\]|\\.)*)"', re.DOTALL)
-_TOKEN: Final = re.compile(rb"\\?/t\\?/[^/\"\\]+(?=\\?/)")
-_USER: Final = re.compile(rb"(?<=//)[^/@\"\\]+@|(?<=\\/\\/)[^/@\"\\]+@")
+_URL: Final = re.compile(
+    rb"([A-Za-z][A-Za-z0-9+.-]*):(?:\\?/){2}([^/@\"\\\s]+@)?[^/@\"\\\s]+(\\?/t\\?/[^/\"\\\s]+(?=\\?/))?"
+)
+"""Scheme, user and password, and a token as anaconda.org and its relatives have it in the path; JSON may escape `/`."""
 _ROW: Final = re.compile(
     rb'^(?:"((?:[^"]|"")*)"|([^",\r\n]*)),(?:sha256=([A-Za-z0-9_=-]*))?,([0-9]*)\r?$', re.MULTILINE
 )
@@ -143,15 +144,13 @@ def scrub(path: bytes, content: bytes) -> tuple[Edit, ...]:
     edits: list[Edit] = []
     if path.startswith(b"conda-meta/") and path.endswith(b".json"):
         edits += [Edit(*match.span(1), b"") for match in _BUILD_PATHS.finditer(content) if match[1]]
-    elif not path.endswith(b".dist-info/direct_url.json"):
+    elif path != b"conda-meta/history" and not path.endswith(b".dist-info/direct_url.json"):
         return ()
-    for match in _URLS.finditer(content):
-        for pattern in (_TOKEN, _USER):
-            for secret in pattern.finditer(match[1]):
-                if pattern is _USER and not _is_secret(match[1], secret[0]):
-                    continue
-                start = match.start(1) + secret.start()
-                edits.append(Edit(start, start + len(secret[0]), b""))
+    for match in _URL.finditer(content):
+        if match[2] and _is_secret(match[1], match[2]):
+            edits.append(Edit(*match.span(2), b""))
+        if match[3]:
+            edits.append(Edit(*match.span(3), b""))
     return tuple(sorted(edits, key=lambda edit: edit.start))
 
 
@@ -193,10 +192,9 @@ def _magic(content: bytes) -> int:
     return int.from_bytes(content[:2], "little")
 
 
-def _is_secret(url: bytes, user: bytes) -> bool:
-    """PEP 610: the user of ssh (`git@`) and environment variables stay."""
-    plain = url.replace(b"\\/", b"/")
-    return not (re.match(rb"(?:[a-z+]*\+)?ssh://", plain) and b":" not in user) and not user.startswith(b"${")
+def _is_secret(scheme: bytes, user: bytes) -> bool:
+    """PEP 610: environment variables stay, and so does the user of ssh (`git@`)."""
+    return not user.startswith(b"${") and (not scheme.lower().endswith(b"ssh") or b":" in user)
 
 
 def _value(start: int, end: int, derived: Derived, target: bytes) -> Site:

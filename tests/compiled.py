@@ -11,7 +11,7 @@ def shared_library(folder: Path, compiler: str, *options: str, code: str = "int 
     folder.mkdir(parents=True, exist_ok=True)
     output = folder / "x.so"
     command = [compiler, "-x", "c", "-", "-x", "none", "-shared", "-fPIC", "-o", output, *options]
-    subprocess.run(command, input=code, text=True, check=True)
+    subprocess.run([str(word) for word in command], input=code, text=True, check=True)
     return output
 
 

@@ -176,14 +176,19 @@ def make_base(root: Path, compiler: str) -> Path:
 
     def link(code: str, output: str, *options: str) -> None:
         command = [compiler, "-x", "c", "-", "-o", root / output, f"-L{root}/deps", *options]
-        subprocess.run(command, input=code, text=True, check=True)
+        subprocess.run([str(word) for word in command], input=code, text=True, check=True)
 
     def library(code: str, name: str, *options: str, folder: str = "deps") -> None:
         link(code, f"{folder}/{name}", "-shared", "-fPIC", f"-Wl,-soname,{name}", *options)
 
     rpath = f"-Wl,--enable-new-dtags,-rpath,{root}/deps"
     library("int indirect(void) { return 40; }", "libindirect.so.1")
-    library("int indirect(void); int direct(void) { return indirect() + 1; }", "libdirect.so.1", "-l:libindirect.so.1", rpath)
+    library(
+        "int indirect(void); int direct(void) { return indirect() + 1; }",
+        "libdirect.so.1",
+        "-l:libindirect.so.1",
+        rpath,
+    )
     library("int other(void) { return 1; }", "libother.so.2")
     dynload = "lib/python3.11/lib-dynload"
     library("int other(void); int module(void) { return other(); }", "_m.so", "-l:libother.so.2", rpath, folder=dynload)

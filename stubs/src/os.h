@@ -53,6 +53,7 @@ struct sfx_os_stat {
 };
 int sfx_os_stat(int directory, const char *path, struct sfx_os_stat *ret_stat);
 int sfx_os_stat_fd(int fd, struct sfx_os_stat *ret_stat);
+bool sfx_os_is_mount_point(int fd);                                                         /* a folder; false if unknown */
 int sfx_os_make_directory(int directory, const char *path, uint32_t mode);
 int sfx_os_make_link(const char *text, int directory, const char *path);
 int sfx_os_hard_link(int from_directory, const char *from, int directory, const char *path);

@@ -123,6 +123,19 @@ int sfx_os_hold(int fd)
     return result < 0 && errno != ENOLCK && errno != EOPNOTSUPP && errno != ENOSYS && errno != EINVAL ? errno : 0;
 }
 
+/* Also of a bind mount, which has its parent's device; Linux tells since 5.8. */
+bool sfx_os_is_mount_point(int fd)
+{
+#if defined(__linux__) && defined(SYS_statx)
+    const uint64_t mount_root = 0x2000;              /* STATX_ATTR_MOUNT_ROOT (linux/stat.h) */
+    uint64_t found[32] = {0};                        /* struct statx, 256 bytes; stx_attributes is the second word of 64 bits */
+    if (syscall(SYS_statx, fd, "", AT_EMPTY_PATH, 0u, found) == 0)
+        return (found[1] & mount_root) != 0;
+#endif
+    (void)fd;
+    return false;
+}
+
 int sfx_os_space(const char *path, struct sfx_os_space *ret_space)
 {
     struct statvfs found;

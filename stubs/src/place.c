@@ -39,18 +39,21 @@ static enum sfx_error look_inside(struct sfx_place *place, struct sfx_fault *fau
     SFX_CLEAN_STRING char *names = NULL;
     size_t count = 0;
     size_t others = 0;
+    bool staged = false;
     int error = sfx_os_list(place->folder, &names, &count);
     if (error)
         return sfx_fail_os(fault, error, "cannot read the folder %s", place->path);
     const char *name = names;
     for (size_t i = 0; i < count; i++, name += strlen(name) + 1) {
-        bool ours = strcmp(name, SFX_STAGING_INSIDE) == 0 || strcmp(name, place->lock) == 0;
-        place->left_inside = place->left_inside || ours;
-        others += !ours && strcmp(name, "lost+found") != 0;
+        bool staging = strcmp(name, SFX_STAGING_INSIDE) == 0;
+        bool lock = strcmp(name, place->lock) == 0;
+        staged = staged || staging;
+        place->left_inside = place->left_inside || staging || lock;
+        others += !staging && !lock && strcmp(name, "lost+found") != 0;
     }
     if (exists(place->folder, SFX_STATE_DIRECTORY "/manifest"))
         place->occupation = SFX_PLACE_INSTALLED;
-    else if (place->left_inside)
+    else if (staged)
         place->occupation = SFX_PLACE_LEFTOVER;
     else
         place->occupation = others ? SFX_PLACE_OCCUPIED : SFX_PLACE_EMPTY;
@@ -65,7 +68,8 @@ static void look_beside(struct sfx_place *place)
                          exists(place->parent, place->lock);
     place->can_replace_beside = sfx_os_is_writable(place->parent_path) && place->folder >= 0 &&
                                 sfx_os_stat_fd(place->parent, &parent) == 0 && sfx_os_stat_fd(place->folder, &folder) == 0 &&
-                                parent.device == folder.device;
+                                parent.device == folder.device &&
+                                !sfx_os_is_mount_point(place->folder);
 }
 
 enum sfx_error sfx_place_look(struct sfx_place *place, struct sfx_fault *fault)

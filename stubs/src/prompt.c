@@ -98,7 +98,7 @@ static enum sfx_error refuse(const struct sfx_session *session, const char *prop
     sfx_text_shell(&line, artifact);
     sfx_text_format(&line, " --prefix ");
     sfx_text_shell(&line, proposal);
-    return sfx_fail(fault, SFX_ERROR_USAGE, "there is no terminal to ask where to install; type\n  %s",
+    return sfx_fail(fault, SFX_ERROR_USAGE, "there is no terminal to ask where to install; type:  %s",
                     line.data ? line.data : "--prefix DIR");
 }
 

@@ -14,7 +14,9 @@ from subprocess import CompletedProcess
 import pytest
 
 from tests import environments
+from tests.conftest import missing
 from tests.environments import DEBIAN_PYTHON
+from tests.programs import PROGRAMS
 from tests.running import build, run
 
 PREFIX = "/opt/" + "d" * 57 + "/" + "e" * 57
@@ -33,8 +35,8 @@ for name in {MODULES!r}.split():
         missing.append(f"{{name}}: {{error}}")
 mapped = sorted({{line.split()[-1] for line in open("/proc/self/maps") if "/" in line}})
 paths = sysconfig.get_paths()
-found = {{"executable": sys.executable, "prefix": sys.prefix, "base": sys.base_prefix, "path": sys.path, "mapped": mapped}}
-print(json.dumps({{**found, "missing": missing, "include": paths["include"], "purelib": paths["purelib"]}}))
+found = {{"executable": sys.executable, "prefix": sys.prefix, "base": sys.base_prefix, "missing": missing}}
+print(json.dumps({{**found, "mapped": mapped, "include": paths["include"], "purelib": paths["purelib"]}}))
 """
 
 
@@ -60,9 +62,8 @@ def installed(
 ) -> Installed:
     assert stub.is_file()
     python = PYTHONS[request.param]
-    if not python.exists():
-        pytest.skip(f"{python} is missing: apt-get install python3")
-    require("/usr/lib/python3*/ensurepip") if python == DEBIAN_PYTHON else None
+    if python == DEBIAN_PYTHON and not all(program.path() for program in PROGRAMS if program.package == "python3-venv"):
+        missing("the system's Python makes no venvs: apt-get install python3-venv")
     require("unshare")
     folder = tmp_path_factory.mktemp("base")
     view = environments.make_view(folder / "view", require("busybox"))
@@ -123,7 +124,8 @@ def test_it_makes_venvs(installed: Installed) -> None:
 
 
 def test_activation(installed: Installed) -> None:
-    script = f'. {PREFIX}/bin/activate; python -c "import sys; print(sys.prefix)"; deactivate; command -v python || echo none'
+    code = 'python -c "import sys; print(sys.prefix)"'
+    script = f". {PREFIX}/bin/activate; {code}; deactivate; command -v python || echo none"
     assert installed.run("/bin/sh", "-euc", script).stdout == f"{PREFIX}\nnone\n"
 
 

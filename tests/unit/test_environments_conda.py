@@ -82,7 +82,9 @@ def test_an_environment_without_packages(tmp_path: Path) -> None:
     assert found(tmp_path).kind == "conda"
 
 
-@pytest.mark.parametrize("sign", ["condabin/conda", "pkgs/urls.txt", "conda-meta/conda-24.1-py.json", "envs/a/conda-meta/x"])
+@pytest.mark.parametrize(
+    "sign", ["condabin/conda", "pkgs/urls.txt", "conda-meta/conda-24.1-py.json", "envs/a/conda-meta/x"]
+)
 def test_a_base_environment_leaves_out_what_lies_in_it(tmp_path: Path, sign: str) -> None:
     record(tmp_path, "python", files=["bin/python"])
     for name in ("pkgs", "envs", "conda-bld", sign):

@@ -24,10 +24,14 @@ def venv(path: Path) -> Path:
     return path
 
 
-def find(name: str | None, folder: Path, *, n: bool = False, p: bool = False, **variables: str) -> Located:
+def find(name: str | None, folder: Path, **variables: str) -> Located:
+    return find_request(Request(name), folder, **variables)
+
+
+def find_request(request: Request, folder: Path, **variables: str) -> Located:
     home = folder / "home"
     home.mkdir(exist_ok=True)
-    return locate(Request(name, by_name=n, by_path=p), {"HOME": str(home), **variables}, folder)
+    return locate(request, {"HOME": str(home), **variables}, folder)
 
 
 def test_a_path(tmp_path: Path) -> None:
@@ -70,7 +74,7 @@ def test_a_name_is_found_where_conda_keeps_environments(tmp_path: Path, where: s
     elif where == "root":
         variables["CONDA_PREFIX"] = str(kept)
     assert find("science", tmp_path, **variables).root == root
-    assert find("science", tmp_path, n=True, **variables).root == root
+    assert find_request(Request("science", by_name=True), tmp_path, **variables).root == root
 
 
 def test_the_base_environment_by_its_name(tmp_path: Path) -> None:
@@ -82,7 +86,7 @@ def test_the_base_environment_by_its_name(tmp_path: Path) -> None:
     ("text", "expected"),
     [
         ("envs_dirs:\n  - /a\n  - '/b c'\nother:\n  - /x\n", ("/a", "/b c")),
-        ("envs_dirs: [/a, \"/b\"]\n", ("/a", "/b")),
+        ('envs_dirs: [/a, "/b"]\n', ("/a", "/b")),
         ("envs_dirs:\n- /a # here\n- ~/b\n", ("/a", "~/b")),
         ("envs_path: /a\n", ("/a",)),
         ("channels:\n  - envs_dirs\n", ()),
@@ -108,8 +112,8 @@ def test_a_folder_and_an_environment_of_one_name(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match=r"both a folder here and an environment .*\./e or -n e"):
         find("e", tmp_path, **variables)
     assert find("./e", tmp_path, **variables).root == here
-    assert find("e", tmp_path, p=True, **variables).root == here
-    assert find("e", tmp_path, n=True, **variables).root == there
+    assert find_request(Request("e", by_path=True), tmp_path, **variables).root == here
+    assert find_request(Request("e", by_name=True), tmp_path, **variables).root == there
 
 
 def test_the_same_folder_twice_is_not_ambiguous(tmp_path: Path) -> None:

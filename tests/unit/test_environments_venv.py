@@ -105,7 +105,8 @@ def test_only_parts_of_a_system_are_renamed(venv: Path, base: Path, monkeypatch:
         os.fsencode(venv): b"",
         prefix + b"/bin/python3.11": b"/base-python/bin/python3.11",
         prefix + b"/include/python3.11": b"/base-python/include/python3.11",
-        prefix + b"/include/x86_64-linux-gnu/python3.11": b"/base-python/include/python3.11/x86_64-linux-gnu/python3.11",
+        prefix
+        + b"/include/x86_64-linux-gnu/python3.11": b"/base-python/include/python3.11/x86_64-linux-gnu/python3.11",
         prefix + b"/lib/python3.11": b"/base-python/lib/python3.11",
     }
     assert "base-python/ssl/cacert.pem" not in additions(environment)
@@ -154,7 +155,7 @@ def test_a_folder_of_that_name_is_not_touched(venv: Path) -> None:
 
 def test_system_site_packages_are_refused(base: Path, tmp_path: Path) -> None:
     root = environments.make_venv_by_hand(tmp_path / "v", base, **{"include-system-site-packages": "True"})
-    with pytest.raises(DiscoveryError, match="uses packages outside of itself.*without --system-site-packages"):
+    with pytest.raises(DiscoveryError, match=r"uses packages outside of itself.*without --system-site-packages"):
         found(root)
 
 

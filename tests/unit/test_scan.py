@@ -16,7 +16,9 @@ from sfxpack.scan import scan
 from tests.prefixes import write
 
 
-def environment(root: Path, additions: tuple[Entry, ...] = (), omissions: frozenset[bytes] = frozenset()) -> Environment:
+def environment(
+    root: Path, additions: tuple[Entry, ...] = (), omissions: frozenset[bytes] = frozenset()
+) -> Environment:
     return Environment("prefix", root, "x", (Rename(os.fsencode(root), b""),), additions=additions, omissions=omissions)
 
 
@@ -101,7 +103,15 @@ def test_additions_win_and_bring_their_directories(tmp_path: Path) -> None:
 
 
 def test_what_is_left_out(tmp_path: Path) -> None:
-    for name in ("pkgs/x", "keep/pkgs/x", ".sfxpack/manifest", ".sfxpack.new/x", "keep/.sfxpack/x", "out.sh", "out.sh2"):
+    for name in (
+        "pkgs/x",
+        "keep/pkgs/x",
+        ".sfxpack/manifest",
+        ".sfxpack.new/x",
+        "keep/.sfxpack/x",
+        "out.sh",
+        "out.sh2",
+    ):
         write(tmp_path / name, "")
     found = paths(tmp_path, f"{tmp_path}/out.sh", "/elsewhere/out.sh2", omissions=frozenset({b"pkgs"}))
     assert found == [b"keep", b"keep/.sfxpack", b"keep/.sfxpack/x", b"keep/pkgs", b"keep/pkgs/x", b"out.sh2"]
@@ -162,5 +172,5 @@ def test_all_that_cannot_be_read_is_named() -> None:
 def test_one_that_is_too_deep_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("sfxpack.format.layout.MAX_PATH", 20)
     write(tmp_path / ("a" * 15) / ("b" * 15), "")
-    with pytest.raises(DiscoveryError, match="1 path cannot be read.*\n.*longer than 20 bytes below the prefix"):
+    with pytest.raises(DiscoveryError, match=r"1 path cannot be read.*\n.*longer than 20 bytes below the prefix"):
         scan(environment(tmp_path))
