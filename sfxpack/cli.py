@@ -21,7 +21,7 @@ from sfxpack.errors import SfxpackError
 from sfxpack.extract import extract as extract_artifact
 from sfxpack.format.layout import Exit, Platform
 from sfxpack.inspect import inspect as inspect_artifact
-from sfxpack.model import Policy, Request
+from sfxpack.model import DEFAULT_LEVEL, Policy, Request
 from sfxpack.verify import verify as verify_artifact
 
 EXAMPLE = """\
@@ -72,7 +72,7 @@ def _platform(_ctx: click.Context, _parameter: click.Parameter, value: str | Non
 @click.option("--name", default="", help="Name of the product. [the environment's]")
 @click.option("--release", default="", help="Release of the product.")
 @click.option("--default-prefix", default="", metavar="P", help="Where the installer proposes to install. [~/NAME]")
-@click.option("--level", type=click.IntRange(1, 22), default=6, show_default=True, help="zstd level.")
+@click.option("--level", type=click.IntRange(1, 22), default=DEFAULT_LEVEL, show_default=True, help="zstd level.")
 @click.option("--platform", callback=_platform, help="Platform to pack for. [the environment's]")
 @click.option("-j", "--jobs", type=click.IntRange(1, 1024), help="Threads. [usable cores]")
 @click.option("--force", is_flag=True, help="Replace the output if it exists.")

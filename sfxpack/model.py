@@ -6,8 +6,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import Enum
 from pathlib import Path
+from typing import Final
 
 from sfxpack.format.layout import Derived, Encoding, EntryKind, Platform, Strategy
+
+DEFAULT_LEVEL: Final = 5
+"""zstd level; 6 takes 40 % more time for 3 % less size, 3 is twice as fast and 5 % larger."""
 
 
 class Policy(Enum):
@@ -193,7 +197,7 @@ class Request:
     output: Path | None = None
     name: str = ""
     release: str = ""
-    level: int = 6
+    level: int = DEFAULT_LEVEL
     default_prefix: str = ""
     platform: Platform | None = None
     jobs: int = 0

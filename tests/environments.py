@@ -227,6 +227,12 @@ def clean_variables() -> dict[str, str]:
     return {key: value for key, value in os.environ.items() if not key.startswith(drop)}
 
 
+def has_module(python: Path, name: str) -> bool:
+    """Whether a Python can import a module."""
+    done = subprocess.run([python, "-c", f"import {name}"], check=False, capture_output=True, env=clean_variables())
+    return done.returncode == 0
+
+
 def found(root: Path) -> tuple[Environment, Tree]:
     """What discovery and scan say of a folder."""
     environment = discover(Request(str(root), by_path=True))

@@ -8,6 +8,7 @@ from pathlib import Path
 from sfxpack.environments import conda, prefix, venv
 from sfxpack.environments.locate import locate
 from sfxpack.environments.spelling import Spellings
+from sfxpack.errors import DiscoveryError
 from sfxpack.model import Environment, Request
 
 
@@ -18,7 +19,10 @@ def discover(request: Request) -> Environment:
         UsageError: the name is unknown or ambiguous.
         DiscoveryError: the folder is missing or unreadable, or cannot be packed as it is.
     """
-    folder = Path.cwd()
+    try:
+        folder = Path.cwd()
+    except OSError as error:
+        raise DiscoveryError("the current folder does not exist any more; change to one that does") from error
     located = locate(request, os.environ, folder)
     spellings = Spellings.of(located.root, request.old_prefixes, os.environ)
     if conda.is_conda(located.root):

@@ -39,6 +39,8 @@ _BESIDE: Final = (
     "lib/libpypy*.so*",
 )
 """What libraries of a base with a prefix of its own look for there; a system's libraries look in the system."""
+_SHARED: Final = frozenset({b"/opt", b"/sw", b"/srv", b"/data", b"/home", b"/root", b"/var", b"/tmp"})
+"""Prefixes that some give to `configure` though they hold other things too; never renamed as a whole."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,7 +79,8 @@ def find(root: Path, settings: Mapping[str, str], directory: str, variables: Map
     collector.file(program, executable)
     for alias in ("python", "python3" if name.startswith("python") else "pypy3", name):
         collector.link(target + b"/bin/" + os.fsencode(alias), os.path.basename(executable))
-    for source, path in sorted(_parts(prefix, name), key=lambda part: (os.path.islink(part[0]), part)):
+    parts = [*_parts(prefix, name), *(() if _is_shared(prefix, variables) else _beside(prefix, name))]
+    for source, path in sorted(parts, key=lambda part: (os.path.islink(part[0]), part)):
         where = target + b"/" + os.fsencode(path)
         real = os.path.dirname(where) + b"/" + os.fsencode(os.path.basename(os.path.realpath(source)))
         if os.path.isdir(source):
@@ -95,7 +98,7 @@ def find(root: Path, settings: Mapping[str, str], directory: str, variables: Map
         executable=executable,
         source=program,
         additions=tuple(collector.entries.values()),
-        renames=tuple(_renames(collector, prefix, name, program, target)),
+        renames=tuple(_renames(collector, prefix, name, variables)),
         warnings=warnings,
     )
 
@@ -168,14 +171,6 @@ def _parts(prefix: str, name: str) -> Iterator[tuple[str, str]]:
         stdlib = base / folder / name
         if stdlib.is_dir() and any(item not in _NOT_ITS_OWN for item in os.listdir(stdlib)):
             yield str(stdlib), f"{folder}/{name}"
-    yield from _headers(base, name)
-    if os.fsencode(prefix) not in SYSTEM_ROOTS:
-        patterns = (*_BESIDE, f"lib/{name.replace('.', '')}.zip")
-        for path in (path for pattern in patterns for path in base.glob(pattern)):
-            yield str(path), str(path.relative_to(base))
-
-
-def _headers(base: Path, name: str) -> Iterator[tuple[str, str]]:
     for headers in sorted((base / "include").glob(f"{name}*")):
         if re.fullmatch(re.escape(name) + "[a-z]*", headers.name):
             yield str(headers), f"include/{headers.name}"
@@ -184,16 +179,30 @@ def _headers(base: Path, name: str) -> Iterator[tuple[str, str]]:
         yield str(headers), f"include/{name}/{headers.parent.name}/{name}"
 
 
-def _renames(collector: Collector, prefix: str, name: str, program: str, target: bytes) -> Iterator[Rename]:
+def _beside(prefix: str, name: str) -> Iterator[tuple[str, str]]:
+    """As `_parts`, what only a prefix of its own has."""
+    base = Path(prefix)
+    for path in (path for pattern in (*_BESIDE, f"lib/{name.replace('.', '')}.zip") for path in base.glob(pattern)):
+        yield str(path), str(path.relative_to(base))
+
+
+def _is_shared(prefix: str, variables: Mapping[str, str]) -> bool:
+    """Whether a prefix holds much besides its Python, so that paths in it need not mean what comes along."""
+    home = os.path.normpath(variables.get("HOME") or "/")
+    return prefix in (home, os.path.join(home, ".local")) or os.fsencode(prefix) in SYSTEM_ROOTS | _SHARED
+
+
+def _renames(collector: Collector, prefix: str, name: str, variables: Mapping[str, str]) -> Iterator[Rename]:
     """Where the base's parts lie now; of a base with a prefix of its own the prefix too."""
+    executable = next(iter(collector.entries))
+    target = executable.partition(b"/")[0]
     for spelling in dict.fromkeys((prefix, os.path.realpath(prefix))):
-        if os.fsencode(spelling) not in SYSTEM_ROOTS:
+        if not _is_shared(spelling, variables):
             yield Rename(os.fsencode(spelling), b"/" + target)
             continue
         for source, part in _parts(spelling, name):
             yield Rename(os.fsencode(source), b"/" + target + b"/" + os.fsencode(part))
-        executable = target + b"/bin/" + os.fsencode(os.path.basename(program))
-        yield Rename(os.fsencode(os.path.join(spelling, "bin", os.path.basename(program))), b"/" + executable)
+        yield Rename(os.path.join(os.fsencode(spelling), b"bin", os.path.basename(executable)), b"/" + executable)
     for path, entry in collector.entries.items():
         if entry.kind is EntryKind.FILE and path.startswith((target + b"/lib/libpython", target + b"/lib/libpypy")):
             yield Rename(entry.source, b"/" + path)

@@ -40,6 +40,7 @@ def add_scripts(collector: Collector, root: Path, base: bytes, found: Iterable[t
             collector.link(path, b"../" + base + b"/" + path)
             continue
         places = (os.path.join(place, folder) for place in (os.path.dirname(library.path), *_FOLDERS))
-        source = next((place for place in places if os.path.isdir(place)), None)
+        landmark = "init.tcl" if match[1] == b"tcl" else "tk.tcl"
+        source = next((place for place in places if os.path.isfile(os.path.join(place, landmark))), None)
         if source:
             collector.tree(source, path)

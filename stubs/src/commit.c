@@ -52,12 +52,26 @@ static enum sfx_error remove_ours(const struct sfx_place *place, const char *nam
     return error ? fail_at(place, error, "remove what a killed run left,", name, fault) : SFX_OK;
 }
 
-/* Two renames were not finished: the old tree goes back if its name is free, else it has been replaced. */
+#define SWAP_JOURNAL "swap\n"
+
+static bool is_journal(const struct sfx_place *place)
+{
+    __attribute__((cleanup(sfx_os_closep))) int fd = -1;
+    char text[sizeof SWAP_JOURNAL];
+    size_t size = 0;
+    return sfx_os_open(place->parent, place->journal, SFX_OS_READ, &fd) == 0 &&
+           sfx_os_read(fd, text, sizeof text, &size) == 0 && size == sizeof SWAP_JOURNAL - 1 &&
+           memcmp(text, SWAP_JOURNAL, size) == 0;
+}
+
+/* Two renames were not finished: the old tree goes back if its name is free, else it has been replaced. A journal that was
+ * not written whole stands before both. */
 static enum sfx_error undo_swap(const struct sfx_place *place, struct sfx_fault *fault)
 {
+    bool ours = false;
     if (!exists(place->parent, place->journal))
         return SFX_OK;
-    if (!exists(place->parent, place->name) && exists(place->parent, place->old)) {
+    if (is_journal(place) && !exists(place->parent, place->name) && is_ours(place->parent, place->old, &ours) == 0 && ours) {
         int error = sfx_os_rename(place->parent, place->old, place->parent, place->name, SFX_OS_REPLACE);
         if (error)
             return fail_at(place, error, "put back", place->old, fault);
@@ -112,10 +126,9 @@ enum sfx_error sfx_commit_begin(struct sfx_place *place, bool inside, struct sfx
 static int write_journal(const struct sfx_place *place)
 {
     __attribute__((cleanup(sfx_os_closep))) int fd = -1;
-    static const char text[] = "swap\n";
     int error = sfx_os_create(place->parent, place->journal, 0644, &fd);
     if (!error)
-        error = sfx_os_write(fd, text, sizeof text - 1);
+        error = sfx_os_write(fd, SWAP_JOURNAL, sizeof SWAP_JOURNAL - 1);
     if (!error)
         error = sfx_os_sync_file(fd);
     return error;

@@ -102,6 +102,12 @@ def test_modules_that_need_libraries(installed: Installed) -> None:
     assert set(foreign) <= libraries | real
 
 
+def test_tcl(installed: Installed) -> None:
+    code = "import tkinter; print(tkinter.Tcl().eval('info library'))"
+    if environments.has_module(installed.original.with_name("hidden") / "bin/python", "_tkinter"):
+        assert installed.run(f"{PREFIX}/bin/python", "-c", code).stdout.startswith(f"{PREFIX}/lib/tcl")
+
+
 @pytest.mark.parametrize("command", ["bin/pip list", "bin/python -m pip check", "bin/python -m sysconfig"])
 def test_pip_and_sysconfig(installed: Installed, command: str) -> None:
     program, *words = command.split()

@@ -8,10 +8,12 @@ from hypothesis import strategies as st
 SETTINGS = settings(max_examples=300, deadline=None, suppress_health_check=[HealthCheck.too_slow], derandomize=True)
 
 _NAMES = st.one_of(
-    st.sampled_from(["opt", "env", "a", "x.y", "my env", "it's", 'a"b', "b\\c", "$x", "`", "ü", "中", "😀", "placehold" * 20]),
-    st.text(st.characters(blacklist_characters="/\0", blacklist_categories=("Cc", "Cs")), min_size=1, max_size=12).filter(
-        lambda name: name not in (".", "..")
+    st.sampled_from(
+        ["opt", "env", "a", "x.y", "my env", "it's", 'a"b', "b\\c", "$x", "`", "ü", "中", "😀", "placehold" * 20]
     ),
+    st.text(
+        st.characters(blacklist_characters="/\0", blacklist_categories=("Cc", "Cs")), min_size=1, max_size=12
+    ).filter(lambda name: name not in (".", "..")),
 )
 
 

@@ -82,7 +82,15 @@ def test_a_file_too_large_to_hold_is_text_only_if_all_of_it_is() -> None:
 @pytest.mark.parametrize("size", [1, 2, 3, 4, 5, 7, 100])
 @pytest.mark.parametrize(
     "content",
-    ["aé中😀" * 20, "中" * 50, b"\xff text", "text é".encode() + b"\xe4\xb8", b"nul \0 x", b"\x80\x80", b"\xc3\xc3\xa9"],
+    [
+        "aé中😀" * 20,
+        "中" * 50,
+        b"\xff text",
+        "text é".encode() + b"\xe4\xb8",
+        b"nul \0 x",
+        b"\x80\x80",
+        b"\xc3\xc3\xa9",
+    ],
 )
 def test_windows_of_text_are_text(content: str | bytes, size: int) -> None:
     data = content.encode() if isinstance(content, str) else content
@@ -113,6 +121,8 @@ def test_compressed_contents_are_looked_at(content: bytes) -> None:
     assert (finding.category, finding.count) == ("unreachable", 1)
 
 
-@pytest.mark.parametrize("content", [zipped(zipfile.ZIP_STORED), gzip.compress(b"nothing"), b"PK\3\4 damaged", b"\x1f\x8b"])
+@pytest.mark.parametrize(
+    "content", [zipped(zipfile.ZIP_STORED), gzip.compress(b"nothing"), b"PK\3\4 damaged", b"\x1f\x8b"]
+)
 def test_contents_without_old_path(content: bytes) -> None:
     assert not sites.look_inside(b"x", content, sites.needles(environment()))

@@ -9,11 +9,14 @@ from pathlib import Path
 
 import pytest
 
-from sfxpack.environments import discover, interpreter
+from sfxpack.environments import discover, interpreter, tcl
+from sfxpack.environments.files import Collector
+from sfxpack.environments.libraries import Library
 from sfxpack.errors import DiscoveryError
 from sfxpack.format.layout import EntryKind
 from sfxpack.model import Entry, Environment, Request
 from tests import environments
+from tests.prefixes import write
 from tests.running import run
 
 
@@ -110,6 +113,44 @@ def test_only_parts_of_a_system_are_renamed(venv: Path, base: Path, monkeypatch:
         prefix + b"/lib/python3.11": b"/base-python/lib/python3.11",
     }
     assert "base-python/ssl/cacert.pem" not in additions(environment)
+
+
+def test_a_base_with_two_names(base: Path, tmp_path: Path) -> None:
+    (tmp_path / "a-name-that-stays-when-the-version-changes").symlink_to(base)
+    link = tmp_path / "a-name-that-stays-when-the-version-changes"
+    root = environments.make_venv_by_hand(tmp_path / "v", link)
+    renames = {rename.old: rename.new for rename in found(root).renames}
+    assert renames == {os.fsencode(root): b"", os.fsencode(base): b"/base-python", os.fsencode(link): b"/base-python"}
+
+
+def test_a_home_directory_is_not_renamed_as_a_whole(venv: Path, base: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HOME", str(base))
+    environment = found(venv)
+    renames = {rename.old: rename.new for rename in environment.renames}
+    assert os.fsencode(base) not in renames
+    assert renames[os.fsencode(base) + b"/lib/python3.11"] == b"/base-python/lib/python3.11"
+    assert "base-python/ssl/cacert.pem" not in additions(environment)
+
+
+def test_the_scripts_of_tcl_come_along(tmp_path: Path) -> None:
+    write(tmp_path / "sys/tcl8.6/init.tcl", "")
+    write(tmp_path / "sys/tk8.6/tk.tcl", "")
+    library = Library(str(tmp_path / "sys/libtcl8.6.so"), (True, "<", 62), (), (), ())
+    found = [(b"libtcl8.6.so", library), (b"libtk8.6.so.0", library), (b"libc.so", library)]
+    collector = Collector()
+    tcl.add_scripts(collector, tmp_path, b"base", found)
+    assert [path for path in collector.entries if path.endswith(b".tcl")] == [
+        b"lib/tcl8.6/init.tcl",
+        b"lib/tk8.6/tk.tcl",
+    ]
+    own = Collector()
+    own.tree(str(tmp_path / "sys/tcl8.6"), b"base/lib/tcl8.6")
+    tcl.add_scripts(own, tmp_path, b"base", found[:1])
+    assert own.entries[b"lib/tcl8.6"].link == b"../base/lib/tcl8.6"
+    write(tmp_path / "lib/tcl8.6/init.tcl", "")
+    kept = Collector()
+    tcl.add_scripts(kept, tmp_path, b"base", found[:1])
+    assert kept.entries == {}
 
 
 def test_the_configuration_names_what_was_brought_along(base: Path, tmp_path: Path) -> None:

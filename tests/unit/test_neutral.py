@@ -38,7 +38,12 @@ def test_offsets_are_those_of_the_neutral_content() -> None:
 def test_every_change_of_a_byte_is_noticed(content: bytes) -> None:
     found = find(content)
     result = neutral.neutralise(content, found)
-    inside = {at for offset, site in result.sites if site.strategy is Strategy.SLASH for at in range(offset, offset + len(site.neutral))}
+    inside = {
+        at
+        for offset, site in result.sites
+        if site.strategy is Strategy.SLASH
+        for at in range(offset, offset + len(site.neutral))
+    }
     for at in range(len(result.content)):
         if at in inside:
             continue  # the zeros of a SLASH site are not rendered

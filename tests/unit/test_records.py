@@ -79,7 +79,9 @@ def test_a_timestamp_header_follows_its_source(tmp_path: Path) -> None:
     assert moved[:8] + moved[16:] == content[:8] + content[16:]
 
 
-@pytest.mark.parametrize("mode", [py_compile.PycInvalidationMode.CHECKED_HASH, py_compile.PycInvalidationMode.UNCHECKED_HASH])
+@pytest.mark.parametrize(
+    "mode", [py_compile.PycInvalidationMode.CHECKED_HASH, py_compile.PycInvalidationMode.UNCHECKED_HASH]
+)
 def test_a_hash_header_follows_its_source(tmp_path: Path, mode: py_compile.PycInvalidationMode) -> None:
     content = compiled(tmp_path, mode)
     assert records.recorded_source_mtime(content) is None
@@ -108,8 +110,11 @@ def test_stale_files_stay(tmp_path: Path) -> None:
 def test_siphash_is_that_of_every_python(version: str, python: Path) -> None:
     choice = random.Random(7)  # noqa: S311 - no secret
     samples = [choice.randbytes(size) for size in (*range(20), 63, 64, 65, 1000)]
-    code = "import importlib.util as u, sys; print([u.source_hash(bytes.fromhex(x)).hex() for x in sys.argv[2:]], u.MAGIC_NUMBER.hex())"
-    command = [python, "-c", code, "-", *(sample.hex() for sample in samples)]
+    code = (
+        "import importlib.util as u, sys;"
+        "print([u.source_hash(bytes.fromhex(x)).hex() for x in sys.argv[2:]], u.MAGIC_NUMBER.hex())"
+    )
+    command = [str(python), "-c", code, "-", *(sample.hex() for sample in samples)]
     hashes, _, magic = subprocess.run(command, capture_output=True, text=True, check=True).stdout.rpartition(" ")
     rounds = 1 if tuple(map(int, version.split("."))) >= (3, 11) else 2
     key = int.from_bytes(bytes.fromhex(magic.strip()), "little")
@@ -159,7 +164,13 @@ def test_rows_of_a_record(newline: str) -> None:
 def meta(**changes: object) -> dict[str, object]:
     def entry(path: str, content: bytes, **more: object) -> dict[str, object]:
         digest = hashlib.sha256(content).hexdigest()
-        return {"_path": path, "path_type": "hardlink", "sha256_in_prefix": digest, "size_in_bytes": len(content), **more}
+        return {
+            "_path": path,
+            "path_type": "hardlink",
+            "sha256_in_prefix": digest,
+            "size_in_bytes": len(content),
+            **more,
+        }
 
     paths = [
         entry("bin/tool", b"#!tool", sha256="f" * 64, file_mode="text", prefix_placeholder="/ph{old}"),
@@ -199,7 +210,9 @@ def test_conda_meta(indent: int | None, ascii_only: bool) -> None:  # noqa: FBT0
     content = json.dumps(meta(), indent=indent, ensure_ascii=ascii_only).encode()
     changed = {path: on_disk(data) for path, data in CONDA_FILES.items()}
     found = records.derive_conda(b"conda-meta/x-1.json", content, changed)
-    assert [(finding.category, finding.count, finding.detail) for finding in found.findings] == [("mismatch", 1, "lib/wrong")]
+    assert [(finding.category, finding.count, finding.detail) for finding in found.findings] == [
+        ("mismatch", 1, "lib/wrong")
+    ]
     files = {path: reference.Installed(b"new " + data) for path, data in CONDA_FILES.items()}
     moved = json.loads(render(content, found, files))
     before = meta()
@@ -247,7 +260,9 @@ def test_secrets_are_blanked(path: str, url: str, expected: str, escaped: bool) 
 
 
 def test_secrets_in_the_history_of_conda() -> None:
-    content = b"# update specs: ['https://me:pw@host/t/ab-c/main::x']\n+https://host/t/ab-c/main/linux-64::x-1-0\n/t/x/\n"
+    content = (
+        b"# update specs: ['https://me:pw@host/t/ab-c/main::x']\n+https://host/t/ab-c/main/linux-64::x-1-0\n/t/x/\n"
+    )
     result = neutral.neutralise(content, Found((), records.scrub(b"conda-meta/history", content)))
     assert result.content == b"# update specs: ['https://host/main::x']\n+https://host/main/linux-64::x-1-0\n/t/x/\n"
 

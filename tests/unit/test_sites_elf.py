@@ -16,7 +16,9 @@ from sfxpack.model import Found, Rename
 from tests.sitekit import cut, environment, find
 
 
-def elf(runpath: bytes, *, wide: bool = True, order: str = "<", tag: int = 29, data: bytes = b"", tail: bytes = b"") -> bytes:
+def elf(
+    runpath: bytes, *, wide: bool = True, order: str = "<", tag: int = 29, data: bytes = b"", tail: bytes = b""
+) -> bytes:
     """A shared library without sections: one PT_LOAD over headers, dynamic section, strings and `data`; then `tail`."""
     strings = b"\0" + runpath + b"\0sym\0"
     address = 0x10000
@@ -32,7 +34,9 @@ def elf(runpath: bytes, *, wide: bool = True, order: str = "<", tag: int = 29, d
 
     def program(kind: int, offset: int, length: int) -> bytes:
         if wide:
-            return struct.pack(order + "IIQQQQQQ", kind, 4, offset, address + offset, address + offset, length, length, 8)
+            return struct.pack(
+                order + "IIQQQQQQ", kind, 4, offset, address + offset, address + offset, length, length, 8
+            )
         return struct.pack(order + "IIIIIIII", kind, offset, address + offset, address + offset, length, length, 4, 4)
 
     ident = b"\x7fELF" + bytes([2 if wide else 1, 1 if order == "<" else 2, 1]) + bytes(9)
@@ -54,7 +58,10 @@ def test_loader_paths_become_relative_at_the_same_length(wide: bool, order: str,
     content = elf(old, wide=wide, order=order, tag=tag, data=b"/opt/env/share\0", tail=b"\0/opt/env/debug\0")
     found = find(content, b"lib/x.so")
     assert [edit.new for edit in found.edits] == [b"$ORIGIN" + b"/" * 5 + b"/of/something"]
-    assert [(site.strategy, site.flags) for site in found.sites] == [(Strategy.SLASH, 0), (Strategy.SLASH, SiteFlag.SOFT)]
+    assert [(site.strategy, site.flags) for site in found.sites] == [
+        (Strategy.SLASH, 0),
+        (Strategy.SLASH, SiteFlag.SOFT),
+    ]
     result = moved(found, content)
     assert len(result) == len(content)
     assert b"/opt/env" not in result
@@ -162,13 +169,15 @@ def test_a_symbol_in_the_tail_of_a_runpath_survives(tmp_path: Path, prefix: byte
     (tmp_path / "main.c").write_text("int lib(void); int main(void) { return lib() != 42; }\n")
     library = tmp_path / "old-prefix/lib/libx.so"
     runpath = f"-Wl,--enable-new-dtags,-rpath,{tmp_path}/old-prefix/lib"
-    subprocess.run(["gcc", "-O2", "-shared", "-fPIC", tmp_path / "x.c", "-o", library, runpath], check=True)
+    gcc = shutil.which("gcc")
+    assert gcc
     main = tmp_path / "main"
-    command = ["gcc", tmp_path / "main.c", "-o", main, f"-L{library.parent}", "-lx", runpath]
-    subprocess.run(command, check=True)
+    source = [str(tmp_path / "x.c"), str(tmp_path / "main.c")]
+    subprocess.run([gcc, "-O2", "-shared", "-fPIC", source[0], "-o", str(library), runpath], check=True)
+    subprocess.run([gcc, source[1], "-o", str(main), f"-L{library.parent}", "-lx", runpath], check=True)
     where = environment(old)
-    for source, path in ((library, b"lib/libx.so"), (main, b"bin/main")):
-        content = source.read_bytes()
+    for built, path in ((library, b"lib/libx.so"), (main, b"bin/main")):
+        content = built.read_bytes()
         found = find(content, path, where)
         assert len(found.edits) == 1
         target = tmp_path / "new" / path.decode()

@@ -63,7 +63,10 @@ def test_links_of_conda_keep_condas_text() -> None:
 
 def test_links_into_the_base_lead_to_its_place() -> None:
     where = environment(renames=(Rename(b"/usr/lib/python3.11", b"/lib/a"), Rename(b"/usr/bin/py", b"/no/py")))
-    assert sites.find_link(link(b"bin/x", b"/usr/lib/python3.11/b/os.py"), where, DIRECTORIES) == (b"../lib/a/b/os.py", ())
+    assert sites.find_link(link(b"bin/x", b"/usr/lib/python3.11/b/os.py"), where, DIRECTORIES) == (
+        b"../lib/a/b/os.py",
+        (),
+    )
     neutral, (site,) = sites.find_link(link(b"bin/py", b"/usr/bin/py"), where, DIRECTORIES)
     assert (neutral, site.neutral, site.end, site.renamed) == (b"/no/py", b"/no/py", 11, True)
 

@@ -84,8 +84,8 @@ def python(version: str) -> Path:
 def compile_with(tmp_path: Path) -> Callable[..., bytes]:
     def run(version: str, source: str = SOURCE, name: str = "/opt/env/lib/mod.py", mode: str = "time") -> bytes:
         (tmp_path / "mod.py").write_text(source)
-        arguments = [tmp_path / "mod.py", tmp_path / "mod.pyc", name, mode]
-        subprocess.run([python(version), "-c", HARNESS, *arguments], check=True)
+        arguments = [str(tmp_path / "mod.py"), str(tmp_path / "mod.pyc"), name, mode]
+        subprocess.run([str(python(version)), "-c", HARNESS, *arguments], check=True)
         return (tmp_path / "mod.pyc").read_bytes()
 
     return run
@@ -93,7 +93,7 @@ def compile_with(tmp_path: Path) -> Callable[..., bytes]:
 
 def constants(version: str, content: bytes, folder: Path) -> str:
     (folder / "read.pyc").write_bytes(content)
-    command = [python(version), "-c", CONSTANTS, folder / "read.pyc"]
+    command = [str(python(version)), "-c", CONSTANTS, str(folder / "read.pyc")]
     return subprocess.run(command, capture_output=True, check=True).stdout.decode("utf-8", "surrogatepass")
 
 
@@ -177,7 +177,7 @@ def test_text_that_is_not_as_cpython_writes_it_still_moves() -> None:
     content = stream(u(b"/opt/env/ascii"))  # a `u` object that could be `z`
     (site,) = find(content, b"a.pyc").sites
     assert site.renamed
-    assert marshal.loads(move(content, b"/n", b"a.pyc")[16:]) == ("/n/ascii",)
+    assert marshal.loads(move(content, b"/n", b"a.pyc")[16:]) == ("/n/ascii",)  # noqa: S302 - our own
 
 
 def test_every_type_of_marshal_is_walked() -> None:

@@ -84,7 +84,17 @@ def test_a_root_whose_line_was_too_long_is_not_taken_for_what_we_would_write() -
     assert found.sites[0].renamed
 
 
-AWKWARD = [b"/plain", b"/with blank", b"/qu'ote", b'/dq"x', b"/dol$x", b"/back\\x", b"/tick`x", "/ü".encode(), b"/" + b"l" * 150]
+AWKWARD = [
+    b"/plain",
+    b"/with blank",
+    b"/qu'ote",
+    b'/dq"x',
+    b"/dol$x",
+    b"/back\\x",
+    b"/tick`x",
+    "/ü".encode(),
+    b"/" + b"l" * 150,
+]
 
 
 @pytest.mark.parametrize("name", AWKWARD)
@@ -92,7 +102,7 @@ AWKWARD = [b"/plain", b"/with blank", b"/qu'ote", b'/dq"x', b"/dol$x", b"/back\\
     ("program", "body"),
     [
         ("python3", b"import sys\nprint(sys.argv[1:])\n"),
-        ("bash", b'echo "[\'$1\', \'$2\']"\n'),
+        ("bash", b"echo \"['$1', '$2']\"\n"),
         ("perl", b"print \"['$ARGV[0]', '$ARGV[1]']\\n\";\n"),
         ("ruby", b"puts \"['#{ARGV[0]}', '#{ARGV[1]}']\"\n"),
         ("node", b"const a = process.argv; console.log(`['${a[2]}', '${a[3]}']`)\n"),
@@ -108,7 +118,7 @@ def test_scripts_run_from_awkward_prefixes(tmp_path: Path, name: bytes, program:
     script = prefix + b"/bin/tool"
     with open(script, "wb") as file:
         file.write(move(b"#!/opt/env/bin/" + program.encode() + b"\n" + body, prefix, b"bin/tool"))
-    os.chmod(script, 0o755)
+    os.chmod(script, 0o700)
     result = subprocess.run([script, "a b", "c"], capture_output=True, text=True, check=True)
     assert result.stdout == "['a b', 'c']\n"
 

@@ -118,6 +118,11 @@ def test_a_very_long_padding_is_not_all_of_the_site() -> None:
 
 
 def test_archives_are_reported_and_stay() -> None:
-    for content in (b"PK\3\4 /opt/env", b"\x1f\x8b /opt/env ", b"SQLite format 3\0 /opt/env", b"\x89PNG\r\n\x1a\n /opt/env"):
+    for content in (
+        b"PK\3\4 /opt/env",
+        b"\x1f\x8b /opt/env ",
+        b"SQLite format 3\0 /opt/env",
+        b"\x89PNG\r\n\x1a\n /opt/env",
+    ):
         found = find(content)
         assert (found.sites, categories(found)) == ((), {"unreachable": 1})

@@ -13,7 +13,14 @@ from sfxpack.model import Rename
 from sfxpack.sites.spelling import doubled, encode
 from tests.sitekit import environment
 
-PREFIXES = [b"/opt/env", b"/e", b"/home/user/miniconda3/envs/science", b"/opt/my env", "/opt/ümläut".encode(), b'/o"p/it\'s\\x']
+PREFIXES = [
+    b"/opt/env",
+    b"/e",
+    b"/home/user/miniconda3/envs/science",
+    b"/opt/my env",
+    "/opt/ümläut".encode(),
+    b"/o\"p/it's\\x",
+]
 
 
 @pytest.mark.parametrize("root", PREFIXES)

@@ -22,10 +22,16 @@ HARD = b'/srv/it\'s a "x\\y"'
         (b"share/prose", b"Lies in /opt/env. See /opt/env/doc, or (/opt/env/lib).\n"),
         (b"pyvenv.cfg", b"home = /opt/env/bin\ncommand = /opt/env/bin/python -m venv /opt/env\n"),
         (b"lib/a.pth", b"/opt/env/src\n"),
-        (b"lib/pkgconfig/x.pc", b"prefix=/opt/env\nLibs: -L/opt/env/lib -Wl,-rpath,/opt/env/lib -lx\nCflags: -I/opt/env/i\n"),
+        (
+            b"lib/pkgconfig/x.pc",
+            b"prefix=/opt/env\nLibs: -L/opt/env/lib -Wl,-rpath,/opt/env/lib -lx\nCflags: -I/opt/env/i\n",
+        ),
         (b"lib/x.la", b"libdir='/opt/env/lib'\ndependency_libs=' -L/opt/env/lib /opt/env/lib/libz.la'\n"),
         (b"lib/R/etc/Makeconf", b"prefix = /opt/env\nLDFLAGS = -Wl,-O2 -L/opt/env/lib\n"),
-        (b"lib/gdk-pixbuf-2.0/2.10.0/loaders.cache", b'"/opt/env/lib/gdk-pixbuf-2.0/x.so"\n"png" 5 "gdk-pixbuf" "PNG"\n'),
+        (
+            b"lib/gdk-pixbuf-2.0/2.10.0/loaders.cache",
+            b'"/opt/env/lib/gdk-pixbuf-2.0/x.so"\n"png" 5 "gdk-pixbuf" "PNG"\n',
+        ),
         (b"etc/profile", b"export PATH=/opt/env/bin:/opt/env/sbin:/usr/bin\n"),
         (b"no-newline", b"/opt/env"),
         (b"crlf.txt", b"a=/opt/env\r\nb=/opt/env/x\r\n"),
@@ -70,7 +76,7 @@ def test_json_lines_are_json() -> None:
 
 
 def test_old_prefixes_are_found_escaped() -> None:
-    where = environment("/opt/ü\"x".encode())
+    where = environment('/opt/ü"x'.encode())
     old = '/opt/ü"x'
     for content in (json.dumps({"a": old + "/b"}), json.dumps({"a": old}, ensure_ascii=False)):
         assert json.loads(move(content.encode(), HARD, b"a.json", where))["a"].startswith(HARD.decode())
@@ -85,7 +91,10 @@ def test_python_literals_stay_literals() -> None:
     )
     moved = move(source, HARD, b"lib/python3.11/_sysconfigdata_x.py")
     result = subprocess.run(
-        [sys.executable, "-c", moved.decode() + "\nprint([A, B, C, D, E, F])"], capture_output=True, text=True, check=True
+        [sys.executable, "-c", moved.decode() + "\nprint([A, B, C, D, E, F])"],
+        capture_output=True,
+        text=True,
+        check=True,
     )
     expected = HARD.decode()
     assert result.stdout.strip() == repr(

@@ -14,7 +14,14 @@ from sfxpack.sites.window import OVERLAP
 from tests.sitekit import ROOT, environment, find
 from tests.unit.test_sites_elf import elf
 
-PIECES = [b"/opt/env", b"////opt/env/x", b"/opt/envx", b"x/opt/env ", encode(b"/opt/env/y", Encoding.UTF16LE), b"/opt//env:"]
+PIECES = [
+    b"/opt/env",
+    b"////opt/env/x",
+    b"/opt/envx",
+    b"x/opt/env ",
+    encode(b"/opt/env/y", Encoding.UTF16LE),
+    b"/opt//env:",
+]
 
 
 def windows(content: bytes, kind: Kind, step: int, path: bytes = b"x") -> list[Found]:
