@@ -16,10 +16,10 @@ from sfxpack import __version__, header, plan, requirements, resources, sites
 from sfxpack.assemble import Front, assembly
 from sfxpack.compress import BlockWriter
 from sfxpack.environments import discover
-from sfxpack.errors import UsageError
+from sfxpack.errors import DiscoveryError, UsageError
 from sfxpack.format.layout import EntryKind, Platform
 from sfxpack.format.tables import Index, Product
-from sfxpack.model import Entry, Environment, Finding, Request
+from sfxpack.model import Entry, Environment, Finding, Policy, Request
 from sfxpack.packing import Packing, Progress
 from sfxpack.scan import Tree, scan
 
@@ -79,6 +79,8 @@ def build(request: Request, progress: Progress = lambda done, total: None) -> Re
         writer = BlockWriter(executor, jobs, request.level, target.write)
         packing = Packing(environment, tree.entries, options, executor, jobs, writer, progress)
         packing.run()
+        if request.ambiguous is Policy.FAIL:
+            _refuse_ambiguous(packing.findings)
         findings = tuple(sorted([*tree.findings, *packing.findings], key=lambda found: (found.category, found.path)))
         index = _index(request, name, environment, tree, packing, findings)
         locator = target.complete(index)
@@ -168,6 +170,16 @@ def _index(
     )
     needs = plan.requirements(requirements.requirements(tree.entries, packing.glibc))
     return Index(product, packing.blocks, tuple(packing.contents), entries, needs)
+
+
+def _refuse_ambiguous(findings: Iterable[Finding]) -> None:
+    paths = sorted({os.fsdecode(finding.path) for finding in findings if finding.category == "ambiguous"})
+    if paths:
+        named = "\n".join(f"  {path}" for path in paths)
+        raise DiscoveryError(
+            "these files hold the old prefix as part of what may be another path; --ambiguous keep leaves that alone, "
+            f"--ambiguous relocate changes it:\n{named}"
+        )
 
 
 def _default_mtime(recorded: Iterable[int], entries: tuple[Entry, ...]) -> int:

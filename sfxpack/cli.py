@@ -77,6 +77,13 @@ def _platform(_ctx: click.Context, _parameter: click.Parameter, value: str | Non
 @click.option("-j", "--jobs", type=click.IntRange(1, 1024), help="Threads. [usable cores]")
 @click.option("--force", is_flag=True, help="Replace the output if it exists.")
 @click.option(
+    "--old-prefix",
+    "old_prefixes",
+    multiple=True,
+    metavar="P",
+    help="Where the environment was made, if it does not lie there; repeatable.",
+)
+@click.option(
     "--ambiguous",
     type=click.Choice(["keep", "relocate", "fail"]),
     default="keep",

@@ -19,6 +19,7 @@ from sfxpack.inspect import open_artifact
 from tests import prefixes
 from tests import testkit as kit
 from tests.running import SFXPACK, build, run
+from tests.search import remaining
 
 
 @pytest.fixture
@@ -160,3 +161,25 @@ def test_random_flipped_bits_of_a_real_artifact_are_found(root: Path, tmp_path: 
     build(root, output)
     assert not_found(output, random.Random(7).sample(range(output.stat().st_size * 8), 10_000)) == ""
     run(*SFXPACK, "verify", output)
+
+
+@pytest.mark.parametrize("policy", ["keep", "relocate", "fail"])
+def test_ambiguous_places(root: Path, tmp_path: Path, policy: str) -> None:
+    prefixes.write(root / "share/odd.txt", f"$ROOT{root}/x\n")
+    command = (*SFXPACK, "build", root, "-o", tmp_path / "x.sh", "--ambiguous", policy)
+    if policy == "fail":
+        assert "share/odd.txt" in run(*command, status=2).stderr
+        assert not (tmp_path / "x.sh").exists()
+        return
+    run(*command)
+    run(tmp_path / "x.sh", "--prefix", tmp_path / "e")
+    kept = root if policy == "keep" else tmp_path / "e"
+    assert (tmp_path / "e/share/odd.txt").read_text() == f"$ROOT{kept}/x\n"
+
+
+def test_a_tree_that_does_not_lie_where_it_was_made(root: Path, tmp_path: Path) -> None:
+    moved = root.rename(tmp_path / "moved")
+    build(moved, tmp_path / "x.sh", "--old-prefix", root)
+    run(tmp_path / "x.sh", "--prefix", tmp_path / "e")
+    assert run(tmp_path / "e/bin/tool").stdout == f"{tmp_path}/e\n"
+    assert remaining(tmp_path / "e", str(root)) == {}
