@@ -10,7 +10,7 @@ from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 from sfxpack import __version__, header, plan, requirements, resources, sites
 from sfxpack.assemble import Front, assembly
@@ -20,7 +20,7 @@ from sfxpack.errors import DiscoveryError, UsageError
 from sfxpack.format.layout import EntryKind, Platform
 from sfxpack.format.tables import Index, Product
 from sfxpack.model import Entry, Environment, Finding, Policy, Request
-from sfxpack.packing import Packing, Progress
+from sfxpack.packing import Packing, Progress, silent
 from sfxpack.scan import Tree, scan
 
 _REPORT_PATHS: Final = 1000
@@ -53,7 +53,7 @@ class Result:
     warnings: tuple[str, ...]
 
 
-def build(request: Request, progress: Progress = lambda done, total: None) -> Result:
+def build(request: Request, progress: Progress = silent) -> Result:
     """Pack an environment into one self-extracting file.
 
     Raises:
@@ -193,13 +193,11 @@ def _default_mtime(recorded: Iterable[int], entries: tuple[Entry, ...]) -> int:
 
 def _report(environment: Environment, findings: tuple[Finding, ...]) -> bytes:
     """What the builder found, as JSON; the old prefix is cut out of every text."""
-    report: dict[str, dict[str, object]] = {}
+    report: dict[str, dict[str, Any]] = {}
     old = [os.fsdecode(rename.old) for rename in environment.renames]
     for finding in findings:
         category = report.setdefault(finding.category, {"count": 0, "files": []})
         files = category["files"]
-        assert isinstance(files, list)
-        assert isinstance(category["count"], int)
         category["count"] += finding.count
         if len(files) < _REPORT_PATHS:
             detail = finding.detail

@@ -14,7 +14,6 @@ import click
 from rich.console import Console
 from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn
 
-
 from sfxpack import __version__, report
 from sfxpack.build import build as build_artifact
 from sfxpack.errors import SfxpackError
@@ -120,7 +119,7 @@ def build(  # noqa: PLR0913 one parameter an option is click's way
     as_json: bool,
     **options: Any,  # noqa: ANN401 the options that are fields of Request
 ) -> None:
-    """Pack ENVIRONMENT: a name, a path, or nothing for the active one.
+    r"""Pack ENVIRONMENT: a name, a path, or nothing for the active one.
 
     \b
     Examples:

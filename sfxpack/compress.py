@@ -13,7 +13,7 @@ from sfxpack.format.digest import digest
 from sfxpack.format.tables import IndexBlock
 
 BLOCK: Final = 8 * 1024 * 1024
-"""Bytes a block holds before compression; larger ones gain 1-2 % (design.md section 8) and cost the installer memory."""
+"""Bytes a block holds before compression; larger ones gain 1 to 2 % and cost the installer memory."""
 LARGE_BLOCK: Final = 4 * BLOCK
 LARGE_FROM: Final = 15
 """Level from which size is worth that memory."""
@@ -27,7 +27,7 @@ def block_size(level: int) -> int:
 class BlockWriter:
     """Fills blocks with contents in the order they come; whole files unless one is larger than a block.
 
-    Memory is bounded by `jobs` + 2 blocks. Frames are a function of content and level alone, whatever the number of threads.
+    Memory is bounded by `jobs` + 2 blocks. Frames depend on content and level alone, whatever the number of threads.
     """
 
     def __init__(self, executor: Executor, jobs: int, level: int, write: Callable[[bytes], object]) -> None:

@@ -129,7 +129,7 @@ def _changed(content: bytes) -> Changed:
 
 
 def find(entry: Entry, content: bytes, context: Context) -> Found:
-    """Sites that hold the old prefix, those derived from files of earlier stages, and what must not leave the machine."""
+    """Sites that hold the old prefix, values derived from files of earlier stages, secrets to blank."""
     found = Found()
     if context.needles.contains(content):
         kind = classify.classify(entry.path, content[: classify.HEAD], content)
@@ -142,14 +142,16 @@ def find(entry: Entry, content: bytes, context: Context) -> Found:
 
 def merge(first: Found, second: Found) -> Found:
     """Both; a site or edit of `first` that overlaps one of `second` gives way."""
-    taken = [(item.start, item.end) for item in (*second.sites, *second.edits)]
+    taken = [(site.start, site.end) for site in second.sites] + [(edit.start, edit.end) for edit in second.edits]
 
     def free(item: Site | Edit) -> bool:
         return all(item.end <= start or item.start >= end for start, end in taken)
 
+    sites_of_both = [*(site for site in first.sites if free(site)), *second.sites]
+    edits_of_both = [*(edit for edit in first.edits if free(edit)), *second.edits]
     return Found(
-        tuple(sorted((*filter(free, first.sites), *second.sites), key=lambda site: (site.start, site.end))),
-        tuple(sorted((*filter(free, first.edits), *second.edits), key=lambda edit: edit.start)),
+        tuple(sorted(sites_of_both, key=lambda site: (site.start, site.end))),
+        tuple(sorted(edits_of_both, key=lambda edit: edit.start)),
         first.findings + second.findings,
     )
 

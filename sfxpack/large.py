@@ -1,4 +1,4 @@
-"""Files too large to hold: read twice in windows, first to see what they are, then to pack them; memory is a few windows."""
+"""Files too large to hold: read twice in windows, first to see what they are, then to pack them."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""All files of a tree -> contents and blocks: reads in parallel, decides in order, so that the result is the same every time."""
+"""All files of a tree -> contents and blocks: read in parallel, decided in order, so the result is always the same."""
 
 from __future__ import annotations
 
@@ -18,6 +18,11 @@ from sfxpack.plan import Packed
 
 Progress = Callable[[int, int], None]
 """Called with the bytes read so far and in all."""
+
+
+def silent(_done: int, _total: int) -> None:
+    """Say nothing of the progress."""
+
 
 _BATCH_FILES: Final = 64
 _BATCH_BYTES: Final = 4 * 1024 * 1024

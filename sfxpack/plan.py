@@ -121,6 +121,7 @@ def _site(offset: int, site: Site, positions: Mapping[bytes, int], hard_links: M
         flags=site.flags,
         detail=site.detail,
         target=positions[hard_links.get(site.target, site.target)] if site.derived is not None else 0,
+        line=site.neutral if site.strategy is Strategy.SHEBANG else b"",
     )
 
 

@@ -12,6 +12,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
+from sfxpack.format import layout
 from sfxpack.format.layout import Derived, Encoding, EntryKind, Platform, PycDetail, ShebangForm, SiteFlag, Strategy
 from sfxpack.format.tables import Index, IndexEntry, IndexSite
 from sfxpack.model import Neutral
@@ -49,7 +50,9 @@ def render(neutral: Neutral, target: Target) -> bytes:
     position = 0
     for offset, site in neutral.sites:
         span = 0 if site.strategy is Strategy.DERIVED else len(site.neutral)
-        index_site = IndexSite(offset, span, site.strategy, site.encoding, site.hits, site.flags, site.detail)
+        index_site = IndexSite(
+            offset, span, site.strategy, site.encoding, site.hits, site.flags, site.detail, line=site.neutral
+        )
         result += neutral.content[position:offset]
         text = neutral.content[offset : offset + span]
         if site.strategy is Strategy.DERIVED:
@@ -98,7 +101,10 @@ def _entry(
             result += _derived(Derived(site.encoding), installed(site.target), neutral[:4])
         else:
             result += render_site(site, neutral[site.offset : position], prefix, platform)
-    return result + neutral[position:]
+    result += neutral[position:]
+    if entry.kind is EntryKind.LINK and len(result) > layout.MAX_PATH:
+        raise ValueError("does not fit")
+    return result
 
 
 def render_site(site: IndexSite, span: bytes, prefix: bytes, platform: Platform) -> bytes:
@@ -108,8 +114,10 @@ def render_site(site: IndexSite, span: bytes, prefix: bytes, platform: Platform)
         ValueError: the prefix does not fit.
     """
     if site.strategy is Strategy.SHEBANG:
-        limit = 511 if platform.system == "macos" else 127
-        return shebang(span, site.hits, prefix, ShebangForm(site.detail), limit)
+        if span != site.line:
+            raise ValueError("not the line")
+        limit = layout.MAX_SHEBANG_MACOS if platform.system == "macos" else layout.MAX_SHEBANG_LINUX
+        return shebang(site.line, site.hits, prefix, ShebangForm(site.detail), limit)
     if site.strategy is Strategy.CSTRING:
         text = insert(span, site.hits, prefix)
         if any(text[len(span) :]):
@@ -118,7 +126,8 @@ def render_site(site: IndexSite, span: bytes, prefix: bytes, platform: Platform)
     if site.strategy is Strategy.SLASH:
         return slash(span, prefix, Encoding(site.encoding), soft=bool(site.flags & SiteFlag.SOFT))
     if site.strategy is Strategy.PYC:
-        return pyc(insert(span, site.hits, prefix), site.detail)
+        text = prefix if site.detail & PycDetail.BYTES else marshalled(prefix)
+        return pyc(insert(span, site.hits, text), site.detail, ascii_prefix=prefix.isascii())
     return insert(span, site.hits, spell(prefix, Encoding(site.encoding)))
 
 
@@ -138,6 +147,11 @@ def spell(prefix: bytes, encoding: Encoding) -> bytes:
     return prefix.decode("utf-8").encode(_CODECS[encoding]) if encoding in _CODECS else prefix
 
 
+def marshalled(prefix: bytes) -> bytes:
+    """SPEC, "PYC": the bytes of a `str` made of a file name."""
+    return prefix.decode("utf-8", "surrogateescape").encode("utf-8", "surrogatepass")
+
+
 def slash(span: bytes, prefix: bytes, encoding: Encoding, *, soft: bool) -> bytes:
     """SPEC, "SLASH"."""
     one = spell(b"/", encoding)
@@ -153,13 +167,13 @@ def slash(span: bytes, prefix: bytes, encoding: Encoding, *, soft: bool) -> byte
     return one * missing + text
 
 
-def pyc(text: bytes, detail: int) -> bytes:
+def pyc(text: bytes, detail: int, *, ascii_prefix: bool) -> bytes:
     """SPEC, "PYC"."""
     interned = bool(detail & PycDetail.INTERNED)
     size = len(text).to_bytes(4, "little")
     if detail & PycDetail.BYTES:
         kind = b"s"
-    elif not text.isascii():
+    elif not (detail & PycDetail.ASCII and ascii_prefix):
         kind = b"t" if interned else b"u"
     elif len(text) < 0x100:  # noqa: PLR2004 - SPEC
         kind, size = (b"Z" if interned else b"z"), size[:1]
@@ -177,8 +191,8 @@ def shebang(span: bytes, hits: tuple[int, ...], prefix: bytes, form: ShebangForm
     parts = re.split(rb"[ \t]+", insert(span, hits, mark)[2:].lstrip(b" \t"), maxsplit=1)
     path = parts[0].replace(mark, prefix)
     interpreter = b'"' + re.sub(rb'([\\"$`])', rb"\\\1", path) + b'"'
-    words = parts[1].replace(mark, prefix) if len(parts) > 1 else b""
-    arguments = b" " + words if words else b""
+    rest = parts[1].rstrip(b" \t").replace(mark, prefix) if len(parts) > 1 else b""
+    arguments = b' "' + re.sub(rb'([\\"$`])', rb"\\\1", rest) + b'"' if rest else b""
     name = path.rpartition(b"/")[2]
     if form is ShebangForm.PYTHON:
         return b"#!/bin/sh\n'''exec' " + interpreter + arguments + b" \"$0\" \"$@\"\n' '''"
@@ -187,10 +201,11 @@ def shebang(span: bytes, hits: tuple[int, ...], prefix: bytes, form: ShebangForm
         return b"#!/bin/sh\n" + once + interpreter + arguments + b' "$0" "$@"; fi; unset SFXPACK_REEXEC'
     if form is ShebangForm.PERL:
         language = b"ruby" if name.startswith(b"ruby") else b"perl"
-        return b"#!/bin/sh\nexec " + interpreter + b' -x "$0" "$@"\n#!' + language + arguments
+        return b"#!/bin/sh\nexec " + interpreter + b' -x "$0" "$@"\n#!' + language + (b" " + rest if rest else b"")
     if form is ShebangForm.NODE:
         return b"#!/bin/sh\n':' //; exec " + interpreter + arguments + b' "$0" "$@"'
-    return b"#!/usr/bin/env -S " + name + arguments if words else b"#!/usr/bin/env " + name
+    words = b' "' + re.sub(rb'([\\"$])', rb"\\\1", rest) + b'"' if rest else b""
+    return b"#!/usr/bin/env " + (b"-S " if rest else b"") + name + words
 
 
 def _derived(kind: Derived, file: Installed, head: bytes) -> bytes:

@@ -32,7 +32,9 @@ def require() -> Callable[[str], str]:
     """A function from a program of `system-packages.txt` to its path; without it a test is skipped, in CI it fails."""
 
     def path_of(name: str) -> str:
-        return shutil.which(name) or missing(f"{name} is missing: apt-get install {PACKAGES[name]}")
+        package = PACKAGES.get(name)
+        assert package, f"{name} is not in tests/system-packages.txt"
+        return shutil.which(name) or missing(f"{name} is missing: apt-get install {package}")
 
     return path_of
 

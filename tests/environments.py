@@ -10,18 +10,20 @@ import hashlib
 import io
 import json
 import os
-import shutil
 import subprocess
 import sys
 import tarfile
 import zipfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from importlib import import_module
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 from sfxpack.environments import discover
+from sfxpack.errors import SfxpackError
 from sfxpack.format.layout import EntryKind
 from sfxpack.model import Environment, Request
 from sfxpack.scan import Tree, scan
@@ -146,85 +148,39 @@ def make_venv(root: Path, python: Path = DEBIAN_PYTHON, *options: str) -> Path:
     return root
 
 
-def make_base(root: Path, compiler: str) -> Path:
-    """A stand-in for a Python installation: all parts that come along, and some that do not; quick to make.
-
-    Its program needs `libdirect.so.1`, that one `libindirect.so.1`, and a module `libother.so.2`, all in `root/deps`.
-    """
-    stdlib = root / "lib/python3.11"
-    files = {
-        stdlib / "os.py": "# landmark\n",
-        stdlib / "json/__init__.py": "",
-        stdlib / "site-packages/foreign.py": "",
-        stdlib / "dist-packages/foreign.py": "",
-        root / "lib/python3.10/os.py": "",
-        root / "lib/unrelated.txt": "",
-        root / "etc/sitecustomize.py": "# configured\n",
-        root / "include/python3.11/Python.h": "",
-        root / "include/x86_64-linux-gnu/python3.11/pyconfig.h": "",
-        root / "ssl/cacert.pem": "",
-    }
-    for path, text in files.items():
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(text)
-    (stdlib / "sitecustomize.py").symlink_to("../../etc/sitecustomize.py")
-    (stdlib / "again.py").symlink_to(stdlib / "json/__init__.py")
-    (stdlib / "loop").symlink_to(".")
-    (stdlib / "dangling.py").symlink_to("/nowhere/x.py")
-    for folder in ("bin", "deps", "lib/python3.11/lib-dynload"):
-        (root / folder).mkdir()
-
-    def link(code: str, output: str, *options: str) -> None:
-        command = [compiler, "-x", "c", "-", "-o", root / output, f"-L{root}/deps", *options]
-        subprocess.run([str(word) for word in command], input=code, text=True, check=True)
-
-    def library(code: str, name: str, *options: str, folder: str = "deps") -> None:
-        link(code, f"{folder}/{name}", "-shared", "-fPIC", f"-Wl,-soname,{name}", *options)
-
-    rpath = f"-Wl,--enable-new-dtags,-rpath,{root}/deps"
-    library("int indirect(void) { return 40; }", "libindirect.so.1")
-    library(
-        "int indirect(void); int direct(void) { return indirect() + 1; }",
-        "libdirect.so.1",
-        "-l:libindirect.so.1",
-        rpath,
-    )
-    library("int other(void) { return 1; }", "libother.so.2")
-    dynload = "lib/python3.11/lib-dynload"
-    library("int other(void); int module(void) { return other(); }", "_m.so", "-l:libother.so.2", rpath, folder=dynload)
-    main = """
-        #include <dlfcn.h>
-        #include <stdio.h>
-        int direct(void);
-        int main(int count, char **words) {
-            void *module = count > 1 ? dlopen(words[1], RTLD_NOW) : 0;
-            int (*call)(void) = module ? (int (*)(void))dlsym(module, "module") : 0;
-            if (count > 1 && !call) { puts(dlerror()); return 1; }
-            printf("%d\\n", direct() + (call ? call() : 0));
-        }
-    """
-    link(main, "bin/python3.11", "-l:libdirect.so.1", f"-Wl,-rpath-link,{root}/deps", rpath)
-    (root / "bin/python3").symlink_to("python3.11")
-    return root
-
-
-def make_venv_by_hand(root: Path, base: Path, **settings: str) -> Path:
-    """A venv of a base that cannot make one."""
-    (root / "lib/python3.11/site-packages").mkdir(parents=True)
-    (root / "bin").mkdir()
-    (root / "bin/python3").symlink_to(base / "bin/python3.11")
-    (root / "bin/python").symlink_to("python3")
-    (root / "bin/activate").write_text(f'VIRTUAL_ENV="{root}"\nexport VIRTUAL_ENV\nhash -r 2> /dev/null\n')
-    (root / "lib64").symlink_to("lib")
-    values = {"home": f"{base}/bin", "include-system-site-packages": "false", "version": "3.11.2", **settings}
-    (root / "pyvenv.cfg").write_text("".join(f"{key} = {value}\n" for key, value in values.items()))
-    return root
-
-
 def clean_variables() -> dict[str, str]:
     """The process's environment without what would lead another Python astray."""
     drop = ("PYTHON", "VIRTUAL_ENV", "CONDA", "MAMBA", "PYENV", "PIP_")
     return {key: value for key, value in os.environ.items() if not key.startswith(drop)}
+
+
+@contextmanager
+def open_folder() -> Iterator[Path]:
+    """A folder that every user may enter; pytest's own are closed to others."""
+    with TemporaryDirectory() as name:
+        folder = Path(name).resolve()
+        folder.chmod(0o755)
+        yield folder
+
+
+def error_as_nobody(call: Callable[[], object]) -> str:
+    """What a user without rights is told, from a process of its own; who is not root is one already."""
+    reader, writer = os.pipe()
+    child = os.fork()
+    if child == 0:
+        if os.geteuid() == 0:
+            os.setgid(65534)
+            os.setuid(65534)
+        try:
+            call()
+        except SfxpackError as error:
+            os.write(writer, str(error).encode())
+        finally:
+            os._exit(0)
+    os.close(writer)
+    os.waitpid(child, 0)
+    with os.fdopen(reader) as pipe:
+        return pipe.read()
 
 
 def has_module(python: Path, name: str) -> bool:
@@ -322,42 +278,3 @@ def _archive(package: Package) -> bytes:
             member.linkname = text
             archive.addfile(member)
     return buffer.getvalue()
-
-
-def host_libraries() -> tuple[Path, ...]:
-    """The files of this machine's C library and its loader, and nothing else."""
-    listed = subprocess.run(["ldd", "/bin/sh"], check=True, capture_output=True, text=True).stdout  # noqa: S607
-    loader = next(Path(word) for word in listed.split() if "/ld-" in word or "/ld6" in word)
-    library = next(Path(line.split("=>")[1].split()[0]) for line in listed.splitlines() if "libc.so.6" in line)
-    names = ("c.so.6", "m.so.6", "dl.so.2", "pthread.so.0", "rt.so.1", "util.so.1", "resolv.so.2", "nss_files.so.2")
-    libraries = (library.with_name(f"lib{name}") for name in names)
-    return (loader, *(path for path in libraries if path.exists()))
-
-
-def make_view(root: Path, busybox: str = "") -> Path:
-    """A file system with a C library and nothing else, or with a shell and tools by busybox: no Python, no OpenSSL."""
-    for path in host_libraries():
-        target = root / str(path).lstrip("/")
-        target.parent.mkdir(parents=True, exist_ok=True)
-        shutil.copy(path, target)
-    for name in ("tmp", "dev", "proc", "etc", "bin"):
-        (root / name).mkdir(exist_ok=True)
-    if busybox:
-        shutil.copy(busybox, root / "bin/busybox")
-        for name in subprocess.run([busybox, "--list"], check=True, capture_output=True, text=True).stdout.split():
-            if not os.path.lexists(root / "bin" / name):
-                (root / "bin" / name).symlink_to("busybox")
-    return root
-
-
-def run_in_view(view: Path, *command: str) -> subprocess.CompletedProcess[str]:
-    """Run a program with a view as its root directory, /proc and /dev in it; needs `unshare` and mounts, not root."""
-    variables = {"HOME": "/tmp", "LC_ALL": "C.UTF-8", "PATH": "/usr/sbin:/usr/bin:/sbin:/bin"}  # noqa: S108 the view's
-    script = 'for name in proc dev; do mount --rbind "/$name" "$1/$name"; done; exec chroot "$@"'
-    return subprocess.run(
-        ["unshare", "--user", "--map-root-user", "--mount", "sh", "-eufc", script, "sh", view, *command],  # noqa: S607
-        check=False,
-        capture_output=True,
-        text=True,
-        env=variables,
-    )

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import os
+import shutil
 import stat
 import subprocess
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+
+import pytest
 
 from sfxpack.format import encode, layout
 from sfxpack.format.digest import digest
@@ -160,8 +164,11 @@ def small(release: bytes = b"1") -> Sample:
         for entry in sorted_entries
     )
     blocks = (contents[0] + LARGE[:4000], LARGE[4000:4999], LARGE[4999:] + contents[3] + contents[6], pyc, contents[5])
-    result = sample(sorted_entries, tuple(contents[at] for at in order), levels=(0, 0, 0, 1, 2), blocks=blocks)
-    return with_product(result, name=b"app", release=release, creator=b"sfxpack 0", activation=b"bin/activate", notices=b"all rights\n")
+    neutral = tuple(contents[at] for at in order)
+    result = sample(sorted_entries, neutral, levels=(0, 0, 0, 1, 2), blocks=blocks)
+    return with_product(
+        result, name=b"app", release=release, creator=b"sfxpack 0", activation=b"bin/activate", notices=b"all rights\n"
+    )
 
 
 def _retarget(entry: IndexEntry, moved: dict[int, int]) -> IndexEntry:
@@ -201,3 +208,17 @@ def snapshot(root: Path) -> dict[str, tuple[int, object]]:
     return found
 
 
+@contextmanager
+def mounted(target: Path, *options: str, source: object = "tmpfs") -> Iterator[None]:
+    """A file system, by default one in memory; the test is skipped where mounting is not allowed."""
+    mount, unmount = shutil.which("mount"), shutil.which("umount")
+    if mount is None or unmount is None:
+        pytest.skip("mount is missing")
+    kind = ("-t", "tmpfs") if source == "tmpfs" else ()
+    done = subprocess.run([mount, *kind, *options, str(source), target], check=False, capture_output=True, text=True)
+    if done.returncode:
+        pytest.skip(f"mounting is not allowed here: {done.stderr.strip()}")
+    try:
+        yield
+    finally:
+        subprocess.run([unmount, target], check=True)

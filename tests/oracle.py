@@ -7,11 +7,10 @@ from hashlib import blake2b
 
 import zstandard
 
-from tests.testkit import Sample
-
 from sfxpack import reference
 from sfxpack.format.layout import EntryKind
 from sfxpack.format.tables import Index
+from tests.testkit import Sample
 
 
 def neutral_contents(index: Index, stream: bytes) -> list[bytes]:

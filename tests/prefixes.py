@@ -43,7 +43,8 @@ def make_prefix(root: Path) -> Path:
     write(root / "share/plain.txt", "nothing to see\n" * 50)
     write(root / "share/copy.txt", "nothing to see\n" * 50)
     write(root / "share/empty", "")
-    write(root / "lib/pkgconfig/x.pc", f"prefix={root}\nlibdir=${{prefix}}/lib\nLibs: -L{root}/lib -Wl,-rpath,{root}/lib\n")
+    libs = f"Libs: -L{root}/lib -Wl,-rpath,{root}/lib\n"
+    write(root / "lib/pkgconfig/x.pc", f"prefix={root}\nlibdir=${{prefix}}/lib\n{libs}")
     module = write(root / "lib/mod.py", f"HERE = {str(root)!r}\nOTHER = {str(root) + '/x'!r}\n")
     os.utime(module, (1_500_000_000, 1_500_000_000))
     target = root / "lib/__pycache__" / f"mod.{sys.implementation.cache_tag}.pyc"
@@ -66,8 +67,8 @@ def add_program(root: Path) -> None:
     write(source / "main.c", C_PROGRAM)
     (root / "lib").mkdir(exist_ok=True, parents=True)
     (root / "bin").mkdir(exist_ok=True)
-    library = [compiler, "-shared", "-fPIC", f'-DPREFIX="{root}"', "-o", root / "lib/libwhere.so", source / "where.c"]
-    subprocess.run(library, check=True)
-    rpath = f"-Wl,-rpath,{root}/lib"
-    subprocess.run([compiler, "-o", root / "bin/where", source / "main.c", f"-L{root}/lib", "-lwhere", rpath], check=True)
+    library = ["-shared", "-fPIC", f'-DPREFIX="{root}"', "-o", f"{root}/lib/libwhere.so", f"{source}/where.c"]
+    subprocess.run([compiler, *library], check=True)
+    program = ["-o", f"{root}/bin/where", f"{source}/main.c", f"-L{root}/lib", "-lwhere", f"-Wl,-rpath,{root}/lib"]
+    subprocess.run([compiler, *program], check=True)
     shutil.rmtree(source)

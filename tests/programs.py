@@ -22,7 +22,7 @@ class Program:
     def path(self) -> str | None:
         """Return where it is, or None."""
         if self.name.startswith("/"):
-            return next(iter(sorted(glob(self.name))), None)  # noqa: PTH207 a pattern of an absolute path
+            return next(iter(sorted(glob(self.name))), None)
         return shutil.which(self.name)
 
 

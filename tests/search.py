@@ -1,6 +1,6 @@
-"""Every place below a directory that still holds an old path; shares no code with the finders.
+r"""Every place below a directory that still holds an old path; shares no code with the finders.
 
-Knows spellings only: plain, UTF-16 and UTF-32 of both orders, escaped as in JSON (`\\/`), percent-encoded.
+Knows spellings only: plain, UTF-16 and UTF-32 of both orders, escaped as in JSON (`\/`), percent-encoded.
 Decompresses nothing.
 """
 

@@ -39,7 +39,7 @@ def environments(variables: Mapping[str, str], home: Path, folder: Path) -> dict
 
 def is_environment(path: Path) -> bool:
     """Whether it holds conda's records."""
-    return (path / "conda-meta").is_dir()
+    return os.path.isdir(path / "conda-meta")
 
 
 def registered(home: Path) -> tuple[Path, ...]:
@@ -114,7 +114,7 @@ def _lines(path: Path) -> list[str]:
 
 def _subdirectories(directory: Path) -> list[Path]:
     try:
-        return sorted(path for path in directory.iterdir() if path.is_dir())
+        return sorted(path for path in directory.iterdir() if os.path.isdir(path))
     except OSError:
         return []
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import stat
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -95,9 +96,10 @@ def _active(variables: Mapping[str, str], folder: Path) -> Located:
 
 def _project(path: Path) -> Located:
     """A project's folder stands for the environment it keeps."""
-    if (path / "pyvenv.cfg").is_file() or condarc.is_environment(path):
+    _check(path)
+    if os.path.isfile(path / "pyvenv.cfg") or condarc.is_environment(path):
         return Located(path)
-    kept = [path / name for name in (".venv",) if (path / name / "pyvenv.cfg").is_file()]
+    kept = [path / name for name in (".venv",) if os.path.isfile(path / name / "pyvenv.cfg")]
     kept += sorted(item.parent for item in path.glob(".pixi/envs/*/conda-meta"))
     if not kept:
         return Located(path)
@@ -111,7 +113,7 @@ def _named(name: str, by_name: bool, variables: Mapping[str, str], folder: Path)
     environments = condarc.environments(variables, _home(variables), folder)
     found = environments.get(name, ())
     here = folder / name
-    if here.is_dir() and not by_name and not any(here.samefile(path) for path in found):
+    if os.path.isdir(here) and not by_name and not any(os.path.samefile(here, path) for path in found):
         if not found:
             return _project(here).root
         places = ", ".join(str(path) for path in found)
@@ -121,7 +123,7 @@ def _named(name: str, by_name: bool, variables: Mapping[str, str], folder: Path)
         raise UsageError(f"several environments are called {name!r}; give the path of one of them: {places}")
     if found:
         return found[0]
-    if here.exists() and not by_name:
+    if os.path.lexists(here) and not by_name:
         raise DiscoveryError(
             f"{here}: is not a folder; give an environment's folder or its name; {_known(environments)}"
         )
@@ -137,10 +139,14 @@ def _known(environments: Mapping[str, tuple[Path, ...]]) -> str:
 
 
 def _check(root: Path) -> None:
-    if not root.exists():
-        what = "is a link that leads nowhere" if root.is_symlink() else "does not exist"
-        raise DiscoveryError(f"{root}: {what}; give the folder of an environment, or a name")
-    if not root.is_dir():
+    try:
+        is_folder = stat.S_ISDIR(os.stat(root).st_mode)
+    except FileNotFoundError as error:
+        what = "is a link that leads nowhere" if os.path.islink(root) else "does not exist"
+        raise DiscoveryError(f"{root}: {what}; give the folder of an environment, or a name") from error
+    except OSError as error:
+        raise DiscoveryError(f"{root}: cannot be reached: {error.strerror}") from error
+    if not is_folder:
         raise DiscoveryError(f"{root}: is not a folder; give the folder of an environment, or a name")
     if {os.fsencode(root), os.path.realpath(os.fsencode(root))} & SYSTEM_ROOTS:
         raise DiscoveryError(

@@ -27,7 +27,7 @@ _BASE_PROGRAMS: Final = frozenset({"executable", "base-executable"})
 
 def is_venv(root: Path) -> bool:
     """Whether Python would take it for one."""
-    return (root / "pyvenv.cfg").is_file()
+    return os.path.isfile(root / "pyvenv.cfg")
 
 
 def environment(root: Path, spellings: Spellings, warnings: tuple[str, ...]) -> Environment:

@@ -27,7 +27,7 @@ class Artifact:
     index: Index
     index_frame: bytes
 
-    def __enter__(self) -> Artifact:
+    def __enter__(self) -> Artifact:  # noqa: PYI034 Self is not in Python 3.10
         return self
 
     def __exit__(

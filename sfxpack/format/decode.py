@@ -7,7 +7,9 @@ from __future__ import annotations
 
 import itertools
 import struct
+from bisect import bisect_right
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Any, Final, NoReturn
 
 import zstandard
@@ -44,9 +46,15 @@ Values = dict[str, Any]
 
 UNITS: Final = {Encoding.UTF16LE: 2, Encoding.UTF16BE: 2, Encoding.UTF32LE: 4, Encoding.UTF32BE: 4}
 """Bytes of a code unit; 1 for the other encodings."""
+_FRAME_MAGIC: Final = b"\x28\xb5\x2f\xfd"
+"""RFC 8878, 3.1.1."""
+_HASHES: Final = (Derived.SIPHASH13, Derived.SIPHASH24)
+_KEY_SIZE: Final = 4
+"""Bytes a content starts with that key its hashes, so these stand behind them."""
 _MAX_HIT_SPAN: Final = 1 << 24
 _MAX_SHEBANG_SPAN: Final = 4096
 _MAX_MTIME: Final = 1 << 40
+_RESERVED: Final = (layout.STATE_DIRECTORY.encode(), layout.STAGING_INSIDE.encode())
 
 
 def fail(verdict: Verdict, detail: str = "") -> NoReturn:
@@ -106,8 +114,8 @@ def _check_extents(found: Locator, at: int) -> None:
         and 1 <= found.stub_size <= layout.MAX_STUB
         and found.locator_offset == at == -(-stub_end // layout.ALIGNMENT) * layout.ALIGNMENT
         and found.index_offset >= at + layout.LOCATOR.size
-        and found.index_size >= 1
-        and found.index_raw_size <= layout.MAX_INDEX_RAW
+        and 1 <= found.index_size <= layout.MAX_INDEX_SIZE
+        and 1 <= found.index_raw_size <= layout.MAX_INDEX_RAW
         and found.total_size == found.index_offset + found.index_size
         and found.total_size < 1 << 63
     )
@@ -115,22 +123,20 @@ def _check_extents(found: Locator, at: int) -> None:
 
 
 def frame(data: bytes, raw_size: int, verdict: Verdict) -> bytes:
-    """Decompress one zstd frame that fills `data` and gives exactly `raw_size` bytes.
+    """Decompress one zstd frame that fills `data`, and states and gives `raw_size` bytes; at least one.
+
+    In one go, which zstd bounds by the stated size: a stream would have a limit for the window, and none for its output.
 
     Raises:
         ArtifactError: with `verdict`.
     """
+    require(data[:4] == _FRAME_MAGIC, verdict)
     try:
         parameters = zstandard.get_frame_parameters(data)
-        require(data[:4] == b"\x28\xb5\x2f\xfd" and parameters.dict_id == 0, verdict)
-        require(parameters.content_size in (raw_size, zstandard.CONTENTSIZE_UNKNOWN), verdict)
-        decompressor = zstandard.ZstdDecompressor().decompressobj()
-        raw: bytes = decompressor.decompress(data)
-        sound = decompressor.eof and not decompressor.unused_data and len(raw) == raw_size
+        require(parameters.dict_id == 0 and parameters.content_size == raw_size, verdict)
+        return zstandard.ZstdDecompressor().decompress(data, allow_extra_data=False)
     except zstandard.ZstdError:
         fail(verdict)
-    require(sound, verdict)
-    return raw
 
 
 class _Reader:
@@ -324,7 +330,7 @@ def _check_path(path: bytes, parts: list[bytes]) -> None:
     sound = (
         len(path) <= layout.MAX_PATH
         and all(part not in (b"", b".", b"..") and len(part) <= layout.MAX_NAME for part in parts)
-        and parts[0] != layout.STATE_DIRECTORY.encode()
+        and parts[0] not in _RESERVED
     )
     require(sound, Verdict.BAD_PATH, repr(path))
 
@@ -349,7 +355,7 @@ def _sites(
         for position, values in enumerate(reader.records(layout.SITE, count)):
             wanted = values["hit_count"]
             require(first_hit + wanted <= hit_total, Verdict.BAD_SITE)
-            site = _site(values, hits[first_hit : first_hit + wanted])
+            site = _site(reader, values, hits[first_hit : first_hit + wanted])
             first_hit += wanted
             sound = site.offset >= end and site.offset + site.span <= size
             sound = sound and (not is_link or site.strategy is Strategy.TEXT)
@@ -371,7 +377,7 @@ def _sites(
     return tuple(entries)
 
 
-def _site(values: Values, hits: tuple[int, ...]) -> IndexSite:
+def _site(reader: _Reader, values: Values, hits: tuple[int, ...]) -> IndexSite:
     strategy, encoding, flags, detail = (values[name] for name in ("strategy", "encoding", "flags", "detail"))
     require(strategy in Strategy._value2member_map_, Verdict.BAD_SITE)
     site = IndexSite(
@@ -386,14 +392,22 @@ def _site(values: Values, hits: tuple[int, ...]) -> IndexSite:
     )
     ascending = all(a < b for a, b in itertools.pairwise(hits)) and (not hits or hits[-1] <= site.span)
     require(ascending and _kind_rules(site), Verdict.BAD_SITE)
-    return site
+    return _with_line(reader, site) if site.strategy is Strategy.SHEBANG else site
+
+
+def _with_line(reader: _Reader, site: IndexSite) -> IndexSite:
+    """A SHEBANG site as a value: its line instead of where that stands."""
+    line = bytes(reader.strings[site.target : site.target + site.span])
+    sound = len(line) == site.span and line.startswith(b"#!") and b"\0" not in line and b"\n" not in line
+    require(sound and site.hits[0] >= len(b"#!"), Verdict.BAD_SITE)
+    return replace(site, target=0, line=line)
 
 
 def _kind_rules(site: IndexSite) -> bool:
     """What SPEC asks of each strategy's span, hits, encoding, flags, detail and target."""
     soft, unquoted = int(SiteFlag.SOFT), int(SiteFlag.UNQUOTED)
     known_flags = unquoted | (soft if site.strategy is Strategy.SLASH else 0)
-    if site.flags & ~known_flags or (site.target and site.strategy is not Strategy.DERIVED):
+    if site.flags & ~known_flags or (site.target and site.strategy not in (Strategy.DERIVED, Strategy.SHEBANG)):
         return False
     hits, plain = len(site.hits) > 0, site.encoding == Encoding.PLAIN
     known = site.encoding in Encoding._value2member_map_
@@ -410,8 +424,9 @@ def _kind_rules(site: IndexSite) -> bool:
     if site.strategy is Strategy.SLASH:
         unit = UNITS.get(Encoding(site.encoding), 1) if known else 1
         fits = 1 <= site.span <= layout.MAX_PATH * unit and site.span % unit == 0
-        return not hits and known and no_detail and fits
-    return not hits and site.encoding in Derived._value2member_map_ and no_detail and site.span == 0
+        return not hits and known and site.encoding != Encoding.JSON_SLASH and no_detail and fits
+    placed = site.offset >= _KEY_SIZE or site.encoding not in _HASHES
+    return not hits and site.encoding in Derived._value2member_map_ and no_detail and site.span == 0 and placed
 
 
 def _check_target(site: IndexSite, entries: list[IndexEntry], levels: list[int], owner: IndexEntry) -> None:
@@ -421,12 +436,16 @@ def _check_target(site: IndexSite, entries: list[IndexEntry], levels: list[int],
 
 
 def _cut(sites: tuple[IndexSite, ...], cuts: tuple[int, ...]) -> bool:
-    """Whether a content of several blocks has a site that a cut divides, or one whose growth needs the content."""
+    """Whether a content of several blocks has a site that a cut divides, or one that needs all of it.
+
+    Looks the cut after each site up: any number of entries may share a content of many cuts.
+    """
     if not cuts:
         return False
     if any(site.strategy in (Strategy.SHEBANG, Strategy.DERIVED) for site in sites):
         return True
-    return any(site.offset < cut < site.offset + site.span for cut in cuts for site in sites)
+    nexts = (bisect_right(cuts, site.offset) for site in sites)
+    return any(at < len(cuts) and cuts[at] < site.offset + site.span for site, at in zip(sites, nexts, strict=True))
 
 
 def _requirements(reader: _Reader) -> tuple[IndexRequirement, ...]:
@@ -436,5 +455,6 @@ def _requirements(reader: _Reader) -> tuple[IndexRequirement, ...]:
         require(kind in RequirementKind._value2member_map_, Verdict.BAD_REQUIREMENT)
         require(flags & ~sum(RequirementFlag) == 0, Verdict.BAD_REQUIREMENT)
         path = reader.string(values["path"])
+        require(len(path) <= layout.MAX_PATH, Verdict.BAD_REQUIREMENT)
         found.append(IndexRequirement(RequirementKind(kind), flags, value, path))
     return tuple(found)

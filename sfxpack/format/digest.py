@@ -23,7 +23,7 @@ def _choose() -> Callable[[], Hasher]:
     try:
         hashlib.blake2b(b"", digest_size=DIGEST_SIZE)
     except ValueError:
-        from nacl.hashlib import blake2b  # only where needed: it loads libsodium
+        from nacl.hashlib import blake2b  # noqa: PLC0415 only where needed: it loads libsodium
 
         return lambda: blake2b(digest_size=DIGEST_SIZE)  # type: ignore[return-value] # takes memoryviews, says bytes
     return lambda: hashlib.blake2b(digest_size=DIGEST_SIZE)

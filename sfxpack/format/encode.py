@@ -6,7 +6,7 @@ import struct
 
 from sfxpack.format import layout
 from sfxpack.format.digest import digest
-from sfxpack.format.layout import VERSION, Platform
+from sfxpack.format.layout import VERSION, Platform, Strategy
 from sfxpack.format.tables import Index, Locator, Product
 
 
@@ -62,7 +62,7 @@ def index(value: Index) -> bytes:
                     encoding=site.encoding,
                     flags=site.flags,
                     detail=site.detail,
-                    target=site.target,
+                    target=strings.add(site.line)[0] if site.strategy is Strategy.SHEBANG else site.target,
                 )
             )
             hits.extend(site.hits)

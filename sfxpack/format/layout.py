@@ -27,6 +27,8 @@ MAX_BLOCK_RAW: Final = 32 * 1024 * 1024
 MAX_BLOCK_SIZE: Final = MAX_BLOCK_RAW + MAX_BLOCK_RAW // 128 + 1024
 """Compressed bytes; what zstd's bound gives for an incompressible block, rounded up."""
 MAX_INDEX_RAW: Final = 1 << 30
+MAX_INDEX_SIZE: Final = MAX_INDEX_RAW + MAX_INDEX_RAW // 128 + 1024
+"""Compressed bytes, by the same bound."""
 MAX_HEADER: Final = 65536
 MAX_STUB: Final = 16 * 1024 * 1024
 MAX_PATH: Final = 4095
@@ -38,7 +40,8 @@ MAX_PREFIX: Final = 4000
 """Bytes of a prefix to install to."""
 MAX_SHEBANG_LINUX: Final = 127
 """Bytes of a first line, `#!` included and the newline not (BINPRM_BUF_SIZE of Linux < 5.1)."""
-MAX_SHEBANG_MACOS: Final = 512
+MAX_SHEBANG_MACOS: Final = 511
+"""The newline must be among the first 512 bytes (IMG_SHSIZE of xnu)."""
 NO_LIMIT: Final = 0xFFFFFFFF
 NO_ENTRY: Final = 0xFFFFFFFF
 
@@ -91,13 +94,13 @@ VERDICT_TEXT: Final = {
     Verdict.BAD_STRING: "a string lies outside the strings or holds a NUL",
     Verdict.BAD_BLOCK: "a block's sizes, level or order are out of bounds",
     Verdict.BAD_CONTENT: "the contents do not add up to the blocks",
-    Verdict.BAD_PATH: "a path is absolute, empty, too long or leaves the prefix",
+    Verdict.BAD_PATH: "a path is absolute, empty, too long, leaves the prefix or is kept for the installation",
     Verdict.BAD_ORDER: "paths are not in order, repeated, or lack their directory",
     Verdict.BAD_ENTRY: "a field of an entry is out of bounds",
     Verdict.BAD_LINK: "a link has no text, or a hard link names no earlier file",
     Verdict.BAD_SITE: "a site lies outside its content, overlaps another, or is of an unknown kind",
     Verdict.BAD_DERIVED: "a derived value names no file of a lower level",
-    Verdict.BAD_REQUIREMENT: "a requirement is of an unknown kind",
+    Verdict.BAD_REQUIREMENT: "a requirement is of an unknown kind, or its path too long",
     Verdict.BAD_BLOCK_DIGEST: "a block is damaged",
     Verdict.BAD_BLOCK_FRAME: "a block does not decompress to its recorded size",
     Verdict.BAD_CONTENT_DIGEST: "a file's content does not have its recorded digest",
@@ -369,13 +372,14 @@ LOCATOR: Final = Record(
             "start of the index frame; the blocks end here",
             "at or after the end of the locator, else bad_extent",
         ),
-        Field("index_size", "u64", "compressed bytes of the index", "at least 1, else bad_extent"),
-        Field("index_raw_size", "u64", "decompressed bytes of the index", "at most MAX_INDEX_RAW, else bad_extent"),
+        Field("index_size", "u64", "compressed bytes of the index", "1 to MAX_INDEX_SIZE, else bad_extent"),
+        Field("index_raw_size", "u64", "decompressed bytes of the index", "1 to MAX_INDEX_RAW, else bad_extent"),
         Field(
             "total_size",
             "u64",
             "bytes of the file",
-            "index_offset + index_size, else bad_extent; equals the file's size, else truncated or trailing_bytes",
+            "index_offset + index_size, below 2**63, else bad_extent; equals the file's size, else truncated or "
+            "trailing_bytes",
         ),
         Field("front_digest", "b32", "of all bytes before the locator", "equal, else bad_front_digest"),
         Field("index_digest", "b32", "of the index frame; names the build", "equal, else bad_index_digest"),
@@ -482,8 +486,8 @@ ENTRY: Final = Record(
             "path",
             "str",
             "below the prefix, components joined by `/`",
-            "components not empty, `.` or `..`, at most MAX_NAME; at most MAX_PATH; not `.sfxpack` or below, else "
-            "bad_path; after the entry before it, its directory an entry, else bad_order",
+            "components not empty, `.` or `..`, at most MAX_NAME; at most MAX_PATH; neither `.sfxpack` nor `.sfxpack.new` nor "
+            "below one of them, else bad_path; after the entry before it, its directory an entry, else bad_order",
         ),
         Field(
             "link",
@@ -507,13 +511,14 @@ SITE: Final = Record(
             "offset",
             "u64",
             "in the neutral content or link text",
-            "at or after the end of the site before (two splices may share an offset); offset + span inside, else bad_site",
+            "at or after the end of the site before (two splices may share an offset); offset + span inside; SHEBANG: 0; "
+            "SIPHASH13, SIPHASH24: at least 4, else bad_site",
         ),
         Field(
             "span",
             "u32",
             "neutral bytes that the rendering replaces",
-            "as above; TEXT, SHEBANG, CSTRING, PYC, SLASH: see SPEC",
+            "as above; see the table of strategies, else bad_site",
         ),
         Field(
             "hit_count",
@@ -523,7 +528,10 @@ SITE: Final = Record(
         ),
         Field("strategy", "u8", "a Strategy", "known, else bad_site"),
         Field(
-            "encoding", "u8", "an Encoding; for DERIVED a Derived", "known; SHEBANG, CSTRING, PYC: PLAIN, else bad_site"
+            "encoding",
+            "u8",
+            "an Encoding; for DERIVED a Derived",
+            "known; SHEBANG, CSTRING, PYC: PLAIN; SLASH: not JSON_SLASH, else bad_site",
         ),
         Field("flags", "u8", "SiteFlag bits", "known bits, SOFT for SLASH only, else bad_site"),
         Field("detail", "u8", "PYC: PycDetail bits; SHEBANG: a ShebangForm; else 0", "known, else bad_site"),
@@ -531,8 +539,8 @@ SITE: Final = Record(
         Field(
             "target",
             "u32",
-            "DERIVED: entry of the file; else 0",
-            "a file of a lower level, else bad_derived; else 0, else bad_site",
+            "DERIVED: entry of the file; SHEBANG: where its line starts in the string table; else 0",
+            "DERIVED: a file of a lower level, else bad_derived; SHEBANG: see below, others: 0, else bad_site",
         ),
     ),
 )
@@ -544,7 +552,12 @@ REQUIREMENT: Final = Record(
         Field("flags", "u8", "RequirementFlag bits", "known bits, else bad_requirement"),
         Field("reserved", "z2", "for later versions", "0, else unknown_feature"),
         Field("value", "u32", "GLIBC: major << 16 | minor; CPU_LEVEL: 1 to 4", "free"),
-        Field("path", "str", "file below the prefix that needs it most", "a string, else bad_string"),
+        Field(
+            "path",
+            "str",
+            "file below the prefix that needs it most",
+            "a string, else bad_string; at most MAX_PATH, else bad_requirement",
+        ),
     ),
 )
 
@@ -559,9 +572,9 @@ MANIFEST: Final = Record(
             "index_size",
             "u64",
             "compressed bytes of the index, which follows and ends the file",
-            "equal, else truncated or trailing_bytes",
+            "equal, else truncated or trailing_bytes; 1 to MAX_INDEX_SIZE, else bad_extent",
         ),
-        Field("index_raw_size", "u64", "decompressed bytes of the index", "at most MAX_INDEX_RAW, else bad_extent"),
+        Field("index_raw_size", "u64", "decompressed bytes of the index", "1 to MAX_INDEX_RAW, else bad_extent"),
         Field("index_digest", "b32", "of the index frame; names the build", "equal, else bad_index_digest"),
         Field("digest", "b32", "of all bytes of this record before it", "equal, else bad_locator_digest"),
     ),

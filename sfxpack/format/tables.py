@@ -39,6 +39,8 @@ class IndexSite:
     detail: int = 0
     target: int = 0
     """DERIVED: position of an entry."""
+    line: bytes = b""
+    """SHEBANG: the neutral bytes of the span; without them the way back from a re-exec form would be a guess."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,14 +6,12 @@ import re
 from collections.abc import Sequence
 from typing import Final
 
-from sfxpack.format.layout import MAX_SHEBANG_LINUX, Platform, ShebangForm, Strategy
+from sfxpack.format.layout import MAX_SHEBANG_LINUX, MAX_SHEBANG_MACOS, Platform, ShebangForm, Strategy
 from sfxpack.model import Site
 from sfxpack.sites.hits import Hit
 from sfxpack.sites.spelling import Needles
 
 MAX_SPAN: Final = 4096
-MAX_SHEBANG_MACOS_LINE: Final = 511
-"""SPEC, "SHEBANG": 512 with the newline."""
 _UNSAFE: Final = re.compile(rb"[\x00-\x20\"'\\$`\x7f-\xff]")
 """Bytes of a prefix with which the plain line is not used."""
 _FORMS: Final = (
@@ -44,7 +42,7 @@ def take(content: bytes, hits: Sequence[Hit], needles: Needles, platform: Platfo
     rendered += line[at:]
     if len(set(offsets)) < len(offsets) or len(neutral) > MAX_SPAN:
         return (), len(hits)
-    limit = MAX_SHEBANG_MACOS_LINE if platform.system == "macos" else MAX_SHEBANG_LINUX
+    limit = MAX_SHEBANG_MACOS if platform.system == "macos" else MAX_SHEBANG_LINUX
     plain = len(rendered) <= limit and not _UNSAFE.search(needles.root)
     site = Site(
         0,

@@ -32,6 +32,12 @@ static bool has_digest(const void *data, size_t size, const uint8_t digest[SFX_D
     return memcmp(found, digest, sizeof found) == 0;
 }
 
+/* Compressed and decompressed. */
+static bool is_index_size(uint64_t size, uint64_t raw_size)
+{
+    return size >= 1 && size <= SFX_MAX_INDEX_SIZE && raw_size >= 1 && raw_size <= SFX_MAX_INDEX_RAW;
+}
+
 static enum sfx_error check_extents(const struct sfx_locator *locator, uint64_t at, struct sfx_fault *fault)
 {
     if (locator->stub_offset % SFX_ALIGNMENT != 0 || locator->stub_offset > SFX_MAX_HEADER)
@@ -45,7 +51,7 @@ static enum sfx_error check_extents(const struct sfx_locator *locator, uint64_t 
         return sfx_fail_format(fault, SFX_VERDICT_BAD_EXTENT, "locator at %" PRIu64, locator->locator_offset);
     if (locator->index_offset < at + SFX_LOCATOR_SIZE)
         return sfx_fail_format(fault, SFX_VERDICT_BAD_EXTENT, "index at %" PRIu64, locator->index_offset);
-    if (locator->index_size < 1 || locator->index_raw_size > SFX_MAX_INDEX_RAW)
+    if (!is_index_size(locator->index_size, locator->index_raw_size))
         return sfx_fail_format(fault, SFX_VERDICT_BAD_EXTENT, "index of %" PRIu64 " bytes", locator->index_size);
     uint64_t end = 0;
     if (!sfx_add(locator->index_offset, locator->index_size, &end) || locator->total_size != end || end > INT64_MAX)
@@ -217,7 +223,7 @@ enum sfx_error sfx_manifest_open(const uint8_t *bytes, size_t size, struct sfx_i
     if (manifest.index_size != frame_size)
         return sfx_fail_format(fault, manifest.index_size > frame_size ? SFX_VERDICT_TRUNCATED
                                                                        : SFX_VERDICT_TRAILING_BYTES, "manifest");
-    if (manifest.index_raw_size > SFX_MAX_INDEX_RAW)
+    if (!is_index_size(manifest.index_size, manifest.index_raw_size))
         return sfx_fail_format(fault, SFX_VERDICT_BAD_EXTENT, "manifest");
     if (!has_digest(frame, frame_size, manifest.index_digest))
         return sfx_fail_format(fault, SFX_VERDICT_BAD_INDEX_DIGEST, "manifest");

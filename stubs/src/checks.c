@@ -179,7 +179,7 @@ void sfx_check_prefix(const struct sfx_artifact *artifact, const char *prefix, s
 static uint64_t file_size(const struct sfx_index *index, uint32_t at, const struct sfx_entry *entry,
                           const struct sfx_prefix *prefix, size_t prefix_size)
 {
-    int64_t growth = entry->site_count > 0 ? sfx_growth(index, at, prefix, UINT64_MAX) : 0;
+    int64_t growth = entry->site_count > 0 ? sfx_growth(index, at, prefix) : 0;
     uint64_t size = (uint64_t)((int64_t)sfx_index_content(index, entry->target).size + growth);
     return entry->site_count > 0 ? size + entry->site_count * BYTES_OF_SITE + 2 * prefix_size : size;
 }

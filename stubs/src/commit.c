@@ -76,6 +76,9 @@ static enum sfx_error undo_swap(const struct sfx_place *place, struct sfx_fault 
         if (error)
             return fail_at(place, error, "put back", place->old, fault);
     }
+    if (exists(place->parent, place->old) && place->occupation != SFX_PLACE_INSTALLED)
+        return sfx_fail(fault, SFX_ERROR_PREFIX, "%s/%s is the installation that was in %s; move it back, or away", place->parent_path,
+                        place->old, place->path);
     enum sfx_error failed = remove_ours(place, place->old, fault);
     if (failed)
         return failed;

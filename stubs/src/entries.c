@@ -18,6 +18,17 @@ struct walk {
     bool tree_size_fits;
 };
 
+/* The installation's own state, and where it is made: only the installer writes there. */
+static bool is_reserved(struct sfx_bytes name)
+{
+    static const char *const reserved[] = {SFX_STATE_DIRECTORY, SFX_STAGING_INSIDE};
+    for (size_t i = 0; i < sizeof reserved / sizeof reserved[0]; i++) {
+        if (name.size == strlen(reserved[i]) && memcmp(name.data, reserved[i], name.size) == 0)
+            return true;
+    }
+    return false;
+}
+
 static bool is_sound_path(struct sfx_bytes path, size_t *ret_directory_size)
 {
     if (path.size == 0 || path.size > SFX_MAX_PATH)
@@ -31,8 +42,7 @@ static bool is_sound_path(struct sfx_bytes path, size_t *ret_directory_size)
             return false;
         if (name[0] == '.' && (size == 1 || (size == 2 && name[1] == '.')))
             return false;
-        /* The installation's own state: only the installer writes there. */
-        if (start == 0 && size == strlen(SFX_STATE_DIRECTORY) && memcmp(name, SFX_STATE_DIRECTORY, size) == 0)
+        if (start == 0 && is_reserved((struct sfx_bytes){name, size}))
             return false;
         if (slash == NULL)
             break;

@@ -24,6 +24,7 @@ struct plan {
     const struct sfx_tree *tree;
     struct sfx_finals *finals;
     struct sfx_sources sources;
+    struct sfx_growths *growths;         /* where pieces go */
     uint32_t *first;                     /* content_count + 1: of each content, its first place in `files` */
     uint32_t *files;                     /* FILE entries by content */
     uint64_t total;
@@ -85,7 +86,7 @@ unsigned sfx_extract_workers(const struct sfx_artifact *artifact, unsigned jobs)
         size = block.size > size ? block.size : size;
         raw_size = block.raw_size > raw_size ? block.raw_size : raw_size;
     }
-    uint64_t records = 4ull * index->header.entry_count + 20ull * index->header.content_count + 4ull * index->header.site_count;
+    uint64_t records = 4ull * index->header.entry_count + 20ull * index->header.content_count + 12ull * index->header.site_count;
     uint64_t held = MEMORY_BESIDES + index->raw_size + records;
     uint64_t each = size + raw_size + MEMORY_OF_WORKER;
     uint64_t fit = held < MEMORY_LIMIT ? (MEMORY_LIMIT - held) / each : 0;
@@ -212,7 +213,7 @@ static enum sfx_error write_file(const struct plan *plan, struct writer *writer,
             return failed;
         segments = sfx_rendering_segments(writer->rendering, &count, &size);
         if (!piece->whole)
-            offset = (uint64_t)((int64_t)offset + sfx_growth(plan->index, at, plan->tree->prefix, piece->start));
+            offset = (uint64_t)((int64_t)offset + sfx_growths_before(plan->growths, at, piece->start));
     }
     int error = piece->whole ? write_whole(plan, path, &entry, segments, count)
                              : write_part(plan, path, segments, count, offset);
@@ -294,7 +295,7 @@ static enum sfx_error make_large(const struct plan *plan, uint32_t at, uint64_t 
 {
     char path[SFX_MAX_PATH + 1];
     struct sfx_entry entry = sfx_index_entry(plan->index, at);
-    int64_t growth = sfx_growth(plan->index, at, plan->tree->prefix, UINT64_MAX);
+    int64_t growth = sfx_growths_before(plan->growths, at, UINT64_MAX);
     int fd;
     sfx_path_copy(sfx_index_string(plan->index, entry.path), path);
     int error = sfx_os_create(plan->tree->directory, path, entry.mode | 0600u, &fd);
@@ -365,6 +366,8 @@ static enum sfx_error run(struct plan *plan, struct sfx_fault *fault)
     enum sfx_error error = sort_files(plan, fault);
     if (!error)
         error = sfx_finals_open(plan->index, plan->tree->directory, plan->tree->time_step, &plan->finals, fault);
+    if (!error)
+        error = sfx_growths_open(plan->index, plan->tree->prefix, &plan->growths, fault);
     if (error)
         return error;
     plan->sources = sfx_finals_sources(plan->finals);
@@ -391,6 +394,7 @@ enum sfx_error sfx_extract(const struct sfx_extraction *extraction, struct sfx_f
     plan.total = index->block_start[index->header.block_count];
     enum sfx_error error = run(&plan, fault);
     sfx_finals_close(&plan.finals);
+    sfx_growths_close(plan.growths);
     free(plan.first);
     free(plan.files);
     return error;

@@ -237,6 +237,8 @@ static enum sfx_error check_requirements(const struct sfx_index *index, struct s
         enum sfx_error error = sfx_check_string(index, requirement.path, "requirement", i, fault);
         if (error != SFX_OK)
             return error;
+        if (requirement.path.size > SFX_MAX_PATH)
+            return sfx_fail_format(fault, SFX_VERDICT_BAD_REQUIREMENT, "path of requirement %" PRIu32, i);
     }
     return SFX_OK;
 }

@@ -13,6 +13,7 @@
 #define SFX_MAX_BLOCK_RAW 33554432u
 #define SFX_MAX_BLOCK_SIZE 33817600u
 #define SFX_MAX_INDEX_RAW 1073741824u
+#define SFX_MAX_INDEX_SIZE 1082131456u
 #define SFX_MAX_HEADER 65536u
 #define SFX_MAX_STUB 16777216u
 #define SFX_MAX_PATH 4095u
@@ -20,7 +21,7 @@
 #define SFX_MAX_LEVEL 15u
 #define SFX_MAX_PREFIX 4000u
 #define SFX_MAX_SHEBANG_LINUX 127u
-#define SFX_MAX_SHEBANG_MACOS 512u
+#define SFX_MAX_SHEBANG_MACOS 511u
 #define SFX_NO_LIMIT 4294967295u
 #define SFX_NO_ENTRY 4294967295u
 #define SFX_MAGIC "\211SFXP\015\012\032"
@@ -177,13 +178,13 @@ static inline const char *sfx_verdict_text(enum sfx_verdict verdict)
     case SFX_VERDICT_BAD_STRING: return "a string lies outside the strings or holds a NUL";
     case SFX_VERDICT_BAD_BLOCK: return "a block's sizes, level or order are out of bounds";
     case SFX_VERDICT_BAD_CONTENT: return "the contents do not add up to the blocks";
-    case SFX_VERDICT_BAD_PATH: return "a path is absolute, empty, too long or leaves the prefix";
+    case SFX_VERDICT_BAD_PATH: return "a path is absolute, empty, too long, leaves the prefix or is kept for the installation";
     case SFX_VERDICT_BAD_ORDER: return "paths are not in order, repeated, or lack their directory";
     case SFX_VERDICT_BAD_ENTRY: return "a field of an entry is out of bounds";
     case SFX_VERDICT_BAD_LINK: return "a link has no text, or a hard link names no earlier file";
     case SFX_VERDICT_BAD_SITE: return "a site lies outside its content, overlaps another, or is of an unknown kind";
     case SFX_VERDICT_BAD_DERIVED: return "a derived value names no file of a lower level";
-    case SFX_VERDICT_BAD_REQUIREMENT: return "a requirement is of an unknown kind";
+    case SFX_VERDICT_BAD_REQUIREMENT: return "a requirement is of an unknown kind, or its path too long";
     case SFX_VERDICT_BAD_BLOCK_DIGEST: return "a block is damaged";
     case SFX_VERDICT_BAD_BLOCK_FRAME: return "a block does not decompress to its recorded size";
     case SFX_VERDICT_BAD_CONTENT_DIGEST: return "a file's content does not have its recorded digest";

@@ -117,15 +117,20 @@ static enum sfx_error refuse(const char *shown, const char *name, enum judgement
 enum sfx_error sfx_lock_take(int directory, const char *shown, const char *name, bool break_it, struct sfx_lock *ret_lock,
                              struct sfx_fault *fault)
 {
+    __attribute__((cleanup(sfx_os_closep))) int kept = -1;
     struct sfx_os_process holder;
     enum judgement judgement = GONE;
     *ret_lock = (struct sfx_lock){-1, name};
+    int os_error = sfx_os_open(directory, ".", SFX_OS_DIRECTORY, &kept);
+    if (os_error)
+        return sfx_fail_os(fault, os_error, "cannot open %s", shown);
     for (int i = 0; i < TRIES; i++) {
         int error = write_lock(directory, name);
-        if (!error)
-            error = sfx_os_open(directory, ".", SFX_OS_DIRECTORY, &ret_lock->directory);
-        if (!error)
+        if (!error) {
+            ret_lock->directory = kept;
+            kept = -1;
             return SFX_OK;
+        }
         if (error != EEXIST)
             return sfx_fail_os(fault, error, "cannot write in %s", shown);
         bool last = i + 2 >= TRIES;      /* an empty lock: whoever made it died before it wrote */

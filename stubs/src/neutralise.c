@@ -109,14 +109,13 @@ static enum sfx_error read_pyc(struct reader *reader, uint32_t at, const struct 
 static enum sfx_error read_shebang(struct reader *reader, uint32_t at, const struct sfx_site *site)
 {
     const struct sfx_shebang shebang = {reader->index, reader->prefix, *site, reader->index->site_hit[at]};
-    SFX_BUFFER line = {0};
-    size_t size = 0;
-    struct sfx_bytes installed = {reader->installed + reader->at, reader->size - reader->at};
-    reader->matches = sfx_shebang_recover(&shebang, installed, &line, &size);
-    if (!reader->matches)
-        return SFX_OK;
-    reader->at += size;
-    return give(reader, line.data, line.size);
+    SFX_BUFFER text = {0};
+    sfx_shebang_render(&shebang, &text);
+    if (text.has_failed)
+        return sfx_fail(reader->fault, SFX_ERROR_MEMORY, "no memory for the first line of a script");
+    expect(reader, text.data, text.size);
+    struct sfx_bytes line = sfx_shebang_line(&shebang);
+    return reader->matches ? give(reader, line.data, line.size) : SFX_OK;
 }
 
 static enum sfx_error read_derived(struct reader *reader, const struct sfx_site *site)

@@ -168,8 +168,7 @@ enum sfx_error sfx_prefix_open(const char *prefix, uint16_t platform, struct sfx
     if (opened == NULL)
         return sfx_fail(fault, SFX_ERROR_MEMORY, "no memory for the prefix");
     spell(opened, text);
-    /* macOS looks for the newline among the first 512 bytes (IMGPF_SHSIZE of xnu), so the line itself has one less. */
-    opened->shebang_limit = is_macos(platform) ? SFX_MAX_SHEBANG_MACOS - 1 : SFX_MAX_SHEBANG_LINUX;
+    opened->shebang_limit = is_macos(platform) ? SFX_MAX_SHEBANG_MACOS : SFX_MAX_SHEBANG_LINUX;
     opened->is_ascii = true;
     opened->is_bare = true;
     for (size_t i = 0; i < text.size; i++) {

@@ -8,9 +8,6 @@
 #include "shebang.h"
 #include "value.h"
 
-/* A link's text longer than this cannot be created anywhere; an index may ask for terabytes of it. */
-#define MAX_LINK ((uint64_t)1 << 16)
-
 /* One call of sfx_render. */
 struct job {
     const struct sfx_index *index;
@@ -74,8 +71,10 @@ static enum sfx_error render_shebang(const struct job *job, uint32_t at, const s
 {
     const struct sfx_shebang shebang = {job->index, job->prefix, *site, job->index->site_hit[at]};
     SFX_BUFFER text = {0};
-    if (!sfx_shebang_render(&shebang, span, &text))
-        return fail_site(job->fault, at, "is no first line of a script");
+    /* `verify` goes by the line in the index, so that one must be the content's. */
+    if (memcmp(span, sfx_shebang_line(&shebang).data, site->span) != 0)
+        return fail_site(job->fault, at, "has another line than its content");
+    sfx_shebang_render(&shebang, &text);
     if (text.has_failed)
         return sfx_fail(job->fault, SFX_ERROR_MEMORY, "no memory for the first line of a script");
     add_copy(job, text.data, text.size);
@@ -204,18 +203,50 @@ static int64_t site_growth(const struct sfx_index *index, uint32_t at, const str
     return growth;
 }
 
-int64_t sfx_growth(const struct sfx_index *index, uint32_t entry, const struct sfx_prefix *prefix, uint64_t offset)
+int64_t sfx_growth(const struct sfx_index *index, uint32_t entry, const struct sfx_prefix *prefix)
 {
     int64_t growth = 0;      /* an index has fewer than 2**28 hits of at most 2**14 bytes */
-    uint64_t content_size = sfx_index_content(index, sfx_index_entry(index, entry).target).size;
-    bool is_end = offset == content_size && offset != 0;
-    for (uint32_t i = index->entry_site[entry]; i < index->entry_site[entry + 1]; i++) {
-        uint64_t site_offset = sfx_index_site(index, i).offset;
-        if (site_offset > offset || (site_offset == offset && !is_end))
-            break;
+    for (uint32_t i = index->entry_site[entry]; i < index->entry_site[entry + 1]; i++)
         growth += site_growth(index, i, prefix);
-    }
     return growth;
+}
+
+struct sfx_growths {
+    const struct sfx_index *index;
+    int64_t before[];        /* site_count + 1: growth at all sites of the index before each */
+};
+
+enum sfx_error sfx_growths_open(const struct sfx_index *index, const struct sfx_prefix *prefix,
+                                struct sfx_growths **ret_growths, struct sfx_fault *fault)
+{
+    const size_t count = index->header.site_count;
+    struct sfx_growths *growths = NULL;
+    if (count < (SIZE_MAX - sizeof *growths) / sizeof growths->before[0])
+        growths = malloc(sizeof *growths + (count + 1) * sizeof growths->before[0]);
+    *ret_growths = growths;
+    if (growths == NULL)
+        return sfx_fail(fault, SFX_ERROR_MEMORY, "no memory to place the pieces of files");
+    growths->index = index;
+    growths->before[0] = 0;
+    for (uint32_t i = 0; i < count; i++)
+        growths->before[i + 1] = growths->before[i] + site_growth(index, i, prefix);
+    return SFX_OK;
+}
+
+void sfx_growths_close(struct sfx_growths *growths)
+{
+    free(growths);
+}
+
+int64_t sfx_growths_before(const struct sfx_growths *growths, uint32_t entry, uint64_t offset)
+{
+    uint32_t site = find_site(growths->index, entry, offset);
+    return growths->before[site] - growths->before[growths->index->entry_site[entry]];
+}
+
+static enum sfx_error fail_link(struct sfx_fault *fault)
+{
+    return sfx_fail(fault, SFX_ERROR_LONG, "the text of a link would be longer than %u bytes", SFX_MAX_PATH);
 }
 
 /* A link's text and what is appended to it; links are small, so this is a copy and not segments. */
@@ -235,12 +266,13 @@ static enum sfx_error add_link(const struct sfx_index *index, uint32_t entry, co
             sfx_buffer_add(text, neutral.data + done, hit - done);
             sfx_buffer_add(text, spelling.data, spelling.size);
             done = hit;
-            if (text->size > MAX_LINK)
-                return sfx_fail(fault, SFX_ERROR_LONG, "the text of a link would be longer than %" PRIu64 " bytes",
-                                MAX_LINK);
+            if (text->size > SFX_MAX_PATH)      /* an index may ask for terabytes */
+                return fail_link(fault);
         }
     }
     sfx_buffer_add(text, neutral.data + done, neutral.size - done);
+    if (text->size > SFX_MAX_PATH)
+        return fail_link(fault);
     sfx_buffer_add(text, "", 1);
     return SFX_OK;
 }

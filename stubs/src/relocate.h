@@ -46,11 +46,18 @@ const struct sfx_segment *sfx_rendering_segments(const struct sfx_rendering *ren
 enum sfx_error sfx_render(const struct sfx_index *index, uint32_t entry, const struct sfx_prefix *prefix,
                           const struct sfx_sources *sources, const uint8_t *neutral, uint64_t start, size_t size,
                           struct sfx_rendering *rendering, struct sfx_fault *fault);
-/* Bytes by which ENTRY's content grows before neutral offset OFFSET: a piece that starts there is written at OFFSET plus this.
- * At the end of a content that is not empty, all of its growth. Only for entries without SHEBANG and DERIVED sites; needs
- * no content. Linear in the sites before OFFSET. */
-int64_t sfx_growth(const struct sfx_index *index, uint32_t entry, const struct sfx_prefix *prefix, uint64_t offset);
-/* A link's text for PREFIX, NUL-terminated, malloced; SFX_ERROR_LONG beyond 64 KiB. */
+/* Bytes by which ENTRY's content grows; SHEBANG and DERIVED sites count as none. Needs no content; linear in the sites. */
+int64_t sfx_growth(const struct sfx_index *index, uint32_t entry, const struct sfx_prefix *prefix);
+/* The same before an offset, for contents in pieces, which SPEC keeps free of SHEBANG and DERIVED sites. Opening is linear
+ * in all sites of the index and takes 8 bytes for each; what is open serves any number of threads. */
+struct sfx_growths;
+enum sfx_error sfx_growths_open(const struct sfx_index *index, const struct sfx_prefix *prefix,
+                                struct sfx_growths **ret_growths, struct sfx_fault *fault);
+void sfx_growths_close(struct sfx_growths *growths);
+/* Growth of ENTRY's content before neutral offset OFFSET: a piece that starts there is written at OFFSET plus this. At the
+ * content's end without the splices that stand there: they are in the last piece. UINT64_MAX: all. A binary search. */
+int64_t sfx_growths_before(const struct sfx_growths *growths, uint32_t entry, uint64_t offset);
+/* A link's text for PREFIX, NUL-terminated, malloced; SFX_ERROR_LONG beyond SFX_MAX_PATH bytes. */
 enum sfx_error sfx_render_link(const struct sfx_index *index, uint32_t entry, const struct sfx_prefix *prefix,
                                char **ret_text, struct sfx_fault *fault);
 

@@ -1,4 +1,4 @@
-/* SHEBANG sites: the first line of a script, rendered as such or in a re-exec form, and recovered from it. */
+/* SHEBANG sites: the first line of a script, rendered as such or in a re-exec form. */
 #ifndef SFX_SHEBANG_H
 #define SFX_SHEBANG_H
 
@@ -12,13 +12,9 @@ struct sfx_shebang {
     uint32_t first_hit;
 };
 
-/* Append the rendering of the neutral LINE, site.span bytes; false: it is no line that SPEC allows. */
-bool sfx_shebang_render(const struct sfx_shebang *shebang, const uint8_t *line, struct sfx_buffer *out);
-/* The neutral line whose rendering INSTALLED begins with; RET_SIZE is that rendering's size. False: there is none.
- *
- * A re-exec form does not hold all of the line: how many blanks stood where, and with ENV the directory of the
- * interpreter, are guessed (one blank each, `bin`). The caller learns by the content's digest whether that was right. */
-bool sfx_shebang_recover(const struct sfx_shebang *shebang, struct sfx_bytes installed, struct sfx_buffer *neutral,
-                         size_t *ret_size);
+/* The neutral line, site.span bytes: the index keeps it, because a re-exec form does not hold all of it. */
+struct sfx_bytes sfx_shebang_line(const struct sfx_shebang *shebang);
+/* Append the line's rendering. */
+void sfx_shebang_render(const struct sfx_shebang *shebang, struct sfx_buffer *out);
 
 #endif

@@ -5,6 +5,7 @@
 
 #define MAX_HIT_SPAN (1u << 24)
 #define MAX_SHEBANG_SPAN 4096u
+#define KEY_SIZE 4u      /* bytes a content starts with that key its hashes, so these stand behind them */
 #define KNOWN_PYC_DETAIL \
     (SFX_PYC_DETAIL_BYTES | SFX_PYC_DETAIL_INTERNED | SFX_PYC_DETAIL_REF | SFX_PYC_DETAIL_ASCII)
 
@@ -53,15 +54,27 @@ static bool is_sound_kind(const struct sfx_site *site)
     case SFX_STRATEGY_CSTRING:
         return has_hits && is_plain && !has_detail && site->span >= 1 && site->span < MAX_HIT_SPAN;
     case SFX_STRATEGY_SLASH:
-        return !has_hits && is_known && !has_detail && site->span >= 1 && site->span <= SFX_MAX_PATH * unit
-            && site->span % unit == 0;
+        return !has_hits && is_known && site->encoding != SFX_ENCODING_JSON_SLASH && !has_detail && site->span >= 1
+            && site->span <= SFX_MAX_PATH * unit && site->span % unit == 0;
     case SFX_STRATEGY_PYC:
         return has_hits && is_plain && site->span < MAX_HIT_SPAN && (site->detail & ~KNOWN_PYC_DETAIL) == 0;
     case SFX_STRATEGY_DERIVED:
         return !has_hits && !has_detail && site->span == 0
-            && site->encoding >= SFX_DERIVED_SIZE_DECIMAL && site->encoding <= SFX_DERIVED_SIPHASH24;
+            && site->encoding >= SFX_DERIVED_SIZE_DECIMAL && site->encoding <= SFX_DERIVED_SIPHASH24
+            && (site->encoding < SFX_DERIVED_SIPHASH13 || site->offset >= KEY_SIZE);
     }
     return false;
+}
+
+/* The line of a SHEBANG site in the strings; FIRST is the site's first hit. */
+static bool is_sound_line(const struct sfx_index *index, const struct sfx_site *site, uint32_t first)
+{
+    uint32_t strings_size = index->header.strings_size;
+    if (site->span > strings_size || site->target > strings_size - site->span)
+        return false;
+    const uint8_t *line = index->strings + site->target;
+    return memcmp(line, "#!", 2) == 0 && sfx_index_hit(index, first) >= 2 && memchr(line, 0, site->span) == NULL
+        && memchr(line, '\n', site->span) == NULL;
 }
 
 static bool are_sound_hits(const struct sfx_index *index, const struct sfx_site *site, uint32_t first)
@@ -87,13 +100,15 @@ static bool is_sound_site(const struct sfx_index *index, const struct owner *own
         return false;
     if (!are_sound_hits(index, site, index->site_hit[at]) || !is_sound_kind(site))
         return false;
-    if ((site->flags & ~known_flags) != 0 || (site->target != 0 && site->strategy != SFX_STRATEGY_DERIVED))
+    bool has_target = site->strategy == SFX_STRATEGY_DERIVED || site->strategy == SFX_STRATEGY_SHEBANG;
+    if ((site->flags & ~known_flags) != 0 || (site->target != 0 && !has_target))
         return false;
     if (site->offset < end || site->offset > owner->size || site->span > owner->size - site->offset)
         return false;
     if (owner->is_link && site->strategy != SFX_STRATEGY_TEXT)
         return false;
-    return site->strategy != SFX_STRATEGY_SHEBANG || (at == owner->first && site->offset == 0);
+    return site->strategy != SFX_STRATEGY_SHEBANG
+        || (at == owner->first && site->offset == 0 && is_sound_line(index, site, index->site_hit[at]));
 }
 
 static bool is_sound_target(const struct sfx_index *index, const struct owner *owner, uint32_t target)
@@ -105,7 +120,7 @@ static bool is_sound_target(const struct sfx_index *index, const struct owner *o
         && sfx_index_content_level(index, entry.target) < sfx_index_content_level(index, owner->content);
 }
 
-/* Of a content in several blocks: no cut inside a site, and no site whose growth needs the content. Looks the block of
+/* Of a content in several blocks: no cut inside a site, and no site that needs all of it. Looks the block of
  * each site up rather than walking the blocks, because any number of entries may share a content of many blocks. */
 static bool are_sound_cuts(const struct sfx_index *index, const struct owner *owner, uint32_t end)
 {

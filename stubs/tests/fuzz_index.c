@@ -17,18 +17,17 @@
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
-/* First lines, so that SHEBANG sites are rendered; everything else is zeros, which fit every strategy. */
+/* First lines where SHEBANG sites want them; everything else is zeros, which fit every strategy. */
 static void fill(const struct sfx_index *index, uint8_t *stream, uint64_t size)
 {
     memset(stream, 0, (size_t)size);
-    for (uint32_t i = 0; i < index->header.site_count; i++) {
-        if (sfx_index_site(index, i).strategy != SFX_STRATEGY_SHEBANG)
+    for (uint32_t i = 0; i < index->header.entry_count; i++) {
+        if (index->entry_site[i] == index->entry_site[i + 1])
             continue;
-        for (uint32_t j = 0; j < index->header.content_count; j++) {
-            if (index->content_start[j + 1] - index->content_start[j] >= 2)
-                memcpy(stream + index->content_start[j], "#!", 2);
-        }
-        return;
+        struct sfx_site first = sfx_index_site(index, index->entry_site[i]);
+        struct sfx_bytes line = sfx_index_string(index, (struct sfx_string){first.target, first.span});
+        if (first.strategy == SFX_STRATEGY_SHEBANG)
+            memcpy(stream + index->content_start[sfx_index_entry(index, i).target], line.data, line.size);
     }
 }
 

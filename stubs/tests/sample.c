@@ -5,6 +5,9 @@
 
 #include "buffer.h"
 
+#define NAMES "ab"       /* of the two files; the product has the first one's */
+#define NAMES_SIZE 2u
+
 static void put(struct sfx_buffer *out, uint64_t value, unsigned size)
 {
     for (unsigned i = 0; i < size; i++)
@@ -48,10 +51,11 @@ static void put_site(struct sfx_buffer *out, const struct sample_site *site)
     put(out, site->flags, 1);
     put(out, site->detail, 1);
     put(out, 0, 2);
-    put(out, 0, 4);      /* target: SAMPLE_SOURCE */
+    /* The file it derives from is entry 0 (SAMPLE_SOURCE); the line stands behind the names. */
+    put(out, site->strategy == SFX_STRATEGY_SHEBANG ? NAMES_SIZE : 0, 4);
 }
 
-static void put_header(struct sfx_buffer *out, uint32_t blocks, uint32_t sites, uint32_t hits)
+static void put_header(struct sfx_buffer *out, uint32_t blocks, uint32_t sites, uint32_t hits, uint64_t strings_size)
 {
     sfx_buffer_add_text(out, SFX_INDEX_MAGIC);
     put(out, blocks, 4);
@@ -60,7 +64,7 @@ static void put_header(struct sfx_buffer *out, uint32_t blocks, uint32_t sites, 
     put(out, sites, 4);
     put(out, hits, 4);
     put(out, 0, 4);
-    put(out, 2, 4);
+    put(out, strings_size, 4);
     put(out, 0, 8);
 }
 
@@ -72,7 +76,9 @@ void sample_open(const struct sample *sample, struct sfx_index *ret_index)
     uint32_t hits = 0;
     while (sites < SAMPLE_SITES && sample->sites[sites].strategy != 0)
         hits += sample->sites[sites++].hit_count;
-    put_header(&raw, sample->neutral.size == 0 ? 1 : 2, sites, hits);
+    /* A line is the start of the content. */
+    uint32_t line_size = sample->sites[0].strategy == SFX_STRATEGY_SHEBANG ? sample->sites[0].span : 0;
+    put_header(&raw, sample->neutral.size == 0 ? 1 : 2, sites, hits, NAMES_SIZE + line_size);
     put(&raw, 0, 4);                                 /* name */
     put(&raw, 1, 4);
     put_zeros(&raw, 6 * 8);
@@ -93,7 +99,8 @@ void sample_open(const struct sample *sample, struct sfx_index *ret_index)
     for (uint32_t i = 0; i < sites; i++)
         for (uint32_t j = 0; j < sample->sites[i].hit_count; j++)
             put(&raw, sample->sites[i].hits[j], 4);
-    sfx_buffer_add_text(&raw, "ab");
+    sfx_buffer_add_text(&raw, NAMES);
+    sfx_buffer_add(&raw, sample->neutral.data, line_size);
     uint16_t platform = sample->platform != 0 ? sample->platform : SFX_PLATFORM_LINUX_X86_64;
     if (raw.has_failed
         || sfx_index_open(raw.data, raw.size, platform, UINT64_MAX, ret_index, &fault) != SFX_OK) {

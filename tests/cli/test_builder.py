@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 import random
-import subprocess
 import sys
 from collections.abc import Iterable
 from dataclasses import replace
@@ -140,8 +139,7 @@ with path.open("r+b", buffering=0) as file:
 
 def not_found(path: Path, bits: Iterable[int]) -> str:
     """The flipped bits that `verify` takes for sound; in one process, for the number of them."""
-    text = "\n".join(map(str, bits))
-    return subprocess.run([sys.executable, "-c", FLIP, path], input=text, capture_output=True, text=True, check=True).stdout
+    return run(sys.executable, "-c", FLIP, path, input="\n".join(map(str, bits))).stdout
 
 
 def test_every_flipped_bit_of_header_and_locator_is_found(tmp_path: Path) -> None:
@@ -150,7 +148,8 @@ def test_every_flipped_bit_of_header_and_locator_is_found(tmp_path: Path) -> Non
     size = header.size("sample", "1", platform)
     assert size == kit.HEADER_SIZE
     text = header.render(header.HeaderVars("sample", "1", platform, size, len(kit.STUB), kit.AT))
-    path = prefixes.write(tmp_path / "x.sh", replace(kit.sample((kit.file(b"a", 0),), (b"alpha",)), header=text).artifact())
+    sample = replace(kit.sample((kit.file(b"a", 0),), (b"alpha",)), header=text)
+    path = prefixes.write(tmp_path / "x.sh", sample.artifact())
     run(*SFXPACK, "verify", path)
     locator = range(kit.AT * 8, path.stat().st_size * 8)
     assert not_found(path, (*range(size * 8), *locator)) == ""

@@ -6,19 +6,21 @@ import hashlib
 import json
 import os
 import pty
+import shutil
 import struct
 import subprocess
 import sys
 import time
 from base64 import urlsafe_b64encode
+from contextlib import nullcontext, suppress
 from pathlib import Path
 
 import pytest
 
 from sfxpack.format.layout import Exit, Platform, RequirementFlag, RequirementKind, SiteFlag
 from sfxpack.format.tables import IndexRequirement
-from tests.installers import LARGE, MTIME, Installer, Maker, many, small, snapshot, text, tool, with_product
-from tests.testkit import file, sample, with_index
+from tests.installers import LARGE, MTIME, Installer, Maker, many, mounted, small, snapshot, text, tool, with_product
+from tests.testkit import directory, file, link, sample, with_index
 
 pytestmark = pytest.mark.skipif(not sys.platform.startswith("linux"), reason="the stub of this system is not built yet")
 
@@ -159,8 +161,6 @@ def test_default_access_list_does_not_change_modes(app: Installer, tmp_path: Pat
 
 @pytest.fixture
 def require_setfacl() -> str:
-    import shutil
-
     found = shutil.which("setfacl")
     if found is None:
         pytest.skip("setfacl is missing (package acl)")
@@ -256,36 +256,24 @@ def check_added(prefix: Path, was: Path) -> None:
     assert not was.exists() or was == prefix
 
 
-@pytest.mark.parametrize("inside", [False, True], ids=["beside", "inside"])
-def test_force_keeps_what_was_added(maker: Maker, tmp_path: Path, inside: bool) -> None:
+@pytest.mark.parametrize("form", ["beside", "inside"])
+def test_force_keeps_what_was_added(maker: Maker, tmp_path: Path, form: str) -> None:
     place = tmp_path / "place"
     place.mkdir()
     prefix = place / "env"
     maker.make(small()).run("--prefix", prefix)
     add_to(prefix)
-    linked = os.stat(prefix / "lib/own.py").st_ino
+    linked = (prefix / "lib/own.py").stat().st_ino
     second = maker.make(small(b"2"), "second.sh")
-    if inside:
-        mount(prefix, prefix, "--bind")
-    try:
+    with mounted(prefix, "--bind", source=prefix) if form == "inside" else nullcontext():
         done = second.run("--prefix", prefix, "--force")
         assert "kept 4 files" in done.stdout
         check_added(prefix, prefix)
-        assert os.stat(prefix / "lib/own.py").st_ino == linked
+        assert (prefix / "lib/own.py").stat().st_ino == linked
         check = tool(prefix, "verify")
         assert "0 differences" in check.stdout
         assert sorted(path.name for path in place.iterdir()) == ["env"]
         assert not (prefix / ".sfxpack.new").exists()
-    finally:
-        if inside:
-            subprocess.run(["umount", prefix], check=True)
-
-
-def mount(source: object, target: Path, *options: str) -> None:
-    """Mount, or skip the test where that is not allowed."""
-    done = subprocess.run(["mount", *options, str(source), str(target)], check=False, capture_output=True, text=True)
-    if done.returncode:
-        pytest.skip(f"mounting is not allowed here: {done.stderr.strip()}")
 
 
 def test_force_never_replaces_what_is_no_installation(app: Installer, tmp_path: Path) -> None:
@@ -351,8 +339,6 @@ def test_prefix_too_long(maker: Maker, tmp_path: Path) -> None:
 def test_path_too_long(maker: Maker, tmp_path: Path) -> None:
     name = b"/".join([b"n" * 255] * 15)
     parts = [name[: 256 * at + 255] for at in range(14)]
-    from tests.testkit import directory
-
     entries = (*(directory(part) for part in parts), file(name, 0))
     app = maker.make(sample(entries, (b"x",)))
     app.run("--prefix", tmp_path / "env")
@@ -370,63 +356,46 @@ def test_parent_not_writable(app: Installer, tmp_path: Path) -> None:
 def test_read_only_file_system(app: Installer, tmp_path: Path) -> None:
     target = tmp_path / "disk"
     target.mkdir()
-    mount("tmpfs", target, "-t", "tmpfs", "-o", "ro")
-    try:
+    with mounted(target, "-o", "ro"):
         assert "read-only" in app.run("--prefix", target / "env", status=Exit.IO).stderr
-    finally:
-        subprocess.run(["umount", target], check=True)
 
 
 def test_noexec_file_system_is_a_warning(app: Installer, tmp_path: Path) -> None:
     target = tmp_path / "disk"
     target.mkdir()
-    mount("tmpfs", target, "-t", "tmpfs", "-o", "noexec")
-    try:
+    with mounted(target, "-o", "noexec"):
         assert "noexec" in app.run("--prefix", target / "env").stderr
         check_small(target / "env", f"{target}/env")
-    finally:
-        subprocess.run(["umount", target], check=True)
 
 
 def test_mount_point_as_prefix(app: Installer, tmp_path: Path) -> None:
     target = tmp_path / "disk"
     target.mkdir()
-    mount("tmpfs", target, "-t", "tmpfs")
-    try:
+    with mounted(target):
         app.run("--prefix", target)
         check_small(target, str(target))
         tool(target, "verify")
-    finally:
-        subprocess.run(["umount", target], check=True)
 
 
 @pytest.mark.parametrize(("option", "message"), [("size=16k", "is free"), ("size=50m,nr_inodes=10", "inodes")])
 def test_no_space_is_found_before_writing(app: Installer, tmp_path: Path, option: str, message: str) -> None:
     target = tmp_path / "disk"
     target.mkdir()
-    mount("tmpfs", target, "-t", "tmpfs", "-o", option)
-    try:
+    with mounted(target, "-o", option):
         assert message in app.run("--prefix", target / "a/env", status=Exit.NO_SPACE).stderr
         assert list(target.iterdir()) == []
-    finally:
-        subprocess.run(["umount", target], check=True)
 
 
 def test_disk_full_in_the_middle(maker: Maker, tmp_path: Path) -> None:
     """Long links take a page each on tmpfs, which no estimate counts."""
-    from tests.testkit import link
-
     entries = (file(b"data", 0), *(link(b"l%04d" % at, b"x" * 300) for at in range(1000)))
     app = maker.make(with_product(sample(entries, (os.urandom(300_000),)), name=b"app"))
     target = tmp_path / "disk"
     target.mkdir()
-    mount("tmpfs", target, "-t", "tmpfs", "-o", "size=3m")
-    try:
+    with mounted(target, "-o", "size=3m"):
         for prefix in (target / "a/b/env", target):
             assert "No space left" in app.run("--prefix", prefix, status=Exit.NO_SPACE).stderr
             assert list(target.iterdir()) == []
-    finally:
-        subprocess.run(["umount", target], check=True)
 
 
 # ---- Wrong machine --------------------------------------------------------------------------------------------------
@@ -524,11 +493,9 @@ class Terminal:
 
     def finish(self) -> tuple[int, str]:
         """Exit status and all that was written."""
-        try:
+        with suppress(OSError):  # how the end of a terminal looks
             while data := os.read(self.fd, 4096):
                 self.text += data.decode()
-        except OSError:
-            pass
         _, status = os.waitpid(self.pid, 0)
         os.close(self.fd)
         return os.waitstatus_to_exitcode(status), self.text
@@ -578,7 +545,13 @@ def test_no_home(app: Installer) -> None:
 
 @pytest.mark.parametrize(
     ("typed", "meant"),
-    [("--prefx", "--prefix"), ("--forse", "--force"), ("--quite", "--quiet"), ("--chek-only", "--check-only"), ("--lis", "--list")],
+    [
+        ("--prefx", "--prefix"),
+        ("--forse", "--force"),
+        ("--quite", "--quiet"),
+        ("--chek-only", "--check-only"),
+        ("--lis", "--list"),
+    ],
 )
 def test_unknown_option_names_the_nearest(app: Installer, typed: str, meant: str) -> None:
     assert f"did you mean {meant}?" in app.run(typed, "/x", status=Exit.USAGE).stderr
@@ -624,7 +597,13 @@ def test_info(maker: Maker) -> None:
     values = with_index(small(), requirements=(needs(17, hard=True),))
     app = maker.make(with_product(values, prefix_limit=120, prefix_limit_entry=8))
     said = app.run("--info").stdout
-    for part in ("name        app", "release     1", "at most 120 bytes", "GNU C library 2.17 (lib/needy.so)", "text 5,"):
+    for part in (
+        "name        app",
+        "release     1",
+        "at most 120 bytes",
+        "GNU C library 2.17 (lib/needy.so)",
+        "text 5,",
+    ):
         assert part in said, part
     info = json.loads(app.run("--info", "--json").stdout)
     assert info["sites"] == {"text": 5, "shebang": 0, "cstring": 0, "slash": 0, "pyc": 0, "derived": 4, "soft": 0}

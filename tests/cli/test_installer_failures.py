@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import shutil
 import signal
 import socket
 import subprocess
@@ -16,8 +17,8 @@ from pathlib import Path
 import pytest
 
 from sfxpack.format.layout import Exit
-from tests.cli.test_installer import add_to, check_added, check_small, mount
-from tests.installers import TIMEOUT, Installer, Maker, many, small, snapshot, tool
+from tests.cli.test_installer import add_to, check_added, check_small
+from tests.installers import TIMEOUT, Maker, many, mounted, small, snapshot, tool
 
 pytestmark = pytest.mark.skipif(not sys.platform.startswith("linux"), reason="the stub of this system is not built yet")
 
@@ -54,14 +55,16 @@ class Scene:
 
     def reset(self) -> None:
         """Begin again."""
-        subprocess.run(["rm", "-rf", self.place], check=True)
+        shutil.rmtree(self.place, ignore_errors=True)
         self.place.mkdir()
         self.prepare()
 
     def trace(self, strace: str, *options: str) -> tuple[int, str]:
         """Run it under strace; status and what strace says."""
         log = self.place.parent / "strace"
-        command = [strace, "-f", "--seccomp-bpf", "-o", str(log), *options, *self.command]
+        # Only what is traced stops; strace 6.1 then loses the signals it is told to send.
+        fast = () if any("signal=" in option for option in options) else ("--seccomp-bpf",)
+        command = [strace, "-f", *fast, "-o", str(log), *options, *self.command]
         done = subprocess.run(command, check=False, capture_output=True, timeout=TIMEOUT)
         return done.returncode, log.read_text(errors="replace")
 
@@ -117,7 +120,10 @@ def moments(scene: Scene, strace: str) -> list[tuple[str, int]]:
     assert status == 0
     chosen: list[tuple[str, int]] = []
     for call in CALLS:
-        counts = [len(re.findall(rf"^{thread} +{call}\(", log, re.MULTILINE)) for thread in set(re.findall(r"^\d+", log, re.M))]
+        counts = [
+            len(re.findall(rf"^{thread} +{call}\(", log, re.MULTILINE))
+            for thread in set(re.findall(r"^\d+", log, re.M))
+        ]
         most = max(counts, default=0)
         step = max(1, -(-most // MOST))
         chosen += [(call, at) for at in range(1, most + 1, step)]
@@ -132,7 +138,7 @@ def test_every_call_may_fail(scene: Scene, require: Callable[[str], str]) -> Non
         before = snapshot(scene.place)
         status, _ = scene.trace(strace, "-e", f"trace={call}", "-e", f"inject={call}:error=EIO:when={at}")
         assert 0 <= status < 128, (call, at)
-        if status == 0:                  # what failed was not needed, or could be done otherwise
+        if status == 0:  # what failed was not needed, or could be done otherwise
             assert (scene.prefix / ".sfxpack/manifest").exists(), (call, at)
             tool(scene.prefix, "verify")
         elif call not in CLEANING:
@@ -145,9 +151,10 @@ def test_killed_at_every_call(scene: Scene, require: Callable[[str], str]) -> No
     strace = require("strace")
     for call, at in moments(scene, strace):
         scene.reset()
-        scene.trace(strace, "-e", f"trace={call}", "-e", f"inject={call}:signal=SIGKILL:when={at}")
+        status, _ = scene.trace(strace, "-e", f"trace={call}", "-e", f"inject={call}:signal=SIGKILL:when={at}")
+        assert status == -signal.SIGKILL, (call, at)
         complete = (scene.prefix / ".sfxpack/manifest").exists()
-        if complete:                     # the old one or the new one, whole
+        if complete:  # the old one or the new one, whole
             said = tool(scene.prefix, "verify", status=None).stdout
             assert "missing" not in said.replace("missing: bin/hello", ""), (call, at, said)
         scene.run_to_the_end()
@@ -156,27 +163,20 @@ def test_killed_at_every_call(scene: Scene, require: Callable[[str], str]) -> No
 def test_killed_replacing_inside(maker: Maker, tmp_path: Path, require: Callable[[str], str]) -> None:
     """As above where the folder of the prefix has to stay; killed at every move."""
     strace = require("strace")
-    place = tmp_path / "place"
-    place.mkdir()
-    mount("tmpfs", place, "-t", "tmpfs")
-    try:
-        (place / "env").mkdir()
-        mount("tmpfs", place / "env", "-t", "tmpfs")
-        first, second = maker.make(small()), maker.make(small(b"2"), "second.sh")
-        for call, at in [*(("renameat2", at) for at in range(1, 12)), *(("unlinkat", at) for at in range(1, 40, 4))]:
-            subprocess.run(["find", place / "env", "-mindepth", "1", "-delete"], check=True)
-            first.run("--prefix", place / "env", "--no-sync")
-            add_to(place / "env")
-            command = second.command("--prefix", place / "env", "--force", "-j1", "--no-sync")
-            inject = ["--seccomp-bpf", "-e", f"trace={call}", "-e", f"inject={call}:signal=SIGKILL:when={at}"]
+    prefix = tmp_path / "env"
+    prefix.mkdir()
+    first, second = maker.make(small()), maker.make(small(b"2"), "second.sh")
+    command = second.command("--prefix", prefix, "--force", "-j1", "--no-sync")
+    for call, at in [*(("renameat2", at) for at in range(1, 12)), *(("unlinkat", at) for at in range(1, 40, 4))]:
+        with mounted(prefix):
+            first.run("--prefix", prefix, "--no-sync")
+            add_to(prefix)
+            inject = ["-e", f"trace={call}", "-e", f"inject={call}:signal=SIGKILL:when={at}"]
             subprocess.run([strace, "-f", "-o", "/dev/null", *inject, *command], check=False, capture_output=True)
             subprocess.run(command, check=True, capture_output=True)
-            check_added(place / "env", place / "env")
-            tool(place / "env", "verify")
-            assert {path.name for path in (place / "env").iterdir()} == {".sfxpack", "bin", "empty", "lib", "share"}
-    finally:
-        subprocess.run(["umount", place / "env"], check=False)
-        subprocess.run(["umount", place], check=True)
+            check_added(prefix, prefix)
+            tool(prefix, "verify")
+            assert {path.name for path in prefix.iterdir()} == {".sfxpack", "bin", "empty", "lib", "share"}
 
 
 def test_without_exchange(maker: Maker, tmp_path: Path, require: Callable[[str], str]) -> None:
@@ -188,7 +188,7 @@ def test_without_exchange(maker: Maker, tmp_path: Path, require: Callable[[str],
         scene.reset()
         kill = ["-e", f"inject=renameat:signal=SIGKILL:when={at}"] if at else []
         status, _ = scene.trace(strace, *old, *kill)
-        assert (status == 0) == (at == 0 or at > 3), at
+        assert status == (-signal.SIGKILL if 0 < at < 4 else 0), at
         scene.run_to_the_end()
     for name in ("absent", "empty"):
         (tmp_path / name).mkdir()
@@ -199,8 +199,9 @@ def test_without_exchange(maker: Maker, tmp_path: Path, require: Callable[[str],
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
-@pytest.mark.parametrize("empty", [False, True], ids=["absent", "empty"])
-def test_interrupted(maker: Maker, tmp_path: Path, number: signal.Signals, empty: bool) -> None:
+@pytest.mark.parametrize("form", ["absent", "empty"])
+def test_interrupted(maker: Maker, tmp_path: Path, number: signal.Signals, form: str) -> None:
+    empty = form == "empty"
     app = maker.make(many(4000, 20_000))
     prefix = tmp_path / "place/env"
     prefix.parent.mkdir()
@@ -227,7 +228,7 @@ def test_killed_at_any_time(maker: Maker, tmp_path: Path) -> None:
     whole = time.monotonic() - started
     expected = snapshot(prefix)
     for at in range(8):
-        subprocess.run(["rm", "-rf", prefix], check=True)
+        shutil.rmtree(prefix, ignore_errors=True)
         process = subprocess.Popen(app.command("--prefix", prefix), stdout=subprocess.DEVNULL)
         time.sleep(whole * at / 8)
         process.kill()
@@ -255,12 +256,13 @@ def lock_text(**changes: object) -> str:
     return "".join(f"{key}={value}\n" for key, value in {**values, **changes}.items())
 
 
-@pytest.mark.parametrize("empty", [False, True], ids=["absent", "empty"])
-def test_lock_of_a_living_process(maker: Maker, tmp_path: Path, empty: bool) -> None:
+@pytest.mark.parametrize("form", ["absent", "empty"])
+def test_lock_of_a_living_process(maker: Maker, tmp_path: Path, form: str) -> None:
     app = maker.make(small())
     prefix = tmp_path / "place/env"
-    (prefix if empty else prefix.parent).mkdir(parents=True)
-    lock = (prefix if empty else prefix.parent) / ".env.sfxpack-lock"
+    folder = prefix if form == "empty" else prefix.parent
+    folder.mkdir(parents=True)
+    lock = folder / ".env.sfxpack-lock"
     lock.write_text(lock_text())
     for options in ([], ["--break-lock"]):
         done = app.run("--prefix", prefix, *options, status=Exit.LOCKED)

@@ -13,7 +13,7 @@ from subprocess import CompletedProcess
 
 import pytest
 
-from tests import environments
+from tests import environments, views
 from tests.conftest import missing
 from tests.environments import DEBIAN_PYTHON
 from tests.programs import PROGRAMS
@@ -48,7 +48,7 @@ class Installed:
     view: Path
 
     def run(self, *command: str, status: int = 0) -> CompletedProcess[str]:
-        done = environments.run_in_view(self.view, *command)
+        done = views.run_in_view(self.view, *command)
         assert done.returncode == status, f"{command}: {done.returncode}\n{done.stdout}\n{done.stderr}"
         return done
 
@@ -66,8 +66,8 @@ def installed(
         missing("the system's Python makes no venvs: apt-get install python3-venv")
     require("unshare")
     folder = tmp_path_factory.mktemp("base")
-    view = environments.make_view(folder / "view", require("busybox"))
-    tried = environments.run_in_view(view, "/bin/true")
+    view = views.make_view(folder / "view", require("busybox"))
+    tried = views.run_in_view(view, "/bin/true")
     if tried.returncode:
         pytest.skip(f"no view of the file system: {tried.stderr.strip()}")
     original = environments.make_venv(folder / "venv", python)
@@ -96,7 +96,7 @@ def test_modules_that_need_libraries(installed: Installed) -> None:
     assert os.path.normpath(report["base"]) == f"{PREFIX}/base-python"
     assert report["purelib"].startswith(f"{PREFIX}/lib/")
     assert os.path.normpath(report["include"]).startswith(f"{PREFIX}/base-python/include/")
-    libraries = {str(path) for path in environments.host_libraries()}
+    libraries = {str(path) for path in views.host_libraries()}
     real = {os.path.realpath(path) for path in libraries}
     foreign = [path for path in report["mapped"] if not path.startswith((PREFIX, "/dev")) and ".so" in path]
     assert set(foreign) <= libraries | real

@@ -21,7 +21,7 @@ def packages() -> tuple[Package, ...]:
     binary = b"".join(
         (
             b"\x7fNOTELF\0",
-            b"OPENSSLDIR: \"" + PLACEHOLDER + b"/ssl\"\0next\0",
+            b'OPENSSLDIR: "' + PLACEHOLDER + b'/ssl"\0next\0',
             PLACEHOLDER + b"/lib/pkgconfig:" + PLACEHOLDER + b"/share/pkgconfig\0\0\1",
             b"-L" + PLACEHOLDER + b"/lib\0",
             PLACEHOLDER + b"\0end\0",

@@ -47,5 +47,5 @@ def test_its_own_stub_installs_it(artifact: Path, tmp_path: Path, require: Calla
     run(emulator, prefix / ".sfxpack/sfx", "verify")
     assert remaining(prefix, str(artifact.parent / "original")) == {}
     run(*SFXPACK, "extract", artifact, tmp_path / "tree", "--as", prefix)
-    command = ["diff", "-r", "--no-dereference", prefix, tmp_path / "tree"]
+    command = ["diff", "-r", "--no-dereference", str(prefix), str(tmp_path / "tree")]
     assert subprocess.run(command, capture_output=True, text=True, check=False).stdout.count("\n") == 1

@@ -26,13 +26,16 @@ OFFLINE = {**os.environ, "PIP_NO_INDEX": "1", "PIP_DISABLE_PIP_VERSION_CHECK": "
 @pytest.fixture(scope="module")
 def sdist(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """An sdist of this tree, whose stubs are all built."""
-    for platform in ("linux-x86_64", "linux-aarch64"):
-        try:
-            resources.stub(platform)
-        except ResourceError as error:
-            missing(str(error))
+    try:
+        resources.stub("linux-x86_64")
+        resources.stub("linux-aarch64")
+    except ResourceError as error:
+        missing(str(error))
     folder = tmp_path_factory.mktemp("sdist")
-    code = "import sys; from hatchling.builders.sdist import SdistBuilder; print(next(SdistBuilder('.').build(directory=sys.argv[1])))"
+    code = (
+        "import sys; from hatchling.builders.sdist import SdistBuilder; "
+        "print(next(SdistBuilder('.').build(directory=sys.argv[1])))"
+    )
     return Path(run(sys.executable, "-c", code, folder, cwd=ROOT, env=OFFLINE).stdout.split()[-1])
 
 
@@ -52,7 +55,8 @@ def wheel(sdist: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 def test_the_wheel_fits_every_host(wheel: Path) -> None:
     assert wheel.name.endswith("-py3-none-any.whl")
     names = set(zipfile.ZipFile(wheel).namelist())
-    for name in ("stubs/sfx-linux-x86_64", "stubs/sfx-linux-aarch64", "stubs/stubs.json", "NOTICES", "templates/header.sh.j2"):
+    stubs = ("stubs/sfx-linux-x86_64", "stubs/sfx-linux-aarch64", "stubs/stubs.json")
+    for name in (*stubs, "NOTICES", "templates/header.sh.j2"):
         assert f"sfxpack/_data/{name}" in names
     assert not [name for name in names if name.startswith(("tests/", "stubs/", "scripts/"))]
 

@@ -11,6 +11,7 @@ from sfxpack.environments import condarc
 from sfxpack.environments.locate import Located, locate
 from sfxpack.errors import DiscoveryError, UsageError
 from sfxpack.model import Request
+from tests import environments
 
 
 def conda_environment(path: Path) -> Path:
@@ -192,12 +193,13 @@ def test_a_system_root_is_refused(tmp_path: Path, root: str) -> None:
         find(root, tmp_path)
 
 
-@pytest.mark.skipif(os.geteuid() == 0, reason="root may read everything")
-def test_a_folder_that_cannot_be_listed(tmp_path: Path) -> None:
-    root = conda_environment(tmp_path / "e")
-    root.chmod(0)
-    try:
-        with pytest.raises(DiscoveryError, match="permission denied"):
-            find("./e", tmp_path)
-    finally:
+def test_a_folder_that_cannot_be_listed() -> None:
+    with environments.open_folder() as folder:
+        root = conda_environment(folder / "e")
+        root.chmod(0)
+        request, below = Request("./e"), Request("./e/below")
+        told = environments.error_as_nobody(lambda: locate(request, {"HOME": "/"}, folder))
+        assert told == f"{root}: cannot be listed: permission denied; make it readable for this user"
+        told = environments.error_as_nobody(lambda: locate(below, {"HOME": "/"}, folder))
+        assert told == f"{root}/below: cannot be reached: Permission denied"
         root.chmod(0o755)

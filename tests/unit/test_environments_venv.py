@@ -15,19 +15,19 @@ from sfxpack.environments.libraries import Library
 from sfxpack.errors import DiscoveryError
 from sfxpack.format.layout import EntryKind
 from sfxpack.model import Entry, Environment, Request
-from tests import environments
+from tests import bases, environments
 from tests.prefixes import write
 from tests.running import run
 
 
 @pytest.fixture(scope="module")
 def base(tmp_path_factory: pytest.TempPathFactory, require: Callable[[str], str]) -> Path:
-    return environments.make_base(tmp_path_factory.mktemp("made") / "base", require("gcc"))
+    return bases.make_base(tmp_path_factory.mktemp("made") / "base", require("gcc"))
 
 
 @pytest.fixture
 def venv(base: Path, tmp_path: Path) -> Path:
-    return environments.make_venv_by_hand(tmp_path / "project/.venv", base)
+    return bases.make_venv_by_hand(tmp_path / "project/.venv", base)
 
 
 def found(root: Path) -> Environment:
@@ -118,7 +118,7 @@ def test_only_parts_of_a_system_are_renamed(venv: Path, base: Path, monkeypatch:
 def test_a_base_with_two_names(base: Path, tmp_path: Path) -> None:
     (tmp_path / "a-name-that-stays-when-the-version-changes").symlink_to(base)
     link = tmp_path / "a-name-that-stays-when-the-version-changes"
-    root = environments.make_venv_by_hand(tmp_path / "v", link)
+    root = bases.make_venv_by_hand(tmp_path / "v", link)
     renames = {rename.old: rename.new for rename in found(root).renames}
     assert renames == {os.fsencode(root): b"", os.fsencode(base): b"/base-python", os.fsencode(link): b"/base-python"}
 
@@ -155,7 +155,7 @@ def test_the_scripts_of_tcl_come_along(tmp_path: Path) -> None:
 
 def test_the_configuration_names_what_was_brought_along(base: Path, tmp_path: Path) -> None:
     settings = {"executable": f"{base}/bin/python3.11", "base-prefix": str(base), "prompt": "'x'", "command": "c"}
-    root = environments.make_venv_by_hand(tmp_path / "v", base, **settings)
+    root = bases.make_venv_by_hand(tmp_path / "v", base, **settings)
     assert text(additions(found(root))["pyvenv.cfg"]).splitlines() == [
         f"home = {root}/base-python/bin",
         "include-system-site-packages = false",
@@ -195,13 +195,13 @@ def test_a_folder_of_that_name_is_not_touched(venv: Path) -> None:
 
 
 def test_system_site_packages_are_refused(base: Path, tmp_path: Path) -> None:
-    root = environments.make_venv_by_hand(tmp_path / "v", base, **{"include-system-site-packages": "True"})
+    root = bases.make_venv_by_hand(tmp_path / "v", base, **{"include-system-site-packages": "True"})
     with pytest.raises(DiscoveryError, match=r"uses packages outside of itself.*without --system-site-packages"):
         found(root)
 
 
 def test_a_base_that_is_gone(tmp_path: Path) -> None:
-    root = environments.make_venv_by_hand(tmp_path / "v", tmp_path / "gone")
+    root = bases.make_venv_by_hand(tmp_path / "v", tmp_path / "gone")
     with pytest.raises(DiscoveryError, match=r"base Python is not on this machine.*home = .*gone/bin"):
         found(root)
 
@@ -209,7 +209,7 @@ def test_a_base_that_is_gone(tmp_path: Path) -> None:
 def test_a_base_without_a_library(base: Path, tmp_path: Path) -> None:
     (tmp_path / "b/bin").mkdir(parents=True)
     shutil.copy(base / "bin/python3.11", tmp_path / "b/bin/python3.11")
-    root = environments.make_venv_by_hand(tmp_path / "v", tmp_path / "b")
+    root = bases.make_venv_by_hand(tmp_path / "v", tmp_path / "b")
     with pytest.raises(DiscoveryError, match=r"standard library is not there: no lib/python3\.11/os\.py"):
         found(root)
 
@@ -218,14 +218,14 @@ def test_a_library_that_is_not_on_this_machine(base: Path, tmp_path: Path) -> No
     copy = shutil.copytree(base, tmp_path / "b", symlinks=True)
     (base / "deps/libother.so.2").rename(base / "deps/away")
     try:
-        environment = found(environments.make_venv_by_hand(tmp_path / "v", copy))
+        environment = found(bases.make_venv_by_hand(tmp_path / "v", copy))
     finally:
         (base / "deps/away").rename(base / "deps/libother.so.2")
     assert "libother.so.2: asked for by" in environment.warnings[0]
 
 
 def test_which_version_it_is_for(base: Path, tmp_path: Path) -> None:
-    root = environments.make_venv_by_hand(tmp_path / "v", base)
+    root = bases.make_venv_by_hand(tmp_path / "v", base)
     (root / "lib/python3.12/site-packages").mkdir(parents=True)
     assert "base-python/bin/python3.11" in additions(found(root))
     shutil.rmtree(root / "lib")

@@ -108,7 +108,7 @@ def test_stale_files_stay(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(("version", "python"), interpreters())
 def test_siphash_is_that_of_every_python(version: str, python: Path) -> None:
-    choice = random.Random(7)  # noqa: S311 - no secret
+    choice = random.Random(7)
     samples = [choice.randbytes(size) for size in (*range(20), 63, 64, 65, 1000)]
     code = (
         "import importlib.util as u, sys;"

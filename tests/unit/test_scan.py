@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import socket
 from pathlib import Path
-from tempfile import TemporaryDirectory
 
 import pytest
 
@@ -13,6 +12,7 @@ from sfxpack.errors import DiscoveryError
 from sfxpack.format.layout import EntryKind
 from sfxpack.model import Entry, Environment, Finding, Rename
 from sfxpack.scan import scan
+from tests import environments
 from tests.prefixes import write
 
 
@@ -128,45 +128,22 @@ def test_an_empty_prefix(tmp_path: Path) -> None:
     assert paths(tmp_path) == []
 
 
-def error_as_nobody(root: Path) -> str:
-    """What a user without rights is told, from a process of its own; a user who is not root is one already."""
-    reader, writer = os.pipe()
-    child = os.fork()
-    if child == 0:
-        if os.geteuid() == 0:
-            os.setgid(65534)
-            os.setuid(65534)
-        try:
-            scan(environment(root))
-        except DiscoveryError as error:
-            os.write(writer, str(error).encode())
-        os._exit(0)
-    os.close(writer)
-    os.waitpid(child, 0)
-    with os.fdopen(reader) as pipe:
-        return pipe.read()
-
-
 def test_all_that_cannot_be_read_is_named() -> None:
-    with TemporaryDirectory() as folder:  # pytest's own are closed to others
-        root = Path(folder).resolve()
-        root.chmod(0o755)
+    with environments.open_folder() as root:
         write(root / "good", "", 0o604)
         write(root / "bad-file", "", 0)
         write(root / "bad-directory/x", "")
         write(root / "no-way-through/x", "")
         (root / "bad-directory").chmod(0)
         (root / "no-way-through").chmod(0o444)
-        try:
-            assert error_as_nobody(root).splitlines() == [
-                "3 paths cannot be read; make them readable for this user, or remove them:",
-                f"  {root}/bad-directory: Permission denied",
-                f"  {root}/bad-file: Permission denied",
-                f"  {root}/no-way-through/x: Permission denied",
-            ]
-        finally:
-            (root / "bad-directory").chmod(0o700)
-            (root / "no-way-through").chmod(0o700)
+        assert environments.error_as_nobody(lambda: scan(environment(root))).splitlines() == [
+            "3 paths cannot be read; make them readable for this user, or remove them:",
+            f"  {root}/bad-directory: Permission denied",
+            f"  {root}/bad-file: Permission denied",
+            f"  {root}/no-way-through/x: Permission denied",
+        ]
+        (root / "bad-directory").chmod(0o700)
+        (root / "no-way-through").chmod(0o700)
 
 
 def test_one_that_is_too_deep_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

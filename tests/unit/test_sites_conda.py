@@ -13,6 +13,7 @@ import pytest
 from sfxpack import reference, sites
 from sfxpack.format.layout import Encoding, SiteFlag, Strategy
 from sfxpack.model import CondaFile, Environment, Kind, Rename
+from sfxpack.sites.spelling import UNIT, encode
 from tests.sitekit import ROOT, categories, cut, environment, find, move
 
 PLACEHOLDER = b"/build/_h_env" + b"_placehold" * 10
@@ -99,6 +100,45 @@ def test_text_is_as_conda_would_write_it(template: bytes, prefix: bytes, path: b
     package = template.replace(b"@", PLACEHOLDER)
     content = installed(package, "text", ROOT)
     assert move(content, prefix, path, managed(package, "text", path)) == installed(package, "text", prefix)
+
+
+@pytest.mark.parametrize("encoding", [Encoding.UTF16LE, Encoding.UTF16BE, Encoding.UTF32LE, Encoding.UTF32BE])
+@pytest.mark.parametrize("digests", ["package", "installed"])
+def test_wide_strings_have_the_capacity_of_the_placeholder(encoding: Encoding, digests: str) -> None:
+    def at(prefix: bytes, *, pad: bool) -> bytes:
+        unit = UNIT[encoding]
+        padding = (len(PLACEHOLDER) - len(prefix)) * pad
+        text = encode(prefix + b"/x", encoding) + bytes(padding * unit) + bytes(unit)
+        pair = encode(prefix + b"/y:" + prefix + b"/z", encoding) + bytes(2 * padding * unit) + bytes(unit)
+        return bytes(8) + text + b"\1" * 8 + pair + prefix + bytes(padding) + b"\0end"
+
+    package, content = at(PLACEHOLDER, pad=False), at(ROOT, pad=True)
+    record = CondaFile(
+        hashlib.sha256(package).hexdigest() if digests == "package" else "",
+        hashlib.sha256(content).hexdigest() if digests == "installed" else "",
+        *("binary", PLACEHOLDER, "hardlink", "x"),
+    )
+    where = environment(conda={b"x": record})
+    found = find(content, b"x", where)
+    assert not found.findings
+    assert [site.encoding for site in found.sites] == [encoding] * 3 + [Encoding.PLAIN]
+    for prefix in PREFIXES:
+        moved = move(content, prefix, b"x", where)
+        assert len(moved) == len(content)
+        padded = reference.slash(bytes(len(PLACEHOLDER)), prefix, Encoding.PLAIN, soft=False)
+        expected = at(padded, pad=False)
+        assert moved[: expected.index(b"\1" * 8)] == expected[: expected.index(b"\1" * 8)]
+        assert moved.endswith(prefix + bytes(len(PLACEHOLDER) - len(prefix)) + b"\0end")
+
+
+def test_wide_text_grows_as_conda_lets_it() -> None:
+    package = b"\xff\xfe" + encode(b"a=" + PLACEHOLDER + b"/x\n", Encoding.UTF16LE)
+    content = package.replace(encode(PLACEHOLDER, Encoding.UTF16LE), encode(ROOT, Encoding.UTF16LE))
+    where = environment(conda={b"x": CondaFile(hashlib.sha256(package).hexdigest(), "", "text", PLACEHOLDER, "", "x")})
+    moved = move(content, b"/much/longer/than/it/was", b"x", where)
+    assert moved == content.replace(
+        encode(ROOT, Encoding.UTF16LE), encode(b"/much/longer/than/it/was", Encoding.UTF16LE)
+    )
 
 
 def test_text_stays_readable_where_conda_would_break_it() -> None:

@@ -82,7 +82,7 @@ def test_pickles_of_every_protocol() -> None:
         content = pickle.dumps(value, protocol)
         if kind(content) is Kind.TEXT:
             continue  # protocol 0 has no lengths
-        moved = pickle.loads(render(content, b"/opt/en"))  # noqa: S301 - our own
+        moved = pickle.loads(render(content, b"/opt/en"))
         assert moved == {"home": "/opt//en/share", "root": "/opt//en", "many": ["/opt//en/x"] * 3}
 
 

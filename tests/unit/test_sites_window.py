@@ -38,7 +38,7 @@ def windows(content: bytes, kind: Kind, step: int, path: bytes = b"x") -> list[F
 @pytest.mark.parametrize("kind", [Kind.BINARY, Kind.TEXT])
 @pytest.mark.parametrize("step", [100_003, 131_072, 1_000_000])
 def test_as_the_whole(kind: Kind, step: int) -> None:
-    choice = random.Random(step)  # noqa: S311 - no secret
+    choice = random.Random(step)
     content = bytearray(choice.randbytes(700_000) if kind is Kind.BINARY else b"text " * 140_000)
     for at in [*range(0, 690_000, 997), *range(100_003 - 20, 100_003 + 20, 13), 699_900]:
         piece = b"\0 "[kind is Kind.TEXT :][:1] + choice.choice(PIECES)
