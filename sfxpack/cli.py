@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import json
 import os
+import signal
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -213,8 +214,16 @@ class _Bar:
             self._bar.stop()
 
 
+def _end(number: int, _frame: object) -> NoReturn:
+    """End by an exception, so that an unfinished file is removed on the way."""
+    sys.exit(128 + number)
+
+
 def main() -> None:
     """Entry point of the console script."""
+    for name in ("SIGTERM", "SIGHUP"):
+        if hasattr(signal, name):
+            signal.signal(getattr(signal, name), _end)
     try:
         sys.exit(cli.main(prog_name="sfxpack", standalone_mode=False))
     except click.Abort:

@@ -5,7 +5,10 @@ from __future__ import annotations
 import json
 import os
 import random
+import signal
+import subprocess
 import sys
+import time
 from collections.abc import Iterable
 from dataclasses import replace
 from pathlib import Path
@@ -182,3 +185,19 @@ def test_a_tree_that_does_not_lie_where_it_was_made(root: Path, tmp_path: Path) 
     run(tmp_path / "x.sh", "--prefix", tmp_path / "e")
     assert run(tmp_path / "e/bin/tool").stdout == f"{tmp_path}/e\n"
     assert remaining(tmp_path / "e", str(root)) == {}
+
+
+@pytest.mark.parametrize(("number", "status"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+def test_an_interrupted_build_leaves_nothing(root: Path, tmp_path: Path, number: int, status: int) -> None:
+    for count in range(8):
+        prefixes.write(root / f"random-{count}", os.urandom(16 * 1024 * 1024))
+    output = tmp_path / "out" / "x.sh"
+    output.parent.mkdir()
+    command = [*SFXPACK, "build", str(root), "-o", str(output), "--level", "19", "-q"]
+    with subprocess.Popen(command, stderr=subprocess.PIPE) as process:
+        while process.poll() is None and not list(output.parent.iterdir()):
+            time.sleep(0.01)
+        process.send_signal(number)
+        process.communicate()
+    assert process.returncode == status
+    assert list(output.parent.iterdir()) == []
