@@ -17,6 +17,8 @@ from sfxpack.requirements import glibc_version
 
 LARGE: Final = 32 * 1024 * 1024
 """Bytes from which a file is read in windows instead of at once."""
+WHOLE: Final = 5 * LARGE
+"""The same for files that conda put its prefix into."""
 _ELF: Final = b"\x7fELF"
 
 
@@ -134,6 +136,9 @@ def find(entry: Entry, content: bytes, context: Context) -> Found:
     if context.needles.contains(content):
         kind = classify.classify(entry.path, content[: classify.HEAD], content)
         found = sites.find(entry.path, kind, content, context.environment, context.needles, context.options)
+    if classify.is_archive(content[: classify.HEAD]):
+        inside = sites.look_inside(entry.path, content, context.needles)
+        found = replace(found, findings=found.findings + inside)
     derived = _derived(entry, content, context)
     if not (derived.sites or derived.edits):
         return replace(found, findings=found.findings + derived.findings)

@@ -11,7 +11,7 @@ from typing import Final
 
 from sfxpack import large, plan, sites
 from sfxpack.compress import BlockWriter
-from sfxpack.content import LARGE, Changed, Context, Prepared, prepare
+from sfxpack.content import LARGE, WHOLE, Changed, Context, Prepared, prepare
 from sfxpack.format.tables import IndexBlock, IndexContent
 from sfxpack.model import Entry, Environment, Finding, Site
 from sfxpack.plan import Packed
@@ -93,9 +93,9 @@ class Packing:
         yield from drain(0)
 
     def _is_large(self, entry: Entry) -> bool:
-        """Whether a file is read in windows. What conda did to a file can only be undone as a whole."""
+        """Whether a file is read in windows. What conda did to a file can only be undone as a whole, within limits."""
         record = self.environment.conda.get(entry.path)
-        return entry.size > LARGE and not (record and record.placeholder)
+        return entry.size > (WHOLE if record and record.placeholder else LARGE)
 
     def _take(self, item: Prepared | large.Large) -> None:
         if isinstance(item, large.Large):

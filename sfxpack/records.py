@@ -24,15 +24,14 @@ _MAGICS: Final = range(3390, 4000)
 _HASHED: Final = (0b01, 0b11)
 """Flags of a file that is checked by the hash of its source: unchecked, checked (PEP 552)."""
 _STRING: Final = rb'"(?:[^"\\]|\\.)*"'
+_PATH: Final = re.compile(rb'"_path"\s*:\s*(' + _STRING + rb")", re.DOTALL)
 _FLAT_OBJECT: Final = re.compile(rb'\{[^{}"]*(?:' + _STRING + rb'[^{}"]*)*\}', re.DOTALL)
 _MEMBER: Final = re.compile(rb"(" + _STRING + rb")\s*:\s*(?:(" + _STRING + rb")|(-?[0-9]+))", re.DOTALL)
 _BUILD_PATHS: Final = re.compile(
     rb'"(?:source|extracted_package_dir|package_tarball_full_path)"\s*:\s*"((?:[^"\\]|\\.)*)"', re.DOTALL
 )
-_URL: Final = re.compile(
-    rb"([A-Za-z][A-Za-z0-9+.-]*):(?:\\?/){2}([^/@\"\\\s]+@)?[^/@\"\\\s]+(\\?/t\\?/[^/\"\\\s]+(?=\\?/))?"
-)
-"""Scheme, user and password, and a token as anaconda.org and its relatives have it in the path; JSON may escape `/`."""
+_URL: Final = re.compile(rb":(?:\\?/){2}([^/@\"\\\s]+@)?[^/@\"\\\s]+(\\?/t\\?/[^/\"\\\s]+(?=\\?/))?")
+"""User and password, and a token as anaconda.org and its relatives have it in the path; JSON may escape `/`."""
 _ROW: Final = re.compile(
     rb'^(?:"((?:[^"]|"")*)"|([^",\r\n]*)),(?:sha256=([A-Za-z0-9_=-]*))?,([0-9]*)\r?$', re.MULTILINE
 )
@@ -147,10 +146,11 @@ def scrub(path: bytes, content: bytes) -> tuple[Edit, ...]:
     elif path != b"conda-meta/history" and not path.endswith(b".dist-info/direct_url.json"):
         return ()
     for match in _URL.finditer(content):
-        if match[2] and _is_secret(match[1], match[2]):
+        ssh = content.endswith(b"ssh", 0, match.start())
+        if match[1] and not match[1].startswith(b"${") and (not ssh or b":" in match[1]):
+            edits.append(Edit(*match.span(1), b""))  # PEP 610: variables stay, and so does `git@` of ssh
+        if match[2]:
             edits.append(Edit(*match.span(2), b""))
-        if match[3]:
-            edits.append(Edit(*match.span(3), b""))
     return tuple(sorted(edits, key=lambda edit: edit.start))
 
 
@@ -192,11 +192,6 @@ def _magic(content: bytes) -> int:
     return int.from_bytes(content[:2], "little")
 
 
-def _is_secret(scheme: bytes, user: bytes) -> bool:
-    """PEP 610: environment variables stay, and so does the user of ssh (`git@`)."""
-    return not user.startswith(b"${") and (not scheme.lower().endswith(b"ssh") or b":" in user)
-
-
 def _value(start: int, end: int, derived: Derived, target: bytes) -> Site:
     return Site(start, end, Strategy.DERIVED, b"", (), derived=derived, target=target)
 
@@ -234,18 +229,13 @@ def _record_rows(path: bytes, content: bytes, changed: Collection[bytes]) -> Ite
 
 
 def _conda_rows(content: bytes, changed: Collection[bytes]) -> Iterator[Row]:
-    for found in _FLAT_OBJECT.finditer(content):
-        if b'"_path"' not in found[0]:
-            continue
-        members = {match[1]: match for match in _MEMBER.finditer(content, found.start(), found.end())}
-        name = members.get(b'"_path"')
-        if name is None or name[2] is None:
-            continue
-        target = json.loads(name[2]).encode("utf-8", "surrogateescape")
+    for found in _PATH.finditer(content):
+        target = json.loads(found[1]).encode("utf-8", "surrogateescape")
         if target not in changed:
             continue
+        members = {match[1]: match for match in _MEMBER.finditer(content, *_object(content, found.start()))}
         digest = members.get(b'"sha256_in_prefix"')
-        if digest is None or not digest[2] or len(digest[2]) == 2:  # noqa: PLR2004 - an empty string
+        if digest is None or digest[2] in (None, b'""'):
             digest = members.get(b'"sha256"')
         size = members.get(b'"size_in_bytes"')
         at = (digest.start(2) + 1, digest.end(2) - 1) if digest and digest[2] else (0, 0)
@@ -257,3 +247,13 @@ def _conda_rows(content: bytes, changed: Collection[bytes]) -> Iterator[Row]:
             size.span(3) if size and size[3] else (0, 0),
             Derived.SHA256_HEX,
         )
+
+
+def _object(content: bytes, at: int) -> tuple[int, int]:
+    """Bounds of the object without inner objects that has a member at `at`; a brace before it may be in a string."""
+    start = at
+    while (start := content.rfind(b"{", 0, start)) >= 0:
+        found = _FLAT_OBJECT.match(content, start)
+        if found and found.end() > at:
+            return found.span()
+    return at, at

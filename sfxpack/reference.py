@@ -154,6 +154,8 @@ def marshalled(prefix: bytes) -> bytes:
 
 def slash(span: bytes, prefix: bytes, encoding: Encoding, *, soft: bool) -> bytes:
     """SPEC, "SLASH"."""
+    if any(span):
+        raise ValueError("not zeros")
     one = spell(b"/", encoding)
     text = spell(prefix, encoding)
     if len(text) > len(span):

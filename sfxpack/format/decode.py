@@ -52,6 +52,7 @@ _HASHES: Final = (Derived.SIPHASH13, Derived.SIPHASH24)
 _KEY_SIZE: Final = 4
 """Bytes a content starts with that key its hashes, so these stand behind them."""
 _MAX_HIT_SPAN: Final = 1 << 24
+_MIN_SHEBANG_SPAN: Final = 2
 _MAX_SHEBANG_SPAN: Final = 4096
 _MAX_MTIME: Final = 1 << 40
 _RESERVED: Final = (layout.STATE_DIRECTORY.encode(), layout.STAGING_INSIDE.encode())
@@ -63,7 +64,7 @@ def fail(verdict: Verdict, detail: str = "") -> NoReturn:
     raise ArtifactError(verdict.name.lower(), f"{text}: {detail}" if detail else text)
 
 
-def require(condition: bool, verdict: Verdict, detail: str = "") -> None:
+def require(condition: bool, verdict: Verdict, detail: str = "") -> None:  # noqa: FBT001 - what it is about
     """Raise the error of `verdict` unless `condition` holds."""
     if not condition:
         fail(verdict, detail)
@@ -125,7 +126,7 @@ def _check_extents(found: Locator, at: int) -> None:
 def frame(data: bytes, raw_size: int, verdict: Verdict) -> bytes:
     """Decompress one zstd frame that fills `data`, and states and gives `raw_size` bytes; at least one.
 
-    In one go, which zstd bounds by the stated size: a stream would have a limit for the window, and none for its output.
+    In one go, which zstd bounds by the stated size: a stream would have a limit for its window and none for its output.
 
     Raises:
         ArtifactError: with `verdict`.
@@ -358,7 +359,7 @@ def _sites(
             site = _site(reader, values, hits[first_hit : first_hit + wanted])
             first_hit += wanted
             sound = site.offset >= end and site.offset + site.span <= size
-            sound = sound and (not is_link or site.strategy is Strategy.TEXT)
+            sound = sound and (not is_link or (site.strategy is Strategy.TEXT and site.encoding == Encoding.PLAIN))
             sound = sound and (site.strategy is not Strategy.SHEBANG or position == 0 == site.offset)
             require(sound, Verdict.BAD_SITE, repr(entry.path))
             if site.strategy is Strategy.DERIVED:
@@ -413,20 +414,23 @@ def _kind_rules(site: IndexSite) -> bool:
     known = site.encoding in Encoding._value2member_map_
     no_detail = site.detail == 0
     if site.strategy is Strategy.TEXT:
-        return hits and known and no_detail
-    if site.strategy is Strategy.SHEBANG:
-        fits = 2 <= site.span <= _MAX_SHEBANG_SPAN
-        return hits and plain and fits and site.detail in ShebangForm._value2member_map_
-    if site.strategy is Strategy.CSTRING:
-        return hits and plain and no_detail and 1 <= site.span < _MAX_HIT_SPAN
-    if site.strategy is Strategy.PYC:
-        return hits and plain and site.span < _MAX_HIT_SPAN and site.detail & ~sum(PycDetail) == 0
-    if site.strategy is Strategy.SLASH:
+        sound = hits and known and no_detail
+    elif site.strategy is Strategy.SHEBANG:
+        fits = _MIN_SHEBANG_SPAN <= site.span <= _MAX_SHEBANG_SPAN
+        sound = hits and plain and fits and site.detail in ShebangForm._value2member_map_
+    elif site.strategy is Strategy.CSTRING:
+        sound = hits and plain and no_detail and 1 <= site.span < _MAX_HIT_SPAN
+    elif site.strategy is Strategy.PYC:
+        sound = hits and plain and site.span < _MAX_HIT_SPAN and site.detail & ~sum(PycDetail) == 0
+    elif site.strategy is Strategy.SLASH:
         unit = UNITS.get(Encoding(site.encoding), 1) if known else 1
         fits = 1 <= site.span <= layout.MAX_PATH * unit and site.span % unit == 0
-        return not hits and known and site.encoding != Encoding.JSON_SLASH and no_detail and fits
-    placed = site.offset >= _KEY_SIZE or site.encoding not in _HASHES
-    return not hits and site.encoding in Derived._value2member_map_ and no_detail and site.span == 0 and placed
+        sound = not hits and known and site.encoding != Encoding.JSON_SLASH and no_detail and fits
+    else:
+        placed = site.offset >= _KEY_SIZE or site.encoding not in _HASHES
+        derived = site.encoding in Derived._value2member_map_
+        sound = not hits and derived and no_detail and site.span == 0 and placed
+    return sound
 
 
 def _check_target(site: IndexSite, entries: list[IndexEntry], levels: list[int], owner: IndexEntry) -> None:

@@ -486,8 +486,9 @@ ENTRY: Final = Record(
             "path",
             "str",
             "below the prefix, components joined by `/`",
-            "components not empty, `.` or `..`, at most MAX_NAME; at most MAX_PATH; neither `.sfxpack` nor `.sfxpack.new` nor "
-            "below one of them, else bad_path; after the entry before it, its directory an entry, else bad_order",
+            "components not empty, `.` or `..`, at most MAX_NAME; at most MAX_PATH; neither `.sfxpack` nor "
+            "`.sfxpack.new` nor below one of them, else bad_path; after the entry before it, its directory an entry, "
+            "else bad_order",
         ),
         Field(
             "link",
@@ -499,7 +500,7 @@ ENTRY: Final = Record(
             "site_count",
             "u32",
             "sites of this entry, which follow those of the entry before",
-            "0 unless file or link, else bad_site; links: TEXT only, else bad_site",
+            "0 unless file or link, else bad_site; links: TEXT and PLAIN only, else bad_site",
         ),
     ),
 )
@@ -511,8 +512,8 @@ SITE: Final = Record(
             "offset",
             "u64",
             "in the neutral content or link text",
-            "at or after the end of the site before (two splices may share an offset); offset + span inside; SHEBANG: 0; "
-            "SIPHASH13, SIPHASH24: at least 4, else bad_site",
+            "at or after the end of the site before (two splices may share an offset); offset + span inside; "
+            "SHEBANG: 0; SIPHASH13, SIPHASH24: at least 4, else bad_site",
         ),
         Field(
             "span",

@@ -27,27 +27,32 @@ _NEW_LAYOUT: Final = range(3450, 3800)
 _REF: Final = 0x80
 """Set in the type byte of an object that is referred to later."""
 
-# Types of marshal.c.
-_FIXED: Final = {
-    **dict.fromkeys(b"NFTS.0", 1),
-    **dict.fromkeys(b"ir", 5),
-    **dict.fromkeys(b"Ig", 9),
-    **dict.fromkeys(b"y", 17),
+# What to do with the types of marshal.c; objects of one size are that size, type byte included.
+_SHORT, _LONG, _SMALL_TUPLE, _CODE, _SEQUENCE, _MAPPING, _SLICE, _LONG_INTEGER, _TEXT_FLOAT, _TEXT_COMPLEX = range(
+    -10, 0
+)
+_UNKNOWN: Final = 0
+_ACTIONS: Final = {
+    "NFTS.0": 1,
+    "ir": 5,
+    "Ig": 9,
+    "y": 17,
+    "zZ": _SHORT,
+    "saAut": _LONG,
+    ")": _SMALL_TUPLE,
+    "c": _CODE,
+    "([<>": _SEQUENCE,
+    "{}": _MAPPING,
+    ":": _SLICE,
+    "l": _LONG_INTEGER,
+    "f": _TEXT_FLOAT,
+    "x": _TEXT_COMPLEX,
 }
-"""Objects of one size, type byte included."""
-_SHORT: Final = frozenset(b"zZ")
-_LONG: Final = frozenset(b"saAut")
+_BY_TYPE: Final = {ord(kind) | ref: action for kinds, action in _ACTIONS.items() for kind in kinds for ref in (0, _REF)}
+_TABLE: Final = tuple(_BY_TYPE.get(byte, _UNKNOWN) for byte in range(256))
 _INTERNED: Final = frozenset(b"ZAt")
-_SEQUENCE: Final = frozenset(b"([<>")
-_MAPPING: Final = frozenset(b"{}")
 _NULL: Final = ord("0")
 _BYTES: Final = ord("s")
-_SMALL_TUPLE: Final = ord(")")
-_CODE: Final = ord("c")
-_SLICE: Final = ord(":")
-_LONG_INTEGER: Final = ord("l")
-_TEXT_FLOAT: Final = ord("f")
-_TEXT_COMPLEX: Final = ord("x")
 _CODE_OBJECTS: Final = 8
 """Objects of a code object before its line number."""
 
@@ -118,7 +123,7 @@ _IN_ANY, _IN_CODE, _IN_CODE_END, _IN_MAPPING = range(4)
 def _walk(  # noqa: C901, PLR0912, PLR0915 - a call for each object would double the time
     content: bytes, hits: list[int], integers: int, after: int
 ) -> tuple[list[Text], int]:
-    """One loop over all objects, for speed; the types are in the order of how often they occur.
+    """One loop over all objects, for speed; actions are in the order of how often they occur.
 
     Raises:
         IndexError: the content ends too early, or has a type that marshal does not know.
@@ -126,7 +131,7 @@ def _walk(  # noqa: C901, PLR0912, PLR0915 - a call for each object would double
     texts: list[Text] = []
     upcoming = iter(hits)
     target = next(upcoming)
-    fixed = _FIXED
+    table = _TABLE
     stack: list[tuple[int, int]] = []
     pending, inside = 1, _IN_ANY
     at = HEADER
@@ -140,67 +145,52 @@ def _walk(  # noqa: C901, PLR0912, PLR0915 - a call for each object would double
             else:
                 return texts, at
         pending -= 1
-        kind = content[at] & 0x7F
-        size = fixed.get(kind)
-        if size:
-            at += size
-            if kind == _NULL and inside == _IN_MAPPING:
+        action = table[content[at]]
+        if action > 0:
+            if inside == _IN_MAPPING and content[at] & ~_REF == _NULL:
                 pending, inside = stack.pop()
+            at += action
             continue
-        if kind in _SHORT:
+        if action == _SHORT:
             payload = at + 2
             end = payload + content[at + 1]
-        elif kind in _LONG:
+        elif action == _LONG:
             payload = at + 5
             end = payload + int.from_bytes(content[at + 1 : payload], "little")
-        elif kind == _SMALL_TUPLE:
-            stack.append((pending, inside))
-            pending, inside = content[at + 1], _IN_ANY
-            at += 2
-            continue
-        elif kind == _CODE:
-            stack.append((pending, inside))
-            pending, inside = _CODE_OBJECTS, _IN_CODE
-            at += 1 + integers
-            continue
-        elif kind in _SEQUENCE:
-            stack.append((pending, inside))
-            pending, inside = int.from_bytes(content[at + 1 : at + 5], "little"), _IN_ANY
-            at += 5
-            continue
-        elif kind in _MAPPING:
-            stack.append((pending, inside))
-            pending, inside = -1, _IN_MAPPING
-            at += 1
-            continue
-        elif kind == _SLICE:
-            stack.append((pending, inside))
-            pending, inside = 3, _IN_ANY
-            at += 1
-            continue
         else:
-            at = _number(content, at, kind)
+            if action == _LONG_INTEGER:
+                at += 5 + 2 * abs(int.from_bytes(content[at + 1 : at + 5], "little", signed=True))
+                continue
+            if action in (_TEXT_FLOAT, _TEXT_COMPLEX):
+                at += 2 + content[at + 1]
+                at += 1 + content[at] if action == _TEXT_COMPLEX else 0
+                continue
+            stack.append((pending, inside))
+            if action == _SMALL_TUPLE:
+                pending, inside = content[at + 1], _IN_ANY
+                at += 2
+            elif action == _CODE:
+                pending, inside = _CODE_OBJECTS, _IN_CODE
+                at += 1 + integers
+            elif action == _SEQUENCE:
+                pending, inside = int.from_bytes(content[at + 1 : at + 5], "little"), _IN_ANY
+                at += 5
+            elif action == _MAPPING:
+                pending, inside = -1, _IN_MAPPING
+                at += 1
+            elif action == _SLICE:
+                pending, inside = 3, _IN_ANY
+                at += 1
+            else:
+                raise IndexError
             continue
         if end > target:
+            kind = content[at] & ~_REF
             if target >= payload and not (kind == _BYTES and inside in (_IN_CODE, _IN_CODE_END)):
                 texts.append(Text(at, payload, end, kind))
             while target < end and target < len(content):
                 target = next(upcoming)
         at = end
-
-
-def _number(content: bytes, at: int, kind: int) -> int:
-    """The end of a rare number at `at`.
-
-    Raises:
-        IndexError: it is none.
-    """
-    if kind == _LONG_INTEGER:
-        return at + 5 + 2 * abs(int.from_bytes(content[at + 1 : at + 5], "little", signed=True))
-    if kind not in (_TEXT_FLOAT, _TEXT_COMPLEX):
-        raise IndexError
-    at += 2 + content[at + 1]
-    return at if kind == _TEXT_FLOAT else at + 1 + content[at]
 
 
 def marshalled(payload: bytes, detail: int) -> bytes:
