@@ -8,7 +8,7 @@ from hashlib import blake2b
 import zstandard
 
 from sfxpack import reference
-from sfxpack.format.layout import EntryKind
+from sfxpack.format.layout import EntryKind, Platform
 from sfxpack.format.tables import Index
 from tests.testkit import Sample
 
@@ -22,9 +22,9 @@ def neutral_contents(index: Index, stream: bytes) -> list[bytes]:
     return contents
 
 
-def listing(index: Index, contents: list[bytes], prefix: bytes) -> bytes:
+def listing(index: Index, contents: list[bytes], prefix: bytes, platform: Platform = Platform.LINUX_X86_64) -> bytes:
     """One line an entry: kind, mode, size, SHA-256 or link text, path; for the tree at `prefix`."""
-    tree = reference.render_tree(index, contents, prefix)
+    tree = reference.render_tree(index, contents, prefix, platform)
     lines = []
     for position, entry in enumerate(index.entries):
         if entry.kind is EntryKind.DIRECTORY:

@@ -14,7 +14,7 @@ import zstandard
 
 from sfxpack.format import encode, layout
 from sfxpack.format.digest import digest
-from sfxpack.format.layout import EntryKind, Platform
+from sfxpack.format.layout import EntryKind, Platform, Strategy
 from sfxpack.format.tables import Index, IndexBlock, IndexContent, IndexEntry, IndexSite, Locator, Product
 
 STUB = b"stub"
@@ -33,6 +33,13 @@ def same(data: bytes) -> bytes:
 def frame(raw: bytes) -> bytes:
     """A zstd frame as the builder writes it."""
     return zstandard.ZstdCompressor(level=3, write_content_size=True, write_checksum=False).compress(raw)
+
+
+def stored(raw: bytes, dictionary: int | None = None) -> bytes:
+    """A frame of one stored block (RFC 8878, 3.1.1), with the id of a dictionary; for few bytes."""
+    named = dictionary is not None
+    head = bytes([0x20 | named, *([dictionary] if dictionary is not None else []), len(raw)])
+    return b"\x28\xb5\x2f\xfd" + head + (len(raw) << 3 | 1).to_bytes(3, "little") + raw
 
 
 @dataclass(frozen=True)
@@ -111,6 +118,17 @@ def directory(path: bytes) -> IndexEntry:
 def link(path: bytes, text: bytes, *sites: IndexSite) -> IndexEntry:
     """A LINK entry."""
     return IndexEntry(EntryKind.LINK, path, link=text, sites=sites)
+
+
+def shebang(line: bytes, *hits: int, form: int = 1) -> IndexSite:
+    """A SHEBANG site of the whole line."""
+    return IndexSite(0, len(line), Strategy.SHEBANG, hits=hits, detail=form, line=line)
+
+
+def with_frames(base: Sample, *frames: bytes) -> Sample:
+    """The sample with other compressed blocks, whose sizes and digests are right."""
+    listed = (replace(b, size=len(f), digest=digest(f)) for b, f in zip(base.index.blocks, frames, strict=True))
+    return replace(with_index(base, blocks=tuple(listed)), frames=frames)
 
 
 def poke(offset: int, data: bytes) -> Bytes:

@@ -50,11 +50,11 @@ static void unmet(struct sfx_checks *checks, const char *name, const struct sfx_
     struct sfx_bytes path = sfx_index_string(index, requirement->path);
     bool hard = (requirement->flags & SFX_REQUIREMENT_FLAG_HARD) != 0;
     if (hard)
-        sfx_check_add(checks, name, SFX_CHECK_FAILED, SFX_ERROR_SYSTEM, "%.*s needs %s; this machine has %s", SFX_TEXT(path), needs,
-                      has);
+        sfx_check_add(checks, name, SFX_CHECK_FAILED, SFX_ERROR_SYSTEM, "%.*s needs %s; this machine has %s",
+                      SFX_TEXT(path), needs, has);
     else
-        sfx_check_add(checks, name, SFX_CHECK_WARNING, SFX_OK, "%.*s will not work: it needs %s; this machine has %s", SFX_TEXT(path),
-                      needs, has);
+        sfx_check_add(checks, name, SFX_CHECK_WARNING, SFX_OK, "%.*s will not work: it needs %s; this machine has %s",
+                      SFX_TEXT(path), needs, has);
 }
 
 static void check_glibc(const struct sfx_index *index, const struct sfx_requirement *requirement, const struct sfx_libc *libc,
@@ -236,11 +236,13 @@ static void check_folder(const char *folder, const struct sfx_os_space *space, s
         sfx_check_add(checks, "permission", SFX_CHECK_FAILED, SFX_ERROR_IO, "%s is on a file system that is read-only; choose "
                       "another prefix", folder);
     else if (!sfx_os_is_writable(folder))
-        sfx_check_add(checks, "permission", SFX_CHECK_FAILED, SFX_ERROR_IO, "you may not write in %s; choose another prefix", folder);
+        sfx_check_add(checks, "permission", SFX_CHECK_FAILED, SFX_ERROR_IO, "you may not write in %s; choose another prefix",
+                      folder);
     else
         sfx_check_add(checks, "permission", SFX_CHECK_OK, SFX_OK, "%s is writable", folder);
     if (space->no_exec)
-        sfx_check_add(checks, "executable", SFX_CHECK_WARNING, SFX_OK, "%s is mounted noexec: programs there cannot be run", folder);
+        sfx_check_add(checks, "executable", SFX_CHECK_WARNING, SFX_OK, "%s is mounted noexec: programs there cannot be run",
+                      folder);
 }
 
 void sfx_check_place(const struct sfx_artifact *artifact, const struct sfx_place *place, struct sfx_checks *checks)

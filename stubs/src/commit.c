@@ -4,6 +4,7 @@
 #include <errno.h>
 
 #include "os.h"
+#include "pool.h"
 #include "text.h"
 #include "tree.h"
 
@@ -77,8 +78,8 @@ static enum sfx_error undo_swap(const struct sfx_place *place, struct sfx_fault 
             return fail_at(place, error, "put back", place->old, fault);
     }
     if (exists(place->parent, place->old) && place->occupation != SFX_PLACE_INSTALLED)
-        return sfx_fail(fault, SFX_ERROR_PREFIX, "%s/%s is the installation that was in %s; move it back, or away", place->parent_path,
-                        place->old, place->path);
+        return sfx_fail(fault, SFX_ERROR_PREFIX, "%s/%s is the installation that was in %s; move it back, or away",
+                        place->parent_path, place->old, place->path);
     enum sfx_error failed = remove_ours(place, place->old, fault);
     if (failed)
         return failed;
@@ -172,15 +173,27 @@ static int put(const struct sfx_place *place)
     return sfx_os_rename(place->parent, place->staging, place->parent, place->name, SFX_OS_REPLACE);
 }
 
+/* FAT gives no modes but its own, and refuses others. */
+static int set_mode(int fd, uint32_t mode)
+{
+    struct sfx_os_stat found;
+    int error = sfx_os_set_mode(fd, mode);
+    bool fixed = error == EPERM && sfx_os_stat_fd(fd, &found) == 0 && found.mode != 0700;
+    return fixed ? 0 : error;
+}
+
 static enum sfx_error publish_beside(struct sfx_commit *commit, bool sync, struct sfx_fault *fault)
 {
     const struct sfx_place *place = commit->place;
     struct sfx_os_stat old = {.mode = 0755};
     int error = commit->replaces ? sfx_os_stat_fd(place->folder, &old) : 0;
     if (!error)
-        error = sfx_os_set_mode(commit->tree, old.mode & 02777u);
+        error = set_mode(commit->tree, old.mode & 02777u);
     if (!error && sync)
         error = sfx_os_sync_system(commit->tree);
+    enum sfx_error stopped = error ? SFX_OK : sfx_check_interrupted(fault);
+    if (stopped)
+        return stopped;
     if (!error)
         error = commit->replaces ? replace(place) : put(place);
     if (error == EEXIST || error == ENOTEMPTY)
@@ -200,7 +213,8 @@ static enum sfx_error publish_inside(struct sfx_commit *commit, bool sync, struc
         if (error)
             return sfx_fail_os(fault, error, "cannot write %s to the disk", commit->shown);
     }
-    return sfx_journal_publish(commit, sync, fault);
+    enum sfx_error stopped = sfx_check_interrupted(fault);
+    return stopped ? stopped : sfx_journal_publish(commit, sync, fault);
 }
 
 static int remove_staging(struct sfx_commit *commit)

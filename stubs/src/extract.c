@@ -9,14 +9,9 @@
 #include <stdlib.h>
 
 #include "finals.h"
-#include "frame.h"
 #include "os.h"
 #include "pool.h"
 #include "text.h"
-
-#define MEMORY_LIMIT (256u << 20)
-#define MEMORY_BESIDES (24u << 20)       /* program, stacks, finals, the file system's small things */
-#define MEMORY_OF_WORKER (2u << 20)      /* decompression context, rendered bytes */
 
 struct plan {
     const struct sfx_extraction *extraction;
@@ -50,51 +45,7 @@ static enum sfx_error no_memory(struct sfx_fault *fault)
     return sfx_fail(fault, SFX_ERROR_MEMORY, "out of memory");
 }
 
-/* ---- Buffers ---- */
-
-bool sfx_buffers_open(struct sfx_buffers *buffers, const struct sfx_index *index)
-{
-    size_t size = 1;
-    size_t raw_size = 1;
-    for (uint32_t i = 0; i < index->header.block_count; i++) {
-        struct sfx_block block = sfx_index_block(index, i);
-        size = block.size > size ? block.size : size;
-        raw_size = block.raw_size > raw_size ? block.raw_size : raw_size;
-    }
-    buffers->context = sfx_frame_context();
-    buffers->compressed = malloc(size);
-    buffers->raw = malloc(raw_size);
-    return buffers->context && buffers->compressed && buffers->raw;
-}
-
-void sfx_buffers_close(struct sfx_buffers *buffers)
-{
-    if (buffers->context)
-        sfx_frame_context_free(buffers->context);
-    free(buffers->compressed);
-    free(buffers->raw);
-    memset(buffers, 0, sizeof *buffers);
-}
-
-unsigned sfx_extract_workers(const struct sfx_artifact *artifact, unsigned jobs)
-{
-    const struct sfx_index *index = &artifact->index;
-    uint64_t size = 0;
-    uint64_t raw_size = 0;
-    for (uint32_t i = 0; i < index->header.block_count; i++) {
-        struct sfx_block block = sfx_index_block(index, i);
-        size = block.size > size ? block.size : size;
-        raw_size = block.raw_size > raw_size ? block.raw_size : raw_size;
-    }
-    uint64_t records = 4ull * index->header.entry_count + 20ull * index->header.content_count + 12ull * index->header.site_count;
-    uint64_t held = MEMORY_BESIDES + index->raw_size + records;
-    uint64_t each = size + raw_size + MEMORY_OF_WORKER;
-    uint64_t fit = held < MEMORY_LIMIT ? (MEMORY_LIMIT - held) / each : 0;
-    unsigned wanted = jobs ? jobs : sfx_os_cpu_count();
-    if (fit < wanted)
-        wanted = (unsigned)fit;
-    return wanted ? wanted : 1;
-}
+/* ---- A worker ---- */
 
 static void *enter(void *context)
 {
@@ -120,20 +71,6 @@ static void leave(void *worker)
 }
 
 /* ---- Which entries have which content ---- */
-
-uint32_t sfx_content_at(const struct sfx_index *index, uint64_t at)
-{
-    uint32_t low = 0;
-    uint32_t high = index->header.content_count;
-    while (low < high) {
-        uint32_t middle = low + (high - low) / 2;
-        if (index->content_start[middle + 1] > at)
-            high = middle;
-        else
-            low = middle + 1;
-    }
-    return low;
-}
 
 static bool is_wanted_file(const struct plan *plan, uint32_t at, uint32_t *ret_content)
 {

@@ -94,7 +94,7 @@ static enum sfx_error add_to_digest(void *context, const uint8_t *data, size_t s
 static int digest_file(int fd, uint8_t ret_digest[SFX_DIGEST_SIZE])
 {
     struct sfx_blake2b hash;
-    uint8_t buffer[65536];
+    uint8_t buffer[32768];
     size_t got;
     sfx_blake2b_start(&hash);
     do {

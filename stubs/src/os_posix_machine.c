@@ -18,6 +18,7 @@
 #include <time.h>
 #include <unistd.h>
 #ifdef __linux__
+#include <sys/auxv.h>
 #include <sys/syscall.h>
 #endif
 #ifdef __APPLE__
@@ -93,7 +94,10 @@ int sfx_os_self(char **ret_path)
         return ENAMETOOLONG;
     return sfx_os_real_path(path, ret_path);
 #else
-    return sfx_os_read_link(SFX_OS_HERE, "/proc/self/exe", ret_path);
+    if (sfx_os_read_link(SFX_OS_HERE, "/proc/self/exe", ret_path) == 0)
+        return 0;
+    const char *started = (const char *)(uintptr_t)getauxval(AT_EXECFN);     /* without /proc: as it was called */
+    return started ? sfx_os_real_path(started, ret_path) : ENOENT;
 #endif
 }
 

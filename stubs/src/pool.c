@@ -9,7 +9,7 @@
 #include "os.h"
 
 #define MAX_WORKERS 256u
-#define STACK_SIZE (512u * 1024u)        /* musl's default of 128 KB is too small for zstd and a path or two */
+#define STACK_SIZE (1024u * 1024u)       /* musl's default of 128 KB is too small for a few buffers and paths */
 #define TICK_MILLISECONDS 100
 
 struct pool {

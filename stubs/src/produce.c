@@ -115,10 +115,16 @@ static void drop_mark(const struct sfx_place *place)
 static enum sfx_error publish(const struct sfx_production *production, struct sfx_commit *commit, struct sfx_fault *fault)
 {
     struct sfx_session *session = production->session;
+    struct sfx_progress progress;
     bool residue = false;
     enum sfx_error error = sfx_check_interrupted(fault);
-    if (!error)
-        error = sfx_commit_publish(commit, !session->options.no_sync, &residue, fault);
+    if (error)
+        return error;
+    sfx_progress_start(&progress, session, "");
+    if (!session->options.no_sync)
+        sfx_progress_note(&progress, "waiting for the disk");
+    error = sfx_commit_publish(commit, !session->options.no_sync, &residue, fault);
+    sfx_progress_end(&progress);
     if (error)
         return error;
     if (residue)

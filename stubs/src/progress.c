@@ -48,6 +48,14 @@ void sfx_progress_show(void *context, uint64_t done, uint64_t total)
         show_line(progress, done, total, now);
 }
 
+void sfx_progress_note(struct sfx_progress *progress, const char *text)
+{
+    if (progress->session->options.quiet || !progress->terminal)
+        return;
+    fprintf(stderr, "\r%s: %s\033[K", progress->session->who, text);
+    progress->shown = true;
+}
+
 void sfx_progress_end(struct sfx_progress *progress)
 {
     if (progress->shown)

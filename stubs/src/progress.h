@@ -17,6 +17,8 @@ struct sfx_progress {
 void sfx_progress_start(struct sfx_progress *progress, const struct sfx_session *session, const char *verb);
 /* As sfx_extraction's progress; CONTEXT is the struct. */
 void sfx_progress_show(void *context, uint64_t done, uint64_t total);
+/* Another text in the terminal's line, until sfx_progress_end. */
+void sfx_progress_note(struct sfx_progress *progress, const char *text);
 void sfx_progress_end(struct sfx_progress *progress);
 
 #endif

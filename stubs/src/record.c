@@ -20,14 +20,15 @@ static enum sfx_error fail_at(int error, const char *shown, const char *name, st
 }
 
 /* A new file of HEAD, then SIZE bytes of the artifact from OFFSET on. */
-static enum sfx_error copy_part(int tree, const char *name, uint32_t mode, struct sfx_bytes head, const struct sfx_artifact *artifact,
-                                uint64_t offset, uint64_t size, const char *shown, struct sfx_fault *fault)
+static enum sfx_error copy_part(int tree, const char *name, uint32_t mode, struct sfx_bytes head,
+                                const struct sfx_artifact *artifact, uint64_t offset, uint64_t size, const char *shown,
+                                struct sfx_fault *fault)
 {
     __attribute__((cleanup(sfx_os_closep))) int fd = -1;
     uint8_t buffer[32768];
     int error = sfx_os_create(tree, name, mode, &fd);
     if (!error)
-        error = sfx_os_set_mode(fd, mode);
+        sfx_os_set_mode(fd, mode);       /* against a default access list; FAT refuses, and needs none */
     if (!error && head.size > 0)
         error = sfx_os_write(fd, head.data, head.size);
     while (!error && size > 0) {

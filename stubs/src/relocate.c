@@ -82,8 +82,11 @@ static enum sfx_error render_shebang(const struct job *job, uint32_t at, const s
 }
 
 static enum sfx_error render_slash(const struct job *job, uint32_t at, const struct sfx_site *site,
-                                   struct sfx_bytes prefix)
+                                   const uint8_t *span, struct sfx_bytes prefix)
 {
+    /* The way back gives zeros. */
+    if (!sfx_all_zero(span, site->span))
+        return fail_site(job->fault, at, "has other content than zeros");
     uint8_t *place = sfx_rendering_reserve(job->rendering, site->span);
     if (place != NULL && !sfx_slash(site, prefix, place))
         return fail_site(job->fault, at, "has no room for the prefix");
@@ -116,7 +119,7 @@ static enum sfx_error render_site(const struct job *job, uint32_t at, const stru
     case SFX_STRATEGY_CSTRING:
         return render_cstring(job, at, site, span, prefix);
     case SFX_STRATEGY_SLASH:
-        return render_slash(job, at, site, prefix);
+        return render_slash(job, at, site, span, prefix);
     case SFX_STRATEGY_PYC:
         render_pyc(job, at, site, span, prefix);
         break;

@@ -58,8 +58,8 @@ static void print_requirements(const struct sfx_index *index)
         struct sfx_bytes path = sfx_index_string(index, requirement.path);
         const char *how = requirement.flags & SFX_REQUIREMENT_FLAG_HARD ? "" : ", that file alone";
         if (requirement.kind == SFX_REQUIREMENT_KIND_GLIBC)
-            printf("requires    GNU C library %u.%u (%.*s%s)\n", requirement.value >> 16, requirement.value & 0xffff, SFX_TEXT(path),
-                   how);
+            printf("requires    GNU C library %u.%u (%.*s%s)\n", requirement.value >> 16, requirement.value & 0xffff,
+                   SFX_TEXT(path), how);
         else
             printf("requires    processor x86-64-v%u (%.*s%s)\n", requirement.value, SFX_TEXT(path), how);
     }
@@ -146,8 +146,8 @@ static enum sfx_error info_json(const struct sfx_session *session, struct sfx_fa
     add_string(&text, "activation", sfx_index_string(index, product->activation));
     sfx_text_format(&text, ",\n  \"build\": \"");
     add_build(&text, session->artifact.locator.index_digest);
-    sfx_text_format(&text, "\",\n  \"size\": %llu,\n  \"tree_size\": %llu", (unsigned long long)session->artifact.locator.total_size,
-                    (unsigned long long)product->tree_size);
+    sfx_text_format(&text, "\",\n  \"size\": %llu,\n  \"tree_size\": %llu",
+                    (unsigned long long)session->artifact.locator.total_size, (unsigned long long)product->tree_size);
     add_counts(&text, index);
     if (product->prefix_limit == SFX_NO_LIMIT)
         sfx_text_format(&text, ",\n  \"prefix_limit\": null");

@@ -105,7 +105,7 @@ static bool is_sound_site(const struct sfx_index *index, const struct owner *own
         return false;
     if (site->offset < end || site->offset > owner->size || site->span > owner->size - site->offset)
         return false;
-    if (owner->is_link && site->strategy != SFX_STRATEGY_TEXT)
+    if (owner->is_link && (site->strategy != SFX_STRATEGY_TEXT || site->encoding != SFX_ENCODING_PLAIN))
         return false;
     return site->strategy != SFX_STRATEGY_SHEBANG
         || (at == owner->first && site->offset == 0 && is_sound_line(index, site, index->site_hit[at]));

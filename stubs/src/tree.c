@@ -7,28 +7,41 @@
 #include "text.h"
 
 #define PROBE ".sfxpack-probe"
+#define PROBE_MODE 0775u
 
 static enum sfx_error fail_at(const struct sfx_tree *tree, int error, const char *what, const char *path, struct sfx_fault *fault)
 {
     return sfx_fail_os(fault, error, "cannot %s %s/%s", what, tree->shown, path);
 }
 
-/* A default access list on the parent changes modes; FAT keeps even seconds only. */
+/* Whether modes are to be set once more: a default access list on the parent changes what is created. Where setting does
+ * not help either (FAT), modes are as they are. */
+static bool is_exact(int fd, const struct sfx_os_stat *found)
+{
+    struct sfx_os_stat again;
+    if (found->mode == PROBE_MODE)
+        return true;
+    bool set = sfx_os_set_mode(fd, PROBE_MODE) == 0 && sfx_os_stat_fd(fd, &again) == 0 && again.mode == PROBE_MODE;
+    return !set;
+}
+
+/* FAT keeps even seconds only. */
 enum sfx_error sfx_tree_probe(struct sfx_tree *tree, struct sfx_fault *fault)
 {
     __attribute__((cleanup(sfx_os_closep))) int fd = -1;
     const uint64_t odd = 1000000001;
     struct sfx_os_stat found;
-    int error = sfx_os_create(tree->directory, PROBE, 0775, &fd);
+    int error = sfx_os_create(tree->directory, PROBE, PROBE_MODE, &fd);
     if (!error)
         error = sfx_os_set_time(fd, odd);
     if (!error)
         error = sfx_os_stat_fd(fd, &found);
-    if (!error)
+    if (!error) {
+        tree->exact_modes = is_exact(fd, &found);
         error = sfx_os_unlink(tree->directory, PROBE);
+    }
     if (error)
         return fail_at(tree, error, "write", PROBE, fault);
-    tree->exact_modes = found.mode == 0775;
     tree->time_step = found.mtime == odd ? 1 : 2;
     return SFX_OK;
 }
@@ -156,7 +169,7 @@ enum sfx_error sfx_tree_finish(const struct sfx_tree *tree, struct sfx_fault *fa
     for (uint32_t i = tree->index->header.entry_count; i-- > 0;) {
         struct sfx_entry entry = sfx_index_entry(tree->index, i);
         bool is_directory = entry.kind == SFX_ENTRY_KIND_DIRECTORY;
-        if (!sfx_tree_wants(tree, i) || (!is_directory && entry.kind != SFX_ENTRY_KIND_FILE))
+        if (!sfx_tree_wants(tree, i) || entry.kind == SFX_ENTRY_KIND_LINK)
             continue;
         bool mode = needs_mode(tree, &entry);
         if (!is_directory && !mode)

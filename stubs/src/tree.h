@@ -12,7 +12,7 @@ struct sfx_tree {
     int directory;                       /* open; entries are made below it, nothing of them exists yet */
     const char *shown;                   /* its path, for messages */
     const uint8_t *wanted;               /* one byte an entry, not zero: make it; NULL: all */
-    bool exact_modes;                    /* the modes given when creating are the modes things get */
+    bool exact_modes;                    /* created things have the modes given, or setting them is no use */
     uint64_t time_step;                  /* seconds; 2 on FAT */
 };
 

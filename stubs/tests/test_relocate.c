@@ -349,6 +349,8 @@ static void test_slash(void)
         run(&rows[i]);
     const struct sample hard = SLASH_SAMPLE("slash, hard, too long", 7, .span = 7);
     run_refused(&hard, "/opt/env", SFX_ERROR_FORMAT);
+    const struct sample other = {"slash, other content", BYTES("\0\0\0\1"), {{SLASH, .span = 4}}, 0};
+    run_refused(&other, "/opt", SFX_ERROR_FORMAT);
 }
 
 /* A prefix of SIZE bytes, "/ppp..."; valid until the next call. */

@@ -1,4 +1,4 @@
-"""The installer when a system call fails, or when it is killed at one: nothing left behind, and the next run succeeds."""
+"""The installer when a system call fails or it is killed at one: nothing left behind, and the next run succeeds."""
 
 from __future__ import annotations
 
@@ -122,7 +122,7 @@ def moments(scene: Scene, strace: str) -> list[tuple[str, int]]:
     for call in CALLS:
         counts = [
             len(re.findall(rf"^{thread} +{call}\(", log, re.MULTILINE))
-            for thread in set(re.findall(r"^\d+", log, re.M))
+            for thread in set(re.findall(r"^\d+", log, re.MULTILINE))
         ]
         most = max(counts, default=0)
         step = max(1, -(-most // MOST))

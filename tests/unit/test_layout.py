@@ -12,7 +12,7 @@ import pytest
 
 from sfxpack.errors import ArtifactError
 from sfxpack.format import artifact, layout
-from sfxpack.format.layout import EntryKind, RequirementKind, Strategy
+from sfxpack.format.layout import Derived, EntryKind, RequirementKind, Strategy
 from sfxpack.format.tables import IndexEntry, IndexRequirement, IndexSite
 from tests import testkit as kit
 from tests.testkit import Sample
@@ -20,41 +20,55 @@ from tests.testkit import Sample
 ROOT = Path(__file__).parent.parent.parent
 FREE = {
     ("locator", "may_ignore"),
+    ("locator", "platform"),  # the next one
+    ("locator", "stub_size"),  # the padding is the same
+    ("locator", "digest"),  # made again
     ("product", "prefix_limit"),
     ("product", "prefix_limit_entry"),  # no entry, then the first one
     ("block", "level"),  # all of one block may be of any level
     ("entry", "mtime"),  # any second below 2**40
     ("requirement", "value"),
-    ("site", "detail"),  # of a PYC site, which the sample has
+    ("pyc", "detail"),
+    ("shebang", "detail"),  # another form
+    ("text", "encoding"),
+    ("slash", "encoding"),
+    ("slash", "flags"),
+    ("siphash", "encoding"),  # the other hash
 }
 """Fields of which every value, or the next one, is sound."""
+SITES = ("cstring", "pyc", "slash", "shebang", "text", "siphash")
+"""Those of the sample, in order."""
 
 
 @pytest.mark.parametrize("script", ["gen_layout", "gen_vectors"])
 def test_generated_files_are_current(script: str) -> None:
-    done = subprocess.run([sys.executable, ROOT / "scripts" / script, "--check"], capture_output=True, text=True, check=False)
+    done = subprocess.run(
+        [sys.executable, ROOT / "scripts" / script, "--check"], capture_output=True, text=True, check=False
+    )
     assert done.returncode == 0, done.stderr
 
 
 def full_sample() -> Sample:
     """A sample with a record of every kind, whose every field matters."""
-    sites = (
-        IndexSite(1, 2, Strategy.PYC, hits=(1,), detail=15),
-        IndexSite(3, 2, Strategy.SLASH, hits=()),
-    )
+    line = b"#!/bin/sh"
     entries = (
         kit.directory(b"d"),
-        kit.file(b"d/a", 0, *sites),
+        kit.file(b"d/a", 0, IndexSite(0, 9, Strategy.CSTRING)),
         IndexEntry(EntryKind.HARD_LINK, b"d/h", 0o644, 1, 5),
+        kit.file(
+            b"d/p", 1, IndexSite(1, 2, Strategy.PYC, hits=(1,), detail=15), IndexSite(3, 2, Strategy.SLASH, hits=())
+        ),
+        kit.file(b"d/s", 2, kit.shebang(line, 2), IndexSite(len(line), 0, Strategy.TEXT)),
+        kit.file(b"d/x", 3, IndexSite(4, 0, Strategy.DERIVED, Derived.SIPHASH13, (), target=1)),
         kit.link(b"l", b"d/a"),
     )
-    base = kit.sample(entries, (b"alpha",))
+    base = kit.sample(entries, (b"/lib".ljust(9, b"\0"), b"alpha", line, b"head"), levels=(0, 0, 0, 1))
     requirement = IndexRequirement(RequirementKind.CPU_LEVEL, 1, 1, b"d/a")
     return kit.with_index(base, requirements=(requirement,))
 
 
-def records(sample: Sample) -> Iterator[tuple[layout.Record, int]]:
-    """Each record of the index once, and where it stands in the raw index."""
+def records(sample: Sample) -> Iterator[tuple[str, layout.Record, int]]:
+    """The first record of each table, each site, and where they stand in the raw index."""
     index = sample.index
     at = 0
     for record, count in (
@@ -63,11 +77,14 @@ def records(sample: Sample) -> Iterator[tuple[layout.Record, int]]:
         (layout.BLOCK, len(index.blocks)),
         (layout.CONTENT, len(index.contents)),
         (layout.ENTRY, len(index.entries)),
-        (layout.SITE, 2),
     ):
-        yield record, at
+        yield record.name, record, at
         at += record.size * count
-    yield layout.REQUIREMENT, at + 4  # one hit
+    for name in SITES:
+        yield name, layout.SITE, at
+        at += layout.SITE.size
+    hits = sum(len(site.hits) for entry in index.entries for site in entry.sites)
+    yield "requirement", layout.REQUIREMENT, at + 4 * hits
 
 
 def verdict(sample: Sample, path: Path) -> str:
@@ -80,21 +97,34 @@ def verdict(sample: Sample, path: Path) -> str:
     return "ok"
 
 
-def index_mutations() -> Iterator[tuple[str, str, Sample]]:
+def changes(record: layout.Record, at: int) -> Iterator[tuple[str, kit.Bytes]]:
+    """Each field of the record at `at` with all bits set, and one larger."""
+    for field in record.fields:
+        offset, size = at + record.offset(field.name), layout.field_size(field)
+        for value in (b"\xff" * size, None):
+
+            def change(raw: bytes, offset: int = offset, size: int = size, value: bytes | None = value) -> bytes:
+                old = int.from_bytes(raw[offset : offset + size], "little")
+                new = value or ((old + 1) % 256**size).to_bytes(size, "little")
+                return raw[:offset] + new + raw[offset + size :]
+
+            yield field.name, change
+
+
+def mutations() -> Iterator[tuple[str, str, Sample]]:
     sample = full_sample()
-    for record, at in records(sample):
-        for field in record.fields:
-            offset, size = at + record.offset(field.name), layout.field_size(field)
-            for _name, value in (("max", b"\xff" * size), ("next", None)):
-                def change(raw: bytes, offset: int = offset, size: int = size, value: bytes | None = value) -> bytes:
-                    old = int.from_bytes(raw[offset : offset + size], "little")
-                    new = value or ((old + 1) % 256**size).to_bytes(size, "little")
-                    return raw[:offset] + new + raw[offset + size :]
-
-                yield record.name, field.name, replace(sample, change_index=change)
+    for field, change in changes(layout.LOCATOR, 0):
+        yield "locator", field, replace(sample, change_locator=change)
+    for name, record, at in records(sample):
+        for field, change in changes(record, at):
+            yield name, field, replace(sample, change_index=change)
 
 
-MUTATIONS = list(index_mutations())
+MUTATIONS = list(mutations())
+
+
+def test_the_sample_is_sound(tmp_path: Path) -> None:
+    assert verdict(full_sample(), tmp_path / "artifact") == "ok"
 
 
 @pytest.mark.parametrize(

@@ -177,7 +177,7 @@ def meta(**changes: object) -> dict[str, object]:
         entry("lib/plain", b"plain", sha256="e" * 64),
         {"_path": "bin/entry", "path_type": "unix_python_entry_point", "sha256": hashlib.sha256(b"entry").hexdigest()},
         entry("lib/wrong", b"edited since", sha256="d" * 64),
-        entry('odd "name" ü', b"odd"),
+        {"file_mode": '{"_path": {', **entry('odd "name" ü', b"odd")},
         {"_path": "lib/x.pyc", "path_type": "pyc_file"},
         entry("lib/size", b"size", size_in_bytes=99),
     ]

@@ -123,6 +123,22 @@ def test_scripts_run_from_awkward_prefixes(tmp_path: Path, name: bytes, program:
     assert result.stdout == "['a b', 'c']\n"
 
 
+@pytest.mark.parametrize("name", AWKWARD)
+def test_the_prefix_in_an_argument_stays_one_word(tmp_path: Path, name: bytes) -> None:
+    prefix = os.fsencode(tmp_path) + name
+    os.makedirs(prefix + b"/bin")
+    os.symlink(sys.executable, prefix + b"/bin/python3")
+    script = prefix + b"/bin/tool"
+    line = b"#!/opt/env/bin/python3 -Xpycache_prefix=/opt/env/my cache "
+    with open(script, "wb") as file:
+        file.write(
+            move(line + b"\nimport os, sys\nprint(os.fsencode(sys.pycache_prefix).hex(), *sys.argv[1:])\n", prefix)
+        )
+    os.chmod(script, 0o700)
+    result = subprocess.run([script, "a"], capture_output=True, text=True, check=True)
+    assert result.stdout == f"{(prefix + b'/my cache').hex()} a\n"
+
+
 def test_a_zipapp_keeps_working(tmp_path: Path) -> None:
     prefix = os.fsencode(tmp_path) + b"/with blank/and more"
     os.makedirs(prefix + b"/bin")
