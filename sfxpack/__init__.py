@@ -1,3 +1,12 @@
-"""Self-extracting, relocatable installers from environments."""
+"""Self-extracting, relocatable installers from environments: `build`, `inspect`, `verify`, `extract`."""
 
 __version__ = "0.1.0"
+
+from sfxpack.build import Result, build
+from sfxpack.errors import SfxpackError
+from sfxpack.extract import extract
+from sfxpack.inspect import Inspection, inspect
+from sfxpack.model import Request
+from sfxpack.verify import verify
+
+__all__ = ["Inspection", "Request", "Result", "SfxpackError", "__version__", "build", "extract", "inspect", "verify"]

@@ -8,8 +8,8 @@ from typing import Final
 
 from sfxpack.errors import DiscoveryError
 from sfxpack.format import layout
-from sfxpack.format.decode import UNITS
 from sfxpack.format.layout import NO_ENTRY, NO_LIMIT, EntryKind, RequirementFlag, RequirementKind, SiteFlag, Strategy
+from sfxpack.format.sites import UNITS
 from sfxpack.format.tables import IndexEntry, IndexRequirement, IndexSite
 from sfxpack.model import Entry, Requirement, Site
 from sfxpack.records import pyc_source

@@ -13,6 +13,7 @@ from sfxpack.errors import ArtifactError
 from sfxpack.format import decode, layout
 from sfxpack.format.digest import digest, hasher
 from sfxpack.format.layout import Verdict
+from sfxpack.format.reading import decompress, require
 from sfxpack.format.tables import Index, Locator
 
 _CHUNK = 1 << 20
@@ -44,8 +45,8 @@ class Artifact:
         self.file.seek(self.locator.locator_offset + layout.LOCATOR.size)
         for number, block in enumerate(self.index.blocks):
             data = self.file.read(block.size)
-            decode.require(digest(data) == block.digest, Verdict.BAD_BLOCK_DIGEST, f"block {number}")
-            yield decode.frame(data, block.raw_size, Verdict.BAD_BLOCK_FRAME)
+            require(digest(data) == block.digest, Verdict.BAD_BLOCK_DIGEST, f"block {number}")
+            yield decompress(data, block.raw_size, Verdict.BAD_BLOCK_FRAME)
 
     def contents(self) -> Iterator[bytes]:
         """Neutral contents in order; memory is one block and one content.
@@ -67,7 +68,7 @@ class Artifact:
                 missing -= len(part)
                 parts.append(part)
             value = parts[0] if len(parts) == 1 else b"".join(parts)
-            decode.require(digest(value) == content.digest, Verdict.BAD_CONTENT_DIGEST, f"content {number}")
+            require(digest(value) == content.digest, Verdict.BAD_CONTENT_DIGEST, f"content {number}")
             yield value
 
 
@@ -89,11 +90,11 @@ def read(path: Path, at: int, *, front: bool = True) -> Artifact:
         file.seek(min(at, size))
         locator = decode.locator(file.read(layout.LOCATOR.size), at, size)
         if front:
-            decode.require(_front(file, locator.locator_offset) == locator.front_digest, Verdict.BAD_FRONT_DIGEST)
+            require(_front(file, locator.locator_offset) == locator.front_digest, Verdict.BAD_FRONT_DIGEST)
         file.seek(locator.index_offset)
         frame = file.read(locator.index_size)
-        decode.require(digest(frame) == locator.index_digest, Verdict.BAD_INDEX_DIGEST)
-        raw = decode.frame(frame, locator.index_raw_size, Verdict.BAD_INDEX_FRAME)
+        require(digest(frame) == locator.index_digest, Verdict.BAD_INDEX_DIGEST)
+        raw = decompress(frame, locator.index_raw_size, Verdict.BAD_INDEX_FRAME)
         blocks_size = locator.index_offset - locator.locator_offset - layout.LOCATOR.size
         return Artifact(file, locator, decode.index(raw, blocks_size), frame)
     except (ArtifactError, OSError):

@@ -316,6 +316,16 @@ class Record:
         """Bytes."""
         return self.codec.size
 
+    @cached_property
+    def keys(self) -> tuple[str, ...]:
+        """Names of the values `codec` unpacks: a string NAME gives its offset as NAME, its size as NAME_size."""
+        return tuple(key for f in self.fields for key in ((f.name, f"{f.name}_size") if f.type == "str" else (f.name,)))
+
+    @cached_property
+    def reserved(self) -> tuple[str, ...]:
+        """Names of the fields that must be zero."""
+        return tuple(field.name for field in self.fields if field.type[0] == "z")
+
     def pack(self, **values: int | bytes | tuple[int, int]) -> bytes:
         """Bytes of a record; reserved fields are zero, every other field must be given."""
         flat: list[int | bytes] = []
