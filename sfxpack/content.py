@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from typing import Final
 
 from sfxpack import classify, neutral, records, sites
-from sfxpack.errors import ChangedError, DiscoveryError
+from sfxpack.errors import ChangedError, UnreadableError
 from sfxpack.format.digest import digest
 from sfxpack.model import Edit, Entry, Environment, Finding, Found, Neutral, Site
 from sfxpack.plan import COMPILED, CONDA, RECORD, stage
@@ -65,7 +65,7 @@ def read(entry: Entry) -> bytes:
 
     Raises:
         ChangedError: it is not the file that was scanned, or it changed while it was read.
-        DiscoveryError: it cannot be read.
+        UnreadableError: it cannot be read.
     """
     if entry.data is not None:
         return entry.data
@@ -78,7 +78,7 @@ def read(entry: Entry) -> bytes:
                 content += more
             check_unchanged(entry, os.fstat(handle))
     except OSError as error:
-        raise DiscoveryError(f"{os.fsdecode(entry.source)}: cannot be read: {error.strerror}") from error
+        raise UnreadableError(f"{os.fsdecode(entry.source)}: cannot be read: {error.strerror}") from error
     if len(content) != entry.size:
         raise changed_error(entry)
     return content
@@ -106,7 +106,7 @@ def prepare(entry: Entry, context: Context) -> Prepared:
     """Read a file, find and cut out what depends on the prefix.
 
     Raises:
-        ChangedError, DiscoveryError: as `read`.
+        ChangedError, UnreadableError: as `read`.
         ProofError: the neutral content does not give back the bytes on disk.
     """
     content = read(entry)

@@ -21,6 +21,12 @@ class DiscoveryError(SfxpackError):
     exit_code = 2
 
 
+class UnreadableError(DiscoveryError):
+    """Files or folders that this user may not read; the message lists all of them."""
+
+    exit_code = 8
+
+
 class ChangedError(SfxpackError):
     """A file changed while it was being packed."""
 

@@ -11,7 +11,7 @@ from typing import BinaryIO, Final
 
 from sfxpack import classify, neutral, sites
 from sfxpack.content import Changed, Context, changed_error, check_unchanged
-from sfxpack.errors import DiscoveryError
+from sfxpack.errors import UnreadableError
 from sfxpack.format.digest import hasher
 from sfxpack.model import Edit, Entry, Finding, Found, Kind, Site
 from sfxpack.requirements import glibc_version
@@ -42,7 +42,7 @@ class Large:
 
         Raises:
             ChangedError: the file is not what was scanned, or changed meanwhile.
-            DiscoveryError: it cannot be read.
+            UnreadableError: it cannot be read.
         """
         state = hasher()
         try:
@@ -56,7 +56,7 @@ class Large:
                     self.changed = Changed(self.entry.size, _sha256(file))
                 check_unchanged(self.entry, os.fstat(file.fileno()))
         except OSError as error:
-            raise DiscoveryError(f"{os.fsdecode(self.entry.source)}: cannot be read: {error.strerror}") from error
+            raise UnreadableError(f"{os.fsdecode(self.entry.source)}: cannot be read: {error.strerror}") from error
         self.digest = state.digest()
 
     def _holds_old_path(self, file: BinaryIO) -> bool:

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Final
 
-from sfxpack.errors import ChangedError, DiscoveryError
+from sfxpack.errors import ChangedError, UnreadableError
 from sfxpack.format import layout
 from sfxpack.format.layout import EntryKind
 from sfxpack.model import Entry, Environment, Finding
@@ -47,13 +47,13 @@ def scan(environment: Environment, ignore: tuple[bytes, ...] = ()) -> Tree:
         ignore: absolute paths that are left out: the build's own output.
 
     Raises:
-        DiscoveryError: files or directories cannot be read; all of them are named.
+        UnreadableError: files or directories cannot be read; all of them are named.
         ChangedError: something disappeared while it was listed.
     """
     walk = _Walk(environment, ignore)
     found = {entry.path: entry for entry in walk.entries()}
     if walk.unreadable:
-        raise DiscoveryError(_unreadable(walk.unreadable))
+        raise UnreadableError(_unreadable(walk.unreadable))
     found.update((entry.path, entry) for entry in environment.additions)
     for entry in environment.additions:
         found.update((parent.path, parent) for parent in _parents(entry) if parent.path not in found)

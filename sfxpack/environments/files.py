@@ -8,7 +8,7 @@ from collections.abc import Collection
 from dataclasses import dataclass, field
 from typing import Final
 
-from sfxpack.errors import DiscoveryError
+from sfxpack.errors import UnreadableError
 from sfxpack.format.layout import EntryKind
 from sfxpack.model import Entry
 
@@ -52,11 +52,13 @@ class Collector:
         """Fail if anything could not be read.
 
         Raises:
-            DiscoveryError: naming all of it.
+            UnreadableError: naming all of it.
         """
         if self.unreadable:
             named = "\n".join(f"  {path}" for path in sorted(self.unreadable))
-            raise DiscoveryError(f"files of the base Python cannot be read; make them readable for this user:\n{named}")
+            raise UnreadableError(
+                f"files of the base Python cannot be read; make them readable for this user:\n{named}"
+            )
 
 
 @dataclass(frozen=True, slots=True)

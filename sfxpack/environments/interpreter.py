@@ -16,7 +16,7 @@ from typing import Final
 from sfxpack.environments import tcl, vendor
 from sfxpack.environments.files import Collector
 from sfxpack.environments.locate import SYSTEM_ROOTS
-from sfxpack.errors import DiscoveryError
+from sfxpack.errors import DiscoveryError, UnreadableError
 from sfxpack.format.layout import EntryKind
 from sfxpack.model import Entry, Rename
 
@@ -146,7 +146,7 @@ def _is_script(path: str) -> bool:
         with open(path, "rb") as file:
             return file.read(2) == b"#!"
     except OSError as error:
-        raise DiscoveryError(f"{path}: cannot be read: {error.strerror}; make it readable for this user") from error
+        raise UnreadableError(f"{path}: cannot be read: {error.strerror}; make it readable for this user") from error
 
 
 def _prefix(root: Path, program: str, settings: Mapping[str, str], name: str) -> str:

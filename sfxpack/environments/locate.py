@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Final
 
 from sfxpack.environments import condarc
-from sfxpack.errors import DiscoveryError, UsageError
+from sfxpack.errors import DiscoveryError, UnreadableError, UsageError
 from sfxpack.model import Request
 
 SYSTEM_ROOTS: Final = frozenset({b"/", b"/usr", b"/usr/local"})
@@ -145,7 +145,7 @@ def _check(root: Path) -> None:
         what = "is a link that leads nowhere" if os.path.islink(root) else "does not exist"
         raise DiscoveryError(f"{root}: {what}; give the folder of an environment, or a name") from error
     except OSError as error:
-        raise DiscoveryError(f"{root}: cannot be reached: {error.strerror}") from error
+        raise UnreadableError(f"{root}: cannot be reached: {error.strerror}") from error
     if not is_folder:
         raise DiscoveryError(f"{root}: is not a folder; give the folder of an environment, or a name")
     if {os.fsencode(root), os.path.realpath(os.fsencode(root))} & SYSTEM_ROOTS:
@@ -154,4 +154,4 @@ def _check(root: Path) -> None:
             "install what you need to a prefix of its own and pack that"
         )
     if not os.access(root, os.R_OK | os.X_OK):
-        raise DiscoveryError(f"{root}: cannot be listed: permission denied; make it readable for this user")
+        raise UnreadableError(f"{root}: cannot be listed: permission denied; make it readable for this user")

@@ -15,7 +15,7 @@ from typing import Final
 from sfxpack.environments import activation, interpreter
 from sfxpack.environments.interpreter import Base
 from sfxpack.environments.spelling import Spellings, product_name
-from sfxpack.errors import DiscoveryError
+from sfxpack.errors import DiscoveryError, UnreadableError
 from sfxpack.format.layout import EntryKind
 from sfxpack.model import Entry, Environment
 
@@ -79,7 +79,7 @@ def _read(root: Path) -> str:
     try:
         return path.read_text(encoding="utf-8", errors="surrogateescape")
     except OSError as error:
-        raise DiscoveryError(f"{path}: cannot be read: {error.strerror}; make it readable for this user") from error
+        raise UnreadableError(f"{path}: cannot be read: {error.strerror}; make it readable for this user") from error
 
 
 def _settings(text: str) -> dict[str, str]:
