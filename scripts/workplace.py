@@ -120,13 +120,23 @@ def pinned_zig() -> str:
 def prepare_venv(platforms: str | None = None) -> Path:
     """Return the interpreter of `build/test-venv`, with this checkout, what its tests and checks need, and the stubs.
 
+    Nothing is asked of the package index if the venv was made for the `pyproject.toml` that is there now.
     The compiler is installed there too: the C tests use it, and the build hook then finds nothing left to compile.
     Without `platforms` only the host's stub is built.
     """
-    python = make_venv(ROOT / "build" / "test-venv")
-    pip_install(python, pinned_zig(), "tomli")
-    run([python, ROOT / "scripts" / "build_stubs", "--targets", platforms or sysconfig.get_platform()])
+    venv = ROOT / "build" / "test-venv"
+    python = make_venv(venv)
+    script = str(ROOT / "scripts" / "build_stubs")
+    build_stubs = [str(python), script, "--targets", platforms or sysconfig.get_platform()]
+    stamp, zig = venv / "installed.txt", pinned_zig()
+    wanted = f"{ROOT}\n{zig}\n{(ROOT / 'pyproject.toml').read_text(encoding='utf-8')}"
+    if stamp.is_file() and stamp.read_text(encoding="utf-8") == wanted:
+        run(build_stubs)
+        return python
+    pip_install(python, zig, "tomli")
+    run(build_stubs)
     pip_install(python, "--editable", f"{ROOT}[dev,test,test-conda]")
+    stamp.write_text(wanted, encoding="utf-8")
     return python
 
 

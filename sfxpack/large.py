@@ -59,6 +59,21 @@ class Large:
             raise UnreadableError(f"{os.fsdecode(self.entry.source)}: cannot be read: {error.strerror}") from error
         self.digest = state.digest()
 
+    def disk_digest(self) -> bytes:
+        """Digest of the bytes on disk, by reading the file once more.
+
+        Raises:
+            UnreadableError: it cannot be read.
+        """
+        state = hasher()
+        try:
+            with open(self.entry.source, "rb", buffering=0) as file:
+                for window in _windows(file, _READ):
+                    state.update(window)
+        except OSError as error:
+            raise UnreadableError(f"{os.fsdecode(self.entry.source)}: cannot be read: {error.strerror}") from error
+        return state.digest()
+
     def _holds_old_path(self, file: BinaryIO) -> bool:
         """The first pass; also finds the kind and what an ELF file needs."""
         head = file.read(classify.HEAD)

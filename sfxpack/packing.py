@@ -52,6 +52,8 @@ class Packing:
     _changed: dict[bytes, Changed] = field(default_factory=dict)
     _known: dict[tuple[bytes, int], int] = field(default_factory=dict)
     _deferred: dict[bytes, Prepared] = field(default_factory=dict)
+    _twins: dict[tuple[int, bytes], bytes] = field(default_factory=dict)
+    """(size, digest on disk) of large files that are not the only ones of their size -> path of the first."""
     _done: int = 0
     _total: int = 0
 
@@ -133,12 +135,25 @@ class Packing:
         self.packed[item.entry.path] = Packed(content, len(item.content), item.sites)
 
     def _take_large(self, item: large.Large) -> None:
-        """Pieces go to the blocks as they are read, so a large file is never held, and never shared."""
+        """Pieces go to the blocks as they are read, so a large file is never held."""
+        twin = self._twin(item)
+        if twin is not None:
+            self.packed[item.entry.path] = self.packed[twin]
+            self._note(item.entry, (), None, self.glibc.get(twin, 0))
+            return
         for piece in item.pieces(self.writer.limit):
             self.writer.add_piece(piece)
         self.packed[item.entry.path] = Packed(len(self.contents), item.size, tuple(item.sites))
         self.contents.append(IndexContent(item.size, item.digest))
         self._note(item.entry, tuple(item.findings), item.changed, item.glibc)
+
+    def _twin(self, item: large.Large) -> bytes | None:
+        """Path of a packed large file with the same bytes and no sites; only files of one size are read to find out."""
+        size = item.entry.size
+        if sum(entry.size == size for entry in self._by_path.values()) == 1:
+            return None
+        twin = self._twins.setdefault((size, item.disk_digest()), item.entry.path)
+        return twin if twin != item.entry.path and not self.packed[twin].sites else None
 
     def _pack_deferred(self) -> None:
         targets = {path: frozenset(self._targets(item)) for path, item in self._deferred.items()}

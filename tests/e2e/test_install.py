@@ -129,3 +129,34 @@ def test_a_file_larger_than_a_window(tmp_path: Path) -> None:
     assert (prefix / "data.txt").read_bytes() == text.replace(old, os.fsencode(prefix))
     padded = os.fsencode(prefix).rjust(len(old), b"/")
     assert (prefix / "data.bin").read_bytes() == bytes(binary).replace(old, padded)
+
+
+def test_equal_large_files_are_stored_once(tmp_path: Path) -> None:
+    content = os.urandom(36 * 1024 * 1024)
+    for name in ("a", "b", "c"):
+        prefixes.write(tmp_path / "original" / name, content)
+    prefixes.write(tmp_path / "original/d", content[:-1] + b"\0")
+    result = build(tmp_path / "original", tmp_path / "x.sh", "--level", "1")
+    assert result["size"] < 2.2 * len(content)
+    run(tmp_path / "x.sh", "--prefix", tmp_path / "e")
+    assert (tmp_path / "e/c").read_bytes() == content
+    assert (tmp_path / "e/d").read_bytes() == content[:-1] + b"\0"
+
+
+def test_odd_trees(tmp_path: Path) -> None:
+    """Nothing at all; names that are no text; a path of many folders."""
+    root = tmp_path / "original"
+    root.mkdir()
+    build(root, tmp_path / "empty.sh", "--name", "empty")
+    run(tmp_path / "empty.sh", "--prefix", tmp_path / "e")
+    names = (b"new\nline", b"\xff\xfe", "ü".encode(), b"-dash", b"a b'c\"d$e")
+    for name in names:
+        Path(os.fsdecode(os.fsencode(root) + b"/" + name)).write_text(str(root))
+    prefixes.write(root.joinpath(*["d" * 50] * 30) / "deep.txt", str(root))
+    build(root, tmp_path / "odd.sh", "--name", "odd")
+    prefix = tmp_path / "o"
+    run(tmp_path / "odd.sh", "--prefix", prefix)
+    assert {os.fsencode(path.name) for path in prefix.iterdir() if path.is_file()} == set(names)
+    assert all(
+        path.read_text() == str(prefix) for path in prefix.rglob("*") if path.is_file() and ".sfxpack" not in str(path)
+    )
