@@ -8,16 +8,17 @@ import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import BinaryIO
+from typing import BinaryIO, Final
 
-from sfxpack.compress import frame
+import zstandard
+
 from sfxpack.errors import ArtifactError, OutputError, ProofError
 from sfxpack.format import artifact, encode, layout
 from sfxpack.format.digest import digest
 from sfxpack.format.layout import ALIGNMENT, Platform
 from sfxpack.format.tables import Index, Locator
 
-INDEX_LEVEL = 9
+_INDEX_LEVEL: Final = 6
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +67,7 @@ class Assembly:
             ProofError: what was written is not what was meant.
         """
         raw = encode.index(index)
-        data = frame(raw, INDEX_LEVEL)
+        data = zstandard.ZstdCompressor(level=_INDEX_LEVEL, write_checksum=False).compress(raw)
         offset = self._file.tell()
         self._file.write(data)
         locator = Locator(

@@ -12,16 +12,32 @@ import zstandard
 from sfxpack.format.digest import digest
 from sfxpack.format.tables import IndexBlock
 
-BLOCK: Final = 8 * 1024 * 1024
-"""Bytes a block holds before compression; larger ones gain 1 to 2 % and cost the installer memory."""
-LARGE_BLOCK: Final = 4 * BLOCK
+BLOCK: Final = 16 * 1024 * 1024
+"""Bytes a block holds before compression; twice as much gains 1 % and costs the installer memory, half loses 1 %."""
+LARGE_BLOCK: Final = 2 * BLOCK
 LARGE_FROM: Final = 15
 """Level from which size is worth that memory."""
+_FAST_TABLES: Final = {3: 19, 4: 19}
+"""Levels whose tables zstd makes for inputs smaller than a block: logarithm of their entries. Gains 1 %."""
 
 
 def block_size(level: int) -> int:
     """Decompressed bytes of a block at a compression level."""
     return LARGE_BLOCK if level >= LARGE_FROM else BLOCK
+
+
+def parameters(level: int) -> zstandard.ZstdCompressionParameters:
+    """How blocks are compressed: matches reach over the whole block; content size, no checksum (the digest is ours)."""
+    size = block_size(level)
+    tables = _FAST_TABLES.get(level, 0)
+    return zstandard.ZstdCompressionParameters.from_level(
+        level,
+        source_size=size,
+        window_log=size.bit_length() - 1,
+        write_content_size=True,
+        write_checksum=False,
+        **({"hash_log": tables, "chain_log": tables} if tables else {}),
+    )
 
 
 class BlockWriter:
@@ -97,10 +113,5 @@ class BlockWriter:
 
 
 def _compress(parts: list[bytes | memoryview], level: int) -> tuple[bytes, bytes]:
-    data = frame(b"".join(parts), level)
+    data = zstandard.ZstdCompressor(compression_params=parameters(level)).compress(b"".join(parts))
     return data, digest(data)
-
-
-def frame(raw: bytes, level: int) -> bytes:
-    """One zstd frame with its content size and without checksum (the digest is ours)."""
-    return zstandard.ZstdCompressor(level=level, write_content_size=True, write_checksum=False).compress(raw)

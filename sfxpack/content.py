@@ -20,6 +20,7 @@ LARGE: Final = 32 * 1024 * 1024
 WHOLE: Final = 5 * LARGE
 """The same for files that conda put its prefix into."""
 _ELF: Final = b"\x7fELF"
+_NOTHING: Final = Found()
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,12 +72,14 @@ def read(entry: Entry) -> bytes:
         return entry.data
     try:
         handle = os.open(entry.source, os.O_RDONLY | os.O_CLOEXEC)
-        with open(handle, "rb", buffering=0) as file:
+        try:
             check_unchanged(entry, os.fstat(handle))
-            content = file.read(entry.size + 1) if entry.size else b""
-            while len(content) < entry.size and (more := file.read(entry.size - len(content))):
+            content = os.read(handle, entry.size + 1) if entry.size else b""
+            while len(content) < entry.size and (more := os.read(handle, entry.size - len(content))):
                 content += more
             check_unchanged(entry, os.fstat(handle))
+        finally:
+            os.close(handle)
     except OSError as error:
         raise UnreadableError(f"{os.fsdecode(entry.source)}: cannot be read: {error.strerror}") from error
     if len(content) != entry.size:
@@ -137,12 +140,9 @@ def find(entry: Entry, content: bytes, context: Context) -> Found:
         kind = classify.classify(entry.path, content[: classify.HEAD], content)
         found = sites.find(entry.path, kind, content, context.environment, context.needles, context.options)
     if classify.is_archive(content[: classify.HEAD]):
-        inside = sites.look_inside(entry.path, content, context.needles)
-        found = replace(found, findings=found.findings + inside)
+        found = replace(found, findings=found.findings + sites.look_inside(entry.path, content, context.needles))
     derived = _derived(entry, content, context)
-    if not (derived.sites or derived.edits):
-        return replace(found, findings=found.findings + derived.findings)
-    return merge(found, derived)
+    return merge(found, derived) if derived != _NOTHING else found
 
 
 def merge(first: Found, second: Found) -> Found:

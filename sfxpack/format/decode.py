@@ -23,6 +23,7 @@ from sfxpack.format.tables import (
     Product,
 )
 
+_KINDS: Final = {int(kind): kind for kind in EntryKind}
 _MAX_MTIME: Final = 1 << 40
 _RESERVED: Final = (layout.STATE_DIRECTORY.encode(), layout.STAGING_INSIDE.encode())
 
@@ -197,7 +198,7 @@ def _entries(reader: Reader) -> tuple[list[IndexEntry], list[int]]:
 
 def _entry(reader: Reader, values: Values, before: list[IndexEntry]) -> IndexEntry:
     kind, mode, target, mtime = (values[name] for name in ("kind", "mode", "target", "mtime"))
-    require(kind in EntryKind._value2member_map_, Verdict.BAD_ENTRY)
+    require(kind in _KINDS, Verdict.BAD_ENTRY)
     link = kind == EntryKind.LINK
     require(mode & ~0o775 == 0 and not (link and mode), Verdict.BAD_ENTRY)
     if kind == EntryKind.FILE:
@@ -207,13 +208,14 @@ def _entry(reader: Reader, values: Values, before: list[IndexEntry]) -> IndexEnt
     else:
         require(target == 0, Verdict.BAD_ENTRY)
     require(mtime < _MAX_MTIME and not (link and mtime), Verdict.BAD_ENTRY)
-    return IndexEntry(EntryKind(kind), reader.string(values, "path"), mode, target, mtime)
+    return IndexEntry(_KINDS[kind], reader.string(values, "path"), mode, target, mtime)
 
 
 def _check_path(path: bytes, parts: list[bytes]) -> None:
     sound = (
-        len(path) <= layout.MAX_PATH
-        and all(part not in (b"", b".", b"..") and len(part) <= layout.MAX_NAME for part in parts)
+        not (b"" in parts or b"." in parts or b".." in parts)
+        and (len(path) <= layout.MAX_NAME or max(map(len, parts)) <= layout.MAX_NAME)
+        and len(path) <= layout.MAX_PATH
         and parts[0] not in _RESERVED
     )
     require(sound, Verdict.BAD_PATH, path)

@@ -69,7 +69,7 @@ class Reader:
         }
         tables = sum(self.count[name] * size for name, size in sized.items())
         require(self.at + layout.PRODUCT.size + tables == len(raw), Verdict.BAD_TABLE)
-        self.strings = memoryview(raw)[len(raw) - self.count["strings_size"] :]
+        self.strings_at = len(raw) - self.count["strings_size"]
 
     def record(self, record: layout.Record) -> Values:
         """The next record; its reserved fields are checked and left out."""
@@ -86,9 +86,9 @@ class Reader:
 
     def string(self, values: Values, name: str) -> bytes:
         """The string that a field of a record names."""
-        start = values[name]
+        start = values[name] + self.strings_at
         end = start + values[f"{name}_size"]
-        require(end <= len(self.strings), Verdict.BAD_STRING)
-        value = bytes(self.strings[start:end])
+        require(end <= len(self.raw), Verdict.BAD_STRING)
+        value = self.raw[start:end]
         require(b"\0" not in value, Verdict.BAD_STRING)
         return value

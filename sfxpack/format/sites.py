@@ -107,7 +107,8 @@ def _site(reader: Reader, values: Values, hits: tuple[int, ...]) -> IndexSite:
 
 def _with_line(reader: Reader, site: IndexSite) -> IndexSite:
     """A SHEBANG site as a value: its line instead of where that stands."""
-    line = bytes(reader.strings[site.target : site.target + site.span])
+    start = reader.strings_at + site.target
+    line = reader.raw[start : start + site.span]
     sound = len(line) == site.span and line.startswith(b"#!") and b"\0" not in line and b"\n" not in line
     require(sound and site.hits[0] >= len(b"#!"), Verdict.BAD_SITE)
     return replace(site, target=0, line=line)
