@@ -66,7 +66,7 @@ sys.stdout.buffer.write(repr(show(marshal.loads(data[16:]))).encode("utf-8", "su
 def interpreters() -> list[tuple[str, Path]]:
     """Pythons on this machine, by version."""
     found = {f"{sys.version_info[0]}.{sys.version_info[1]}": Path(sys.executable)}
-    for folder in sorted(Path.home().glob(".pyenv/versions/3.*")):
+    for folder in sorted((Path.home() / ".pyenv" / "versions").glob("3.*")):
         version = ".".join(folder.name.split(".")[:2])
         if version in VERSIONS and (folder / "bin/python3").exists():
             found.setdefault(version, folder / "bin/python3")
