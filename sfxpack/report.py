@@ -85,14 +85,15 @@ def print_result(result: Result, console: Console, *, verbose: bool) -> None:
 def _print_findings(findings: Iterable[Finding], console: Console, *, verbose: bool) -> None:
     for category, group in groupby(findings, key=lambda finding: finding.category):
         members = list(group)
+        files = {finding.path: finding for finding in members}
         text = EXPLAIN.get(category, "")
-        console.print(escape(f"\n{category}: {len(members)} {'file' if len(members) == 1 else 'files'}; {text}"))
-        shown = members if verbose else members[:_FIRST]
+        console.print(escape(f"\n{category}: {len(files)} {'file' if len(files) == 1 else 'files'}; {text}"))
+        shown = members if verbose else list(files.values())[:_FIRST]
         for finding in shown:
             detail = f"  {finding.detail}" if finding.detail else ""
             console.print(escape(f"  {os.fsdecode(finding.path)}{detail}"), soft_wrap=True)
-        if len(members) > len(shown):
-            console.print(f"  … {len(members) - len(shown)} more, listed by -v")
+        if len(files) > len(shown):
+            console.print(f"  … {len(files) - len(shown)} more, listed by -v")
 
 
 def print_inspection(facts: Inspection, console: Console) -> None:
