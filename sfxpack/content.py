@@ -11,8 +11,9 @@ from typing import Final
 from sfxpack import classify, neutral, records, sites
 from sfxpack.errors import ChangedError, UnreadableError
 from sfxpack.format.digest import digest
-from sfxpack.model import Edit, Entry, Environment, Finding, Found, Neutral, Site
+from sfxpack.model import Entry, Environment, Finding, Found, Neutral, Site
 from sfxpack.plan import COMPILED, CONDA, RECORD, stage
+from sfxpack.records import OnDisk
 from sfxpack.requirements import glibc_version
 
 LARGE: Final = 32 * 1024 * 1024
@@ -24,16 +25,6 @@ _NOTHING: Final = Found()
 
 
 @dataclass(frozen=True, slots=True)
-class Changed:
-    """What records need to know of a file whose final content depends on the prefix."""
-
-    size: int
-    """Bytes on disk."""
-    sha256: str
-    """Hex, of the bytes on disk."""
-
-
-@dataclass(frozen=True, slots=True)
 class Prepared:
     """A file ready to be packed."""
 
@@ -42,7 +33,7 @@ class Prepared:
     digest: bytes
     sites: tuple[tuple[int, Site], ...]
     findings: tuple[Finding, ...]
-    changed: Changed | None
+    changed: OnDisk | None
     glibc: int
     """Highest version of the C library an ELF file asks for, as `requirements` encodes it; 0 for none."""
     source_mtime: int | None
@@ -56,7 +47,7 @@ class Context:
     environment: Environment
     needles: sites.Needles
     options: sites.Options
-    changed: Mapping[bytes, Changed]
+    changed: Mapping[bytes, OnDisk]
     """Files of earlier stages whose final content depends on the prefix."""
     entries: Mapping[bytes, Entry]
 
@@ -129,8 +120,8 @@ def prepare(entry: Entry, context: Context) -> Prepared:
     )
 
 
-def _changed(content: bytes) -> Changed:
-    return Changed(len(content), hashlib.sha256(content).hexdigest())
+def _changed(content: bytes) -> OnDisk:
+    return OnDisk(len(content), hashlib.sha256(content).hexdigest())
 
 
 def find(entry: Entry, content: bytes, context: Context) -> Found:
@@ -142,23 +133,10 @@ def find(entry: Entry, content: bytes, context: Context) -> Found:
     if classify.is_archive(content[: classify.HEAD]):
         found = replace(found, findings=found.findings + sites.look_inside(entry.path, content, context.needles))
     derived = _derived(entry, content, context)
-    return merge(found, derived) if derived != _NOTHING else found
-
-
-def merge(first: Found, second: Found) -> Found:
-    """Both; a site or edit of `first` that overlaps one of `second` gives way."""
-    taken = [(site.start, site.end) for site in second.sites] + [(edit.start, edit.end) for edit in second.edits]
-
-    def free(item: Site | Edit) -> bool:
-        return all(item.end <= start or item.start >= end for start, end in taken)
-
-    sites_of_both = [*(site for site in first.sites if free(site)), *second.sites]
-    edits_of_both = [*(edit for edit in first.edits if free(edit)), *second.edits]
-    return Found(
-        tuple(sorted(sites_of_both, key=lambda site: (site.start, site.end))),
-        tuple(sorted(edits_of_both, key=lambda edit: edit.start)),
-        first.findings + second.findings,
-    )
+    if derived == _NOTHING:
+        return found
+    merged = neutral.merge(found, sites=derived.sites, edits=derived.edits)
+    return replace(merged, findings=found.findings + derived.findings)
 
 
 def _derived(entry: Entry, content: bytes, context: Context) -> Found:

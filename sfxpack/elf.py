@@ -17,7 +17,6 @@ from typing import Final
 MAGIC: Final = b"\x7fELF"
 PT_LOAD: Final = 1
 PT_DYNAMIC: Final = 2
-PT_INTERP: Final = 3
 DT_NULL: Final = 0
 DT_NEEDED: Final = 1
 DT_STRTAB: Final = 5

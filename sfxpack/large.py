@@ -10,10 +10,11 @@ from dataclasses import replace
 from typing import BinaryIO, Final
 
 from sfxpack import classify, neutral, sites
-from sfxpack.content import Changed, Context, changed_error, check_unchanged
+from sfxpack.content import Context, changed_error, check_unchanged
 from sfxpack.errors import UnreadableError
 from sfxpack.format.digest import hasher
 from sfxpack.model import Edit, Entry, Finding, Found, Kind, Site
+from sfxpack.records import OnDisk
 from sfxpack.requirements import glibc_version
 from sfxpack.sites.window import OVERLAP
 
@@ -32,9 +33,11 @@ class Large:
         self.sites: list[tuple[int, Site]] = []
         """(offset in the neutral content, site)."""
         self.findings: list[Finding] = []
-        self.changed: Changed | None = None
+        self.changed: OnDisk | None = None
+        """Set if the file has sites or edits: what is installed depends on the prefix, or on the file's own path."""
         self.glibc = 0
         self._context = context
+        self._depends = False
         self._root = os.fsencode(context.environment.root)
 
     def pieces(self, limit: int) -> Iterator[bytes]:
@@ -52,8 +55,8 @@ class Large:
                     state.update(piece)
                     self.size += len(piece)
                     yield piece
-                if self.sites:
-                    self.changed = Changed(self.entry.size, _sha256(file))
+                if self._depends:
+                    self.changed = OnDisk(self.entry.size, _sha256(file))
                 check_unchanged(self.entry, os.fstat(file.fileno()))
         except OSError as error:
             raise UnreadableError(f"{os.fsdecode(self.entry.source)}: cannot be read: {error.strerror}") from error
@@ -129,6 +132,7 @@ class Large:
             start,
             start + len(content),
         )
+        self._depends = self._depends or bool(changes)
         result = neutral.neutralise(content, found)
         neutral.prove(content, result, found, self._root)
         self.sites += [(self.size + offset, site) for offset, site in result.sites]

@@ -11,10 +11,11 @@ from typing import Final
 
 from sfxpack import large, plan, sites
 from sfxpack.compress import BlockWriter
-from sfxpack.content import LARGE, WHOLE, Changed, Context, Prepared, prepare
+from sfxpack.content import LARGE, WHOLE, Context, Prepared, prepare
 from sfxpack.format.tables import IndexBlock, IndexContent
 from sfxpack.model import Entry, Environment, Finding, Site
 from sfxpack.plan import Packed
+from sfxpack.records import OnDisk
 
 Progress = Callable[[int, int], None]
 """Called with the bytes read so far and in all."""
@@ -49,7 +50,7 @@ class Packing:
     findings: list[Finding] = field(default_factory=list)
     glibc: dict[bytes, int] = field(default_factory=dict)
     _by_path: dict[bytes, Entry] = field(default_factory=dict)
-    _changed: dict[bytes, Changed] = field(default_factory=dict)
+    _changed: dict[bytes, OnDisk] = field(default_factory=dict)
     _known: dict[tuple[bytes, int], int] = field(default_factory=dict)
     _deferred: dict[bytes, Prepared] = field(default_factory=dict)
     _twins: dict[tuple[int, bytes], bytes] = field(default_factory=dict)
@@ -111,7 +112,7 @@ class Packing:
         else:
             self._pack(item, 0)
 
-    def _note(self, entry: Entry, findings: tuple[Finding, ...], changed: Changed | None, glibc: int) -> None:
+    def _note(self, entry: Entry, findings: tuple[Finding, ...], changed: OnDisk | None, glibc: int) -> None:
         self.findings.extend(findings)
         if changed is not None:
             self._changed[entry.path] = changed
@@ -148,12 +149,12 @@ class Packing:
         self._note(item.entry, tuple(item.findings), item.changed, item.glibc)
 
     def _twin(self, item: large.Large) -> bytes | None:
-        """Path of a packed large file with the same bytes and no sites; only files of one size are read to find out."""
+        """Path of a packed large file with the same, unchanged bytes; only files of one size are read for it."""
         size = item.entry.size
         if sum(entry.size == size for entry in self._by_path.values()) == 1:
             return None
         twin = self._twins.setdefault((size, item.disk_digest()), item.entry.path)
-        return twin if twin != item.entry.path and not self.packed[twin].sites else None
+        return twin if twin != item.entry.path and twin not in self._changed else None
 
     def _pack_deferred(self) -> None:
         targets = {path: frozenset(self._targets(item)) for path, item in self._deferred.items()}

@@ -12,7 +12,7 @@ import re
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 from posixpath import normpath
-from typing import Final, Protocol
+from typing import Final
 
 from sfxpack.format.layout import Derived, Strategy
 from sfxpack.model import Edit, Finding, Found, Site
@@ -37,21 +37,9 @@ _ROW: Final = re.compile(
 )
 
 
-class Measured(Protocol):
-    """A file as it was when the build began."""
-
-    @property
-    def size(self) -> int:
-        """Bytes."""
-
-    @property
-    def sha256(self) -> str:
-        """Hex."""
-
-
 @dataclass(frozen=True, slots=True)
 class OnDisk:
-    """The plainest `Measured`."""
+    """A file as it was when the build began."""
 
     size: int
     """Bytes."""
@@ -98,7 +86,7 @@ def recorded_source_mtime(content: bytes) -> int | None:
 def derive_pyc(
     path: bytes,
     content: bytes,
-    changed: Mapping[bytes, Measured],
+    changed: Mapping[bytes, OnDisk],
     *,
     mtime: int | None = None,
     source: bytes | None = None,
@@ -127,12 +115,12 @@ def derive_pyc(
     return (_value(8, 16, derived, target),)
 
 
-def derive_record(path: bytes, content: bytes, changed: Mapping[bytes, Measured]) -> Found:
+def derive_record(path: bytes, content: bytes, changed: Mapping[bytes, OnDisk]) -> Found:
     """Rows of a RECORD that tell hash and size of files that will change; those that were wrong are a finding."""
     return _derive(path, _record_rows(path, content, changed), changed)
 
 
-def derive_conda(path: bytes, content: bytes, changed: Mapping[bytes, Measured]) -> Found:
+def derive_conda(path: bytes, content: bytes, changed: Mapping[bytes, OnDisk]) -> Found:
     """The same for a file of `conda-meta`, and what `scrub` blanks there."""
     found = _derive(path, _conda_rows(content, changed), changed)
     return Found(found.sites, scrub(path, content), found.findings)
@@ -196,7 +184,7 @@ def _value(start: int, end: int, derived: Derived, target: bytes) -> Site:
     return Site(start, end, Strategy.DERIVED, b"", (), derived=derived, target=target)
 
 
-def _derive(path: bytes, rows: Iterator[Row], changed: Mapping[bytes, Measured]) -> Found:
+def _derive(path: bytes, rows: Iterator[Row], changed: Mapping[bytes, OnDisk]) -> Found:
     sites: list[Site] = []
     wrong: list[bytes] = []
     for row in rows:

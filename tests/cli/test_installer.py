@@ -6,11 +6,11 @@ import hashlib
 import json
 import os
 import pty
-import shutil
 import struct
 import subprocess
 import sys
 from base64 import urlsafe_b64encode
+from collections.abc import Callable
 from contextlib import nullcontext, suppress
 from dataclasses import replace
 from pathlib import Path
@@ -164,22 +164,16 @@ def test_folders_nobody_may_write(maker: Maker, tmp_path: Path) -> None:
     assert sorted(path.name for path in tmp_path.iterdir()) == ["absent", "empty", "media"]
 
 
-def test_default_access_list_does_not_change_modes(app: Installer, tmp_path: Path, require_setfacl: str) -> None:
+def test_default_access_list_does_not_change_modes(
+    app: Installer, tmp_path: Path, require: Callable[[str], str]
+) -> None:
     parent = tmp_path / "shared"
     parent.mkdir()
-    done = subprocess.run([require_setfacl, "-d", "-m", "u::rwx,g::---,o::---", parent], check=False)
+    done = subprocess.run([require("setfacl"), "-d", "-m", "u::rwx,g::---,o::---", parent], check=False)
     if done.returncode:
         pytest.skip("no access lists on this file system")
     app.run("--prefix", parent / "env")
     check_small(parent / "env", f"{parent}/env")
-
-
-@pytest.fixture
-def require_setfacl() -> str:
-    found = shutil.which("setfacl")
-    if found is None:
-        pytest.skip("setfacl is missing (package acl)")
-    return found
 
 
 def test_jobs(maker: Maker, tmp_path: Path) -> None:

@@ -5,11 +5,17 @@ from __future__ import annotations
 import json
 import os
 import pickle
+import shutil
 import subprocess
 import sys
+from base64 import urlsafe_b64encode
+from collections.abc import Callable
+from hashlib import sha256
 from pathlib import Path
 
 import pytest
+from elftools.elf.dynamic import DynamicSection
+from elftools.elf.elffile import ELFFile
 
 from tests import prefixes
 from tests.running import SFXPACK, build, run
@@ -160,3 +166,31 @@ def test_odd_trees(tmp_path: Path) -> None:
     assert all(
         path.read_text() == str(prefix) for path in prefix.rglob("*") if path.is_file() and ".sfxpack" not in str(path)
     )
+
+
+def test_equal_large_libraries_keep_their_own_loader_paths(tmp_path: Path, require: Callable[[str], str]) -> None:
+    """Nothing but the loader path names the prefix: it is edited when building, by depth, and RECORD follows."""
+    root = tmp_path / ("original-" + "x" * 60)
+    for folder in ("lib", "deep/er"):
+        (root / folder).mkdir(parents=True)
+    first, second = root / "lib/big.so", root / "deep/er/big.so"
+    code = "char big[35 << 20] = {1};\n"
+    options = ["-shared", "-fPIC", "-x", "c", "-", "-o", str(first), f"-Wl,-rpath,{root}/lib/inner"]
+    run(require("gcc"), *options, input=code)
+    shutil.copyfile(first, second)
+    digest = urlsafe_b64encode(sha256(first.read_bytes()).digest()).rstrip(b"=").decode()
+    row = f"../../big.so,sha256={digest},{first.stat().st_size}\n"
+    record = prefixes.write(root / "lib/python3.11/site-packages/big-1.dist-info/RECORD", row)
+    build(root, tmp_path / "x.sh", "--level", "1")
+    prefix = tmp_path / "e"
+    run(tmp_path / "x.sh", "--prefix", prefix)
+    for path in (prefix / "lib/big.so", prefix / "deep/er/big.so"):
+        with path.open("rb") as file:
+            dynamic = ELFFile(file).get_section_by_name(".dynamic")
+            assert isinstance(dynamic, DynamicSection)
+            (tag,) = dynamic.iter_tags("DT_RUNPATH")
+        loader_path = str(vars(tag)["runpath"]).replace("$ORIGIN", str(path.parent))
+        assert os.path.normpath(loader_path) == f"{prefix}/lib/inner"
+    installed = (prefix / "lib/big.so").read_bytes()
+    digest = urlsafe_b64encode(sha256(installed).digest()).rstrip(b"=").decode()
+    assert (prefix / record.relative_to(root)).read_text() == f"../../big.so,sha256={digest},{len(installed)}\n"
