@@ -28,14 +28,27 @@ static enum sfx_error hold(struct sfx_relocation *relocation, const char *prefix
     if (at == MAX_HELD)
         return sfx_fail(fault, SFX_ERROR_PREFIX, "%s/" SFX_RELOCATING " names more than %u prefixes; install again",
                         relocation->shown, MAX_HELD);
+    enum sfx_error error = sfx_prefix_open(prefix, relocation->index->platform, &relocation->from[at], fault);
+    if (error)
+        return error;
     relocation->held[at] = strdup(prefix);
-    if (!relocation->held[at])
-        return sfx_fail(fault, SFX_ERROR_MEMORY, "out of memory");
     relocation->held_count++;
-    return sfx_prefix_open(prefix, relocation->index->platform, &relocation->from[at], fault);
+    return relocation->held[at] ? SFX_OK : sfx_fail(fault, SFX_ERROR_MEMORY, "out of memory");
 }
 
-/* The journal of a run that did not end: lines `prefix=P`, the one it moved to first. */
+/* Whether a run of `relocate` left something: it did not end, or was just about to. */
+static bool has_leftovers(int root)
+{
+    static const char *const names[] = {SFX_RELOCATING, SFX_RELOCATING_NEW, SFX_RELOCATED};
+    struct sfx_os_stat found;
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++)
+        if (sfx_os_stat(root, names[i], &found) == 0)
+            return true;
+    return false;
+}
+
+/* The journal of a run that did not end: lines `prefix=P`, the one it moved to first. What it names is only tried, so a line
+ * that names no prefix does no harm. */
 static enum sfx_error read_journal(struct sfx_relocation *relocation, struct sfx_fault *fault)
 {
     __attribute__((cleanup(sfx_os_closep))) int fd = -1;
@@ -52,9 +65,8 @@ static enum sfx_error read_journal(struct sfx_relocation *relocation, struct sfx
     } while (!error && got > 0 && text.size < MAX_HELD * (SFX_MAX_PREFIX + 16u));
     if (error || text.failed)
         return sfx_fail_os(fault, error ? error : ENOMEM, "cannot read %s/" SFX_RELOCATING, relocation->shown);
-    relocation->resumed = true;
     enum sfx_error failed = SFX_OK;
-    for (char *line = text.data; !failed && line && *line;) {
+    for (char *line = text.data; failed != SFX_ERROR_PREFIX && line && *line;) {
         char *next = strchr(line, '\n');
         if (next)
             *next++ = '\0';
@@ -62,7 +74,7 @@ static enum sfx_error read_journal(struct sfx_relocation *relocation, struct sfx
             failed = hold(relocation, line + 7, fault);
         line = next;
     }
-    return failed;
+    return failed == SFX_ERROR_PREFIX ? failed : SFX_OK;
 }
 
 /* ---- Open and close ---- */
@@ -95,6 +107,7 @@ enum sfx_error sfx_relocation_open(struct sfx_session *session, int root, const 
     relocation->root = root;
     relocation->shown = shown;
     relocation->target = target;
+    relocation->resumed = has_leftovers(root);
     enum sfx_error error = sfx_installed_open(root, shown, &relocation->here, fault);
     if (error)
         return error;
@@ -235,10 +248,8 @@ static enum sfx_error find_target(struct sfx_session *session, int root, const c
 static bool is_in_place(const struct sfx_session *session, int root, const char *path)
 {
     struct sfx_record record;
-    struct sfx_os_stat found;
     struct sfx_fault ignored;
-    if (session->options.target || sfx_os_stat(root, SFX_RELOCATING, &found) == 0 ||
-        sfx_record_open(root, path, &record, &ignored) != SFX_OK)
+    if (session->options.target || has_leftovers(root) || sfx_record_open(root, path, &record, &ignored) != SFX_OK)
         return false;
     bool in_place = leads_to(record.prefix, root);
     if (in_place)
@@ -265,11 +276,13 @@ enum sfx_error sfx_relocate(struct sfx_session *session, struct sfx_fault *fault
     __attribute__((cleanup(sfx_lock_release))) struct sfx_lock lock = {-1, NULL};
     SFX_CLEAN_STRING char *path = NULL;
     enum sfx_error error = sfx_installed_self(&path, &root, fault);
-    if (error || is_in_place(session, root, path))
-        return error;
-    error = sfx_place_open(path, &here, fault);
+    if (!error)
+        error = sfx_place_open(path, &here, fault);
     if (!error && (here.left_beside || here.left_inside))
         error = sfx_produce_recover(session, &here, fault);
+    bool may_not = error == SFX_ERROR_IO || error == SFX_OK;
+    if (may_not && is_in_place(session, root, path))
+        return SFX_OK;
     bool inside = !here.can_replace_beside;
     if (!error)
         error = sfx_lock_take(inside ? here.folder : here.parent, inside ? here.path : here.parent_path, here.lock,

@@ -14,6 +14,7 @@
 #include "survey.h"
 
 #define SFX_RELOCATING SFX_STATE_DIRECTORY "/relocating"
+#define SFX_RELOCATING_NEW SFX_RELOCATING ".new"
 #define SFX_RELOCATED SFX_STATE_DIRECTORY "/relocated"
 
 /* relocate [NEW] [--move] [--strict] */

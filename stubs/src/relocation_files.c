@@ -1,4 +1,5 @@
 /* The files of an installation that hold its prefix: read, recognised, rendered for another. See relocation.h. */
+#include <errno.h>
 #include <stdatomic.h>
 #include <stdlib.h>
 
@@ -149,8 +150,12 @@ static enum sfx_error read_file(struct sfx_relocation *relocation, struct sfx_re
     enum sfx_error error = SFX_OK;
     relocator->count = 0;
     *ret_fate = SFX_FATE_LEFT;
-    if (read_whole(relocation, relocator, path, &bytes) == 0)
-        error = recognise(relocation, relocator, file, bytes, &matches, fault);
+    int os_error = read_whole(relocation, relocator, path, &bytes);
+    if (os_error == EACCES || os_error == EPERM)
+        return SFX_OK;                   /* like any other file that is not as installed */
+    if (os_error)
+        return sfx_fail_os(fault, os_error, "nothing was changed: cannot read %s/%s", relocation->shown, path);
+    error = recognise(relocation, relocator, file, bytes, &matches, fault);
     if (!error && matches)
         *ret_fate = is_same(relocator, bytes) ? SFX_FATE_SAME : SFX_FATE_MOVED;
     return error;

@@ -77,23 +77,19 @@ static enum sfx_error stage_links(const struct renewal *renewal, struct sfx_faul
 /* The prefixes that a file may hold from now on, the one it moves to first. */
 static enum sfx_error write_journal(const struct sfx_relocation *relocation, struct sfx_fault *fault)
 {
-    static const char new[] = SFX_RELOCATING ".new";
     __attribute__((cleanup(sfx_os_closep))) int fd = -1;
     SFX_CLEAN_TEXT struct sfx_text text = {0};
     bool sync = !relocation->session->options.no_sync;
     sfx_text_format(&text, "prefix=%s\n", relocation->target);
     for (size_t i = 0; i < relocation->held_count; i++)
         sfx_text_format(&text, "prefix=%s\n", relocation->held[i]);
-    int error = sfx_os_unlink(relocation->root, new);
-    error = text.failed ? ENOMEM : error == ENOENT ? 0 : error;
-    if (!error)
-        error = sfx_os_create(relocation->root, new, 0644, &fd);
+    int error = text.failed ? ENOMEM : sfx_os_create(relocation->root, SFX_RELOCATING_NEW, 0644, &fd);
     if (!error)
         error = sfx_os_write(fd, text.data, text.size);
     if (!error && sync)
         error = sfx_os_sync_file(fd);
     if (!error)
-        error = sfx_os_rename(relocation->root, new, relocation->root, SFX_RELOCATING, SFX_OS_REPLACE);
+        error = sfx_os_rename(relocation->root, SFX_RELOCATING_NEW, relocation->root, SFX_RELOCATING, SFX_OS_REPLACE);
     if (!error && sync)
         error = sfx_os_sync_system(relocation->root);
     return error ? fail_at(relocation, error, "write", SFX_RELOCATING, fault) : SFX_OK;
@@ -247,8 +243,11 @@ static enum sfx_error publish(struct renewal *renewal, struct sfx_fault *fault)
         return fail_at(relocation, os_error, "write to the disk in", "", fault);
     if (!error)
         error = sfx_record_move(relocation->root, relocation->root, relocation->shown, relocation->target, sync, fault);
-    os_error = error ? 0 : sfx_os_unlink(relocation->root, SFX_RELOCATING);
-    return os_error ? fail_at(relocation, os_error, "remove", SFX_RELOCATING, fault) : error;
+    if (error)
+        return error;
+    sfx_tree_remove(relocation->root, SFX_RELOCATED, NULL);
+    os_error = sfx_os_unlink(relocation->root, SFX_RELOCATING);
+    return os_error ? fail_at(relocation, os_error, "remove", SFX_RELOCATING, fault) : SFX_OK;
 }
 
 /* ---- All of it ---- */
@@ -256,7 +255,10 @@ static enum sfx_error publish(struct renewal *renewal, struct sfx_fault *fault)
 static enum sfx_error begin(struct renewal *renewal, struct sfx_fault *fault)
 {
     const struct sfx_relocation *relocation = renewal->relocation;
-    int error = sfx_tree_remove(relocation->root, SFX_RELOCATED, NULL);
+    int error = sfx_os_unlink(relocation->root, SFX_RELOCATING_NEW);
+    error = error == ENOENT ? 0 : error;
+    if (!error)
+        error = sfx_tree_remove(relocation->root, SFX_RELOCATED, NULL);
     if (!error)
         error = sfx_os_make_directory(relocation->root, SFX_RELOCATED, 0700);
     if (!error)
@@ -296,9 +298,11 @@ enum sfx_error sfx_relocate_here(struct sfx_relocation *relocation, struct sfx_p
         error = renew(&renewal, fault);
     sfx_os_closep(&renewal.staging);
     free(renewal.removed_things);
-    sfx_tree_remove(relocation->root, SFX_RELOCATED, NULL);
-    if (error)
+    if (error) {
+        sfx_os_unlink(relocation->root, SFX_RELOCATING_NEW);
+        sfx_tree_remove(relocation->root, SFX_RELOCATED, NULL);
         return error;
+    }
     sfx_log(session, "relocated from %s to %s, %u files", relocation->here.record.prefix, relocation->target, renewal.moved);
     sfx_record_add_log(relocation->root, (struct sfx_bytes){(const uint8_t *)session->log.data, session->log.size});
     return SFX_OK;

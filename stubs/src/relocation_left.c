@@ -43,7 +43,8 @@ static enum compiled judge_compiled(const struct sfx_relocation *relocation, con
     struct sfx_fault ignored;
     const char *text;
     bool is_plain;
-    if (!sfx_pyc_source(sfx_bytes_of(path), source) || strcmp(path + strlen(path) - 4, ".pyc") != 0)
+    size_t size = strlen(path);
+    if (size < 5 || strcmp(path + size - 4, ".pyc") != 0 || !sfx_pyc_source(sfx_bytes_of(path), source))
         return NO_PYC;
     uint32_t entry = sfx_index_find(relocation->index, sfx_bytes_of(source));
     if (entry == SFX_NO_ENTRY || relocation->survey.thing[entry] == SFX_NO_ENTRY)
