@@ -168,13 +168,17 @@ static bool leads_to(const char *path, int folder)
 }
 
 /* Where to: NEW, or where the installation lies. A recorded prefix that leads there is right as it is. */
-static enum sfx_error choose_target(const struct sfx_session *session, const struct sfx_relocation *relocation,
-                                    char **ret_target, struct sfx_fault *fault)
+static enum sfx_error choose_target(const struct sfx_session *session, int root, const char *path, char **ret_target,
+                                    struct sfx_fault *fault)
 {
-    const char *recorded = relocation->here.record.prefix;
+    SFX_CLEAN_STRING char *recorded = NULL;
+    uint8_t build[SFX_DIGEST_SIZE];
     if (session->options.target)
         return sfx_path_absolute(session->options.target, ret_target, fault);
-    *ret_target = strdup(leads_to(recorded, relocation->root) ? recorded : relocation->shown);
+    enum sfx_error error = sfx_record_identity(root, path, build, &recorded, fault);
+    if (error)
+        return error;
+    *ret_target = strdup(leads_to(recorded, root) ? recorded : path);
     return *ret_target ? SFX_OK : sfx_fail(fault, SFX_ERROR_MEMORY, "out of memory");
 }
 
@@ -225,37 +229,17 @@ static enum sfx_error relocate_to(struct sfx_relocation *relocation, struct sfx_
     return error ? error : say_end(relocation, fault);
 }
 
-static void set_who(struct sfx_session *session, const struct sfx_index *index)
-{
-    snprintf(session->who, sizeof session->who, "%.*s", SFX_TEXT(sfx_index_string(index, index->product.name)));
-}
-
-/* The target is known once the record was read, and the relocation is opened for its target. */
-static enum sfx_error find_target(struct sfx_session *session, int root, const char *path, char **ret_target,
-                                  struct sfx_fault *fault)
-{
-    struct sfx_relocation relocation = {.shown = path, .root = root};
-    enum sfx_error error = sfx_record_open(root, path, &relocation.here.record, fault);
-    if (error)
-        return error;
-    set_who(session, &relocation.here.record.index);
-    error = choose_target(session, &relocation, ret_target, fault);
-    sfx_record_close(&relocation.here.record);
-    return error;
-}
-
 /* Whether all is right without a look at the files; then no lock is needed, nor the right to write. */
 static bool is_in_place(const struct sfx_session *session, int root, const char *path)
 {
-    struct sfx_record record;
+    SFX_CLEAN_STRING char *recorded = NULL;
+    uint8_t build[SFX_DIGEST_SIZE];
     struct sfx_fault ignored;
-    if (session->options.target || has_leftovers(root) || sfx_record_open(root, path, &record, &ignored) != SFX_OK)
+    if (session->options.target || has_leftovers(root) ||
+        sfx_record_identity(root, path, build, &recorded, &ignored) != SFX_OK || !leads_to(recorded, root))
         return false;
-    bool in_place = leads_to(record.prefix, root);
-    if (in_place)
-        sfx_say(session, "%s is in place: nothing to do", record.prefix);
-    sfx_record_close(&record);
-    return in_place;
+    sfx_say(session, "%s is in place: nothing to do", recorded);
+    return true;
 }
 
 /* The lock of the installation is held. */
@@ -263,10 +247,14 @@ static enum sfx_error relocate_locked(struct sfx_session *session, int root, str
 {
     __attribute__((cleanup(sfx_relocation_close))) struct sfx_relocation relocation = {.root = -1};
     SFX_CLEAN_STRING char *target = NULL;
-    enum sfx_error error = find_target(session, root, here->path, &target, fault);
+    enum sfx_error error = choose_target(session, root, here->path, &target, fault);
     if (!error)
         error = sfx_relocation_open(session, root, here->path, target, &relocation, fault);
-    return error ? error : relocate_to(&relocation, here, fault);
+    if (error)
+        return error;
+    struct sfx_bytes name = sfx_index_string(relocation.index, relocation.index->product.name);
+    snprintf(session->who, sizeof session->who, "%.*s", SFX_TEXT(name));
+    return relocate_to(&relocation, here, fault);
 }
 
 enum sfx_error sfx_relocate(struct sfx_session *session, struct sfx_fault *fault)
