@@ -13,6 +13,7 @@ struct mover {
     uint8_t head[4];
     uint8_t *span;                       /* neutral bytes of the site that is being read; NULL: between sites */
     size_t span_size;
+    struct sfx_fault fault;              /* of a site that cannot be rendered: of no matter unless the content is the right one */
 };
 
 static enum sfx_error take(void *context, const uint8_t *data, size_t size, struct sfx_fault *fault)
@@ -52,7 +53,11 @@ static enum sfx_error end(void *context, uint32_t at, const struct sfx_site *sit
         sfx_rendering_add(mover->job.rendering, installed.data, installed.size);
         return SFX_OK;
     }
-    return sfx_render_site(&mover->job, at, site, span);
+    enum sfx_error error = sfx_render_site(&mover->job, at, site, span);
+    if (error != SFX_ERROR_FORMAT)
+        return error;
+    mover->fault = *fault;
+    return SFX_OK;
 }
 
 enum sfx_error sfx_move_file(const struct sfx_move *move, uint32_t entry, struct sfx_bytes installed,
@@ -72,7 +77,10 @@ enum sfx_error sfx_move_file(const struct sfx_move *move, uint32_t entry, struct
         return error;
     struct sfx_content content = sfx_index_content(move->index, sfx_index_entry(move->index, entry).target);
     *ret_matches = *ret_matches && memcmp(digest, content.digest, sizeof digest) == 0;
-    if (*ret_matches && sfx_rendering_has_failed(rendering))
+    if (!*ret_matches)
+        return SFX_OK;
+    if (sfx_rendering_has_failed(rendering))
         return sfx_fail(fault, SFX_ERROR_MEMORY, "no memory to relocate a file");
-    return SFX_OK;
+    *fault = mover.fault;
+    return fault->error;
 }
