@@ -87,7 +87,8 @@ static void say_end(const struct sfx_session *session, const struct sfx_place *p
         sfx_say(session, "activate:  . %s", script.data);
     else
         sfx_say(session, "use:       its programs are in %s/bin", quoted.data);
-    sfx_say(session, "remove:    rm -r %s  (move: install it again elsewhere, then remove this)", quoted.data);
+    sfx_say(session, "move:      mv it, then run NEW/" SFX_STATE_DIRECTORY "/sfx relocate");
+    sfx_say(session, "remove:    rm -r %s", quoted.data);
 }
 
 static enum sfx_error install_at(struct sfx_session *session, struct sfx_place *place, struct sfx_fault *fault)
