@@ -266,14 +266,16 @@ def test_folders_without_the_right_to_write(maker: Maker, tmp_path: Path) -> Non
 # ---- Interrupted ----------------------------------------------------------------------------------------------------
 
 
-def trace(strace: str, prefix: Path, log: Path, *options: str) -> int:
+def trace(strace: str, prefix: Path, log: Path, *options: str, arguments: tuple[str, ...] = ()) -> int:
+    """Run `sfx relocate` under strace; its status."""
     fast = () if any("signal=" in option for option in options) else ("--seccomp-bpf",)
-    command = [strace, "-f", *fast, "-o", str(log), *options, str(prefix / ".sfxpack/sfx"), "relocate", "-j1"]
+    tool_path = str(prefix / ".sfxpack/sfx")
+    command = [strace, "-f", *fast, "-o", str(log), *options, tool_path, "relocate", "-j1", *arguments]
     return subprocess.run(command, check=False, capture_output=True, timeout=TIMEOUT).returncode
 
 
 class Move:
-    """A prefix that lies at its second place and is to be relocated there; EXPECTED is how it should be at each place."""
+    """A prefix that lies at its second place and is to be relocated; `expected` is how it should be at each place."""
 
     def __init__(self, maker: Maker, tmp_path: Path) -> None:
         self.place = tmp_path / "place"
@@ -339,14 +341,16 @@ def test_every_call_may_fail(maker: Maker, tmp_path: Path, require: Callable[[st
         scene.finish(scene.new)
 
 
+COPY_MOMENTS = (("openat", 30), ("mkdirat", 3), ("linkat", 1), ("renameat2", 1), ("renameat2", 2), ("unlinkat", 6))
+
+
 def test_killed_in_a_copy(maker: Maker, tmp_path: Path, require: Callable[[str], str]) -> None:
     strace, scene = require("strace"), Move(maker, tmp_path)
-    for call, at in [("openat", 30), ("mkdirat", 3), ("linkat", 1), ("renameat2", 1), ("renameat2", 2), ("unlinkat", 6)]:
+    for call, at in COPY_MOMENTS:
         scene.reset()
-        inject = ["-e", f"trace={call}", "-e", f"inject={call}:signal=SIGKILL:when={at}"]
-        command = [strace, "-f", "-o", "/dev/null", *inject, scene.new / ".sfxpack/sfx", "relocate", scene.third, "--move", "-j1"]
-        done = subprocess.run(command, check=False, capture_output=True, timeout=TIMEOUT)
-        assert done.returncode == -signal.SIGKILL, (call, at)
+        inject = ("-e", f"trace={call}", "-e", f"inject={call}:signal=SIGKILL:when={at}")
+        status = trace(strace, scene.new, tmp_path / "log", *inject, arguments=(str(scene.third), "--move"))
+        assert status == -signal.SIGKILL, (call, at)
         if not scene.third.exists():
             tool(scene.new, "relocate", scene.third, "--move")
         assert whole(scene.third) == scene.expected[scene.third], (call, at)
