@@ -16,7 +16,7 @@ from rich.table import Table
 from sfxpack.build import Result
 from sfxpack.format.layout import MAX_PREFIX, NO_LIMIT
 from sfxpack.inspect import Inspection
-from sfxpack.model import Finding
+from sfxpack.model import Finding, Origin
 
 EXPLAIN: Final = {
     "unreachable": "holds the old prefix where it cannot be moved (compressed or damaged data); left as it is",
@@ -25,6 +25,7 @@ EXPLAIN: Final = {
     "unmanaged": "conda's record does not describe it as it is; moved by the general rules",
     "soft": "data that is moved only where the new prefix fits",
     "other": "names another path that starts with the old prefix; left as it is",
+    "stale": "names a place where the environment seems to have lain; left as it is, --fix-stale PATH repairs it",
     "mismatch": "recorded digest or size was already wrong; left as it is",
     "dropped": "cannot be packed (socket, device, pipe); left out",
     "mode": "set-id or world-writable bits dropped",
@@ -54,6 +55,7 @@ def as_json(result: Result) -> dict[str, Any]:
     value = dataclasses.asdict(result)
     value["path"] = str(result.path)
     value["platform"] = result.platform.label
+    value["origin"] = result.origin and {"path": os.fsdecode(result.origin.path), "count": result.origin.count}
     value["prefix_limit"] = None if result.prefix_limit == NO_LIMIT else result.prefix_limit
     value["findings"] = [
         {"category": f.category, "path": os.fsdecode(f.path), "detail": f.detail, "count": f.count}
@@ -69,6 +71,8 @@ def print_result(result: Result, console: Console, *, verbose: bool) -> None:
     table.add_row("file", f"[bold]{escape(str(result.path))}[/bold]")
     table.add_row("size", f"{size(result.size)} for {size(result.tree_size)}{ratio}, in {result.seconds:.1f} s")
     table.add_row("holds", f"{result.files} files, links and directories")
+    if result.origin:
+        table.add_row("made at", escape(_origin(result.origin)))
     strategies = ", ".join(f"{count} {name}" for name, count in result.sites.items())
     table.add_row("relocates", strategies or "nothing: no file holds the prefix")
     table.add_row("prefix", escape(limit_text(result.prefix_limit, result.prefix_limit_path)))
@@ -80,6 +84,11 @@ def print_result(result: Result, console: Console, *, verbose: bool) -> None:
     console.print("\ncarry it and install it:", style="bold")
     console.print(escape(f"  scp {shlex.quote(str(result.path))} HOST:"), soft_wrap=True)
     console.print(escape(f"  sh {name} --prefix /opt/{result.name}"), soft_wrap=True)
+
+
+def _origin(origin: Origin) -> str:
+    files = "1 file" if origin.count == 1 else f"{origin.count} files"
+    return f"{os.fsdecode(origin.path)} (named by {files}), which counts as its own path"
 
 
 def _print_findings(findings: Iterable[Finding], console: Console, *, verbose: bool) -> None:
