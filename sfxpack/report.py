@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import os
 import shlex
+from collections import Counter
 from collections.abc import Iterable
 from itertools import groupby
 from typing import Any, Final
@@ -16,7 +17,7 @@ from rich.table import Table
 from sfxpack.build import Result
 from sfxpack.format.layout import MAX_PREFIX, NO_LIMIT
 from sfxpack.inspect import Inspection
-from sfxpack.model import Finding, Origin
+from sfxpack.model import Finding
 
 EXPLAIN: Final = {
     "unreachable": "holds the old prefix where it cannot be moved (compressed or damaged data); left as it is",
@@ -25,7 +26,7 @@ EXPLAIN: Final = {
     "unmanaged": "conda's record does not describe it as it is; moved by the general rules",
     "soft": "data that is moved only where the new prefix fits",
     "other": "names another path that starts with the old prefix; left as it is",
-    "stale": "names a place where the environment seems to have lain; left as it is, --fix-stale PATH repairs it",
+    "stale": "names a place where the environment seems to have lain before; left as it is, unless you add",
     "mismatch": "recorded digest or size was already wrong; left as it is",
     "dropped": "cannot be packed (socket, device, pipe); left out",
     "mode": "set-id or world-writable bits dropped",
@@ -72,7 +73,8 @@ def print_result(result: Result, console: Console, *, verbose: bool) -> None:
     table.add_row("size", f"{size(result.size)} for {size(result.tree_size)}{ratio}, in {result.seconds:.1f} s")
     table.add_row("holds", f"{result.files} files, links and directories")
     if result.origin:
-        table.add_row("made at", escape(_origin(result.origin)))
+        place = f"{os.fsdecode(result.origin.path)} (named by {_files(result.origin.count)})"
+        table.add_row("made at", escape(f"{place}, which counts as its own path"))
     strategies = ", ".join(f"{count} {name}" for name, count in result.sites.items())
     table.add_row("relocates", strategies or "nothing: no file holds the prefix")
     table.add_row("prefix", escape(limit_text(result.prefix_limit, result.prefix_limit_path)))
@@ -86,9 +88,8 @@ def print_result(result: Result, console: Console, *, verbose: bool) -> None:
     console.print(escape(f"  sh {name} --prefix /opt/{result.name}"), soft_wrap=True)
 
 
-def _origin(origin: Origin) -> str:
-    files = "1 file" if origin.count == 1 else f"{origin.count} files"
-    return f"{os.fsdecode(origin.path)} (named by {files}), which counts as its own path"
+def _files(count: int) -> str:
+    return "1 file" if count == 1 else f"{count} files"
 
 
 def _print_findings(findings: Iterable[Finding], console: Console, *, verbose: bool) -> None:
@@ -96,7 +97,10 @@ def _print_findings(findings: Iterable[Finding], console: Console, *, verbose: b
         members = list(group)
         files = {finding.path: finding for finding in members}
         text = EXPLAIN.get(category, "")
-        console.print(escape(f"\n{category}: {len(files)} {'file' if len(files) == 1 else 'files'}; {text}"))
+        console.print(escape(f"\n{category}: {_files(len(files))}; {text}"))
+        if category == "stale":
+            for place, count in Counter(finding.detail for finding in members).most_common():
+                console.print(escape(f"  --fix-stale {shlex.quote(place)}  for {_files(count)}"), soft_wrap=True)
         shown = members if verbose else list(files.values())[:_FIRST]
         for finding in shown:
             detail = f"  {finding.detail}" if finding.detail else ""

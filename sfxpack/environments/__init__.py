@@ -6,7 +6,7 @@ import os
 from dataclasses import replace
 from pathlib import Path
 
-from sfxpack.environments import conda, origin, prefix, venv
+from sfxpack.environments import conda, origin, prefix, venv, witnesses
 from sfxpack.environments.locate import locate
 from sfxpack.environments.spelling import Spellings
 from sfxpack.errors import DiscoveryError
@@ -29,7 +29,9 @@ def discover(request: Request) -> Environment:
     spellings = Spellings.of(located.root, request.old_prefixes, os.environ, request.fix_stale)
     spellings, verdict = origin.work_out(located.root, spellings, given=bool(request.old_prefixes))
     found = _read(located.root, spellings, (*located.warnings, *verdict.warnings))
-    return replace(found, origin=verdict.origin, findings=verdict.stale)
+    left_out = {witnesses.STATE, *(entry.path for entry in found.additions)}
+    stale = tuple(finding for finding in verdict.stale if finding.path not in left_out)
+    return replace(found, origin=verdict.origin, findings=stale)
 
 
 def _read(root: Path, spellings: Spellings, warnings: tuple[str, ...]) -> Environment:

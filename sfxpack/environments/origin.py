@@ -24,6 +24,8 @@ _FEW: Final = 5
 _PLACEHOLDER: Final = re.compile(rb"_placehold|/opt/anaconda1anaconda2anaconda3|/_build_env\Z")
 """Prefixes that packages were built at: no tree was ever used there, and every package has one of its own."""
 
+_WAY_OUT: Final = "add `--old-prefix PATH` for each of these places that it lay at"
+
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
@@ -94,12 +96,13 @@ def _choose(files: Mapping[bytes, Sequence[bytes]], mine: int, root: bytes) -> t
         f"  {os.fsdecode(place)}: {_files(len(files[place]))}, {os.fsdecode(files[place][0])} for one"
         for place in order
     ]
-    way_out = "add `--old-prefix PATH` for each of these places that it lay at"
     if mine:
-        head = f"{named}: {_files(mine)} tell that it was made here, more tell of another place; {way_out}:"
+        head = f"{named}: {_files(mine)} tell that it was made here, more tell of another place; {_WAY_OUT}:"
         return None, ("\n".join([head, *lines]),)
-    head = f"{named}: was made elsewhere, and its files do not agree where; {way_out}, or of itself if it was none:"
-    raise DiscoveryError("\n".join([head, *lines]))
+    leave = f"(`--old-prefix {named}` leaves them all as they are)"
+    raise DiscoveryError(
+        "\n".join([f"{named}: was made elsewhere, but its files do not agree where; {_WAY_OUT}:", *lines, leave])
+    )
 
 
 def _files(count: int) -> str:

@@ -54,6 +54,7 @@ _PLACES: Final = tuple(
     for names, place in (
         (rb"bin/activate[^/]*", _ACTIVATE),
         (rb"bin/[^/]*-config", _PREFIX),
+        (rb"bin/R", rb"^R_HOME_DIR=(['\"]?)(?P<place>/[^'\"\n]*)/lib(?:64)?/R\1[ \t]*$"),
         (rb".*\.pc|" + re.escape(STATE), _PREFIX),
         (rb"pyvenv\.cfg", rb"^command[ \t]*=[^\n]*? -m venv(?:[ \t]+--?\S+)*[ \t]+(?P<place>/[^\n]*?)[ \t]*$"),
         (rb".*/_sysconfigdata[^/]*\.py", rb"'prefix':\s*'(?P<place>/[^']*)'"),
@@ -102,7 +103,7 @@ def claims(files: Mapping[bytes, bytes], holds: Holds) -> tuple[Claim, ...]:
         for old, named in _read(path, content, holds):
             place = old.rstrip(b"/")
             if place and b"\0" not in named:
-                found.setdefault((path, place), Claim(path, place, named))
+                found.setdefault((path, place), Claim(path, place, named.rstrip(b"/")))
     return tuple(found.values())
 
 
