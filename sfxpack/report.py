@@ -26,7 +26,7 @@ EXPLAIN: Final = {
     "unmanaged": "conda's record does not describe it as it is; moved by the general rules",
     "soft": "data that is moved only where the new prefix fits",
     "other": "names another path that starts with the old prefix; left as it is",
-    "stale": "names a place where the environment seems to have lain before; left as it is, unless you add",
+    "stale": "names an earlier place of the environment or of its packages; left as it is, unless you add",
     "mismatch": "recorded digest or size was already wrong; left as it is",
     "dropped": "cannot be packed (socket, device, pipe); left out",
     "mode": "set-id or world-writable bits dropped",

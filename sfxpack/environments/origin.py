@@ -97,8 +97,8 @@ def _choose(files: Mapping[bytes, Sequence[bytes]], mine: int, root: bytes) -> t
         for place in order
     ]
     if mine:
-        head = f"{named}: {_files(mine)} tell that it was made here, more tell of another place; {_WAY_OUT}:"
-        return None, ("\n".join([head, *lines]),)
+        head = f"{named}: {_files(mine)} tell that it was made here, but more name other places, which stay as they are"
+        return None, ("\n".join([f"{head}; {_WAY_OUT}:", *lines]),)
     leave = f"(`--old-prefix {named}` leaves them all as they are)"
     raise DiscoveryError(
         "\n".join([f"{named}: was made elsewhere, but its files do not agree where; {_WAY_OUT}:", *lines, leave])
