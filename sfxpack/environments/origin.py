@@ -20,10 +20,11 @@ from sfxpack.errors import DiscoveryError
 from sfxpack.model import Finding, Origin
 
 _FEW: Final = 5
-"""A place counts against another if it is named by more than one file for every `_FEW` of the other's."""
+"""A place competes with the one that most files name if it has more than one file for every `_FEW` of those."""
+_MOST_LISTED: Final = 10
+"""Places a message lists."""
 _PLACEHOLDER: Final = re.compile(rb"_placehold|/opt/anaconda1anaconda2anaconda3|/_build_env\Z")
 """Prefixes that packages were built at: no tree was ever used there, and every package has one of its own."""
-
 _WAY_OUT: Final = "add `--old-prefix PATH` for each of these places that it lay at"
 
 
@@ -56,11 +57,12 @@ def work_out(root: Path, spellings: Spellings, *, given: bool) -> tuple[Spelling
 def is_place(claim: Claim, exists: Callable[[bytes], bool]) -> bool:
     """Whether the tree may have lain at a place: it is gone, or the same file lies there too.
 
-    Else the file names a program of another installation, as the scripts of a venv could name its base.
+    Else the file names a program of another installation, as the scripts of a venv could name its base. What sfxpack
+    itself noted down is true whatever lies there now.
     """
     if claim.old in SYSTEM_ROOTS | SHARED_ROOTS or os.path.normpath(claim.old) != claim.old:
         return False
-    return not exists(claim.named) or exists(claim.old + b"/" + claim.path)
+    return claim.path == witnesses.STATE or not exists(claim.named) or exists(claim.old + b"/" + claim.path)
 
 
 def decide(claims: Sequence[Claim], own: Sequence[bytes], *, given: bool) -> Verdict:
@@ -94,8 +96,10 @@ def _choose(files: Mapping[bytes, Sequence[bytes]], mine: int, root: bytes) -> t
     named = os.fsdecode(root)
     lines = [
         f"  {os.fsdecode(place)}: {_files(len(files[place]))}, {os.fsdecode(files[place][0])} for one"
-        for place in order
+        for place in order[:_MOST_LISTED]
     ]
+    if len(order) > len(lines):
+        lines.append(f"  and {len(order) - len(lines)} more")
     if mine:
         head = f"{named}: {_files(mine)} tell that it was made here, but more name other places, which stay as they are"
         return None, ("\n".join([f"{head}; {_WAY_OUT}:", *lines]),)

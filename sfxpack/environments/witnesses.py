@@ -1,6 +1,6 @@
 """Small, well-known files that name the place a tree was made at: which they are, and what they say.
 
-Nothing here knows where the tree lies or what else is on the machine: contents in, claims out.
+But for `gather`, nothing here looks at the tree or the machine: contents in, claims out.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ PATTERNS: Final = (
 )
 """Of a tree for POSIX systems."""
 _HEAD: Final = 8192
-"""Bytes read of a program or script: enough for the first lines, and for all of `activate` that is not comment."""
+"""Bytes read of what lies in `bin`: enough for first lines, `activate` and the beginning of `*-config`."""
 _MOST: Final = 1 << 20
 """Bytes of any other file; a longer one is none of these."""
 _BIN: Final = b"/bin/"

@@ -103,6 +103,15 @@ def test_what_may_be_a_place(place: bytes, there: tuple[bytes, ...], is_one: boo
     assert origin.is_place(Claim(b"bin/tool", place, place + b"/bin/python"), there.__contains__) is is_one
 
 
+def test_what_sfxpack_noted_down_is_true_whatever_lies_there_now() -> None:
+    assert origin.is_place(Claim(STATE, b"/opt/env", b"/opt/env"), {b"/opt/env"}.__contains__)
+
+
+def test_a_long_list_is_cut() -> None:
+    with pytest.raises(DiscoveryError, match=r"\n  and 2 more\n"):
+        origin.decide(claims(**{f"place{number}": 1 for number in range(12)}), OWN, given=False)
+
+
 def tree(root: Path, made_at: Path) -> Path:
     """A prefix with an interpreter and two scripts."""
     write(root / "bin/python", "", 0o755)
