@@ -19,7 +19,7 @@ from sfxpack.environments import discover
 from sfxpack.errors import DiscoveryError, UsageError
 from sfxpack.format.layout import EntryKind, Platform
 from sfxpack.format.tables import Index, Product
-from sfxpack.model import Entry, Environment, Finding, Policy, Request
+from sfxpack.model import Entry, Environment, Finding, Origin, Policy, Request
 from sfxpack.packing import Packing, Progress, silent
 from sfxpack.scan import Tree, scan
 
@@ -51,6 +51,8 @@ class Result:
     """File that imposes it, or empty."""
     findings: tuple[Finding, ...]
     warnings: tuple[str, ...]
+    origin: Origin | None = None
+    """Where the tree was made, if it lies elsewhere now and that was worked out."""
 
 
 def build(request: Request, progress: Progress = silent) -> Result:
@@ -81,7 +83,8 @@ def build(request: Request, progress: Progress = silent) -> Result:
         packing.run()
         if request.ambiguous is Policy.FAIL:
             _refuse_ambiguous(packing.findings)
-        findings = tuple(sorted([*tree.findings, *packing.findings], key=lambda found: (found.category, found.path)))
+        found = [*environment.findings, *tree.findings, *packing.findings]
+        findings = tuple(sorted(found, key=lambda finding: (finding.category, finding.path)))
         index = _index(request, name, environment, tree, packing, findings)
         locator = target.complete(index)
     limit_entry = index.product.prefix_limit_entry
@@ -99,6 +102,7 @@ def build(request: Request, progress: Progress = silent) -> Result:
         prefix_limit_path=os.fsdecode(index.entries[limit_entry].path) if limit_entry < len(index.entries) else "",
         findings=findings,
         warnings=environment.warnings,
+        origin=environment.origin,
     )
 
 

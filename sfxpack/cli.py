@@ -82,7 +82,13 @@ def _platform(_ctx: click.Context, _parameter: click.Parameter, value: str | Non
     "old_prefixes",
     multiple=True,
     metavar="P",
-    help="Where the environment was made, if it does not lie there; repeatable.",
+    help="Where the environment was made, if it does not lie there; repeatable. [what its files agree on]",
+)
+@click.option(
+    "--fix-stale",
+    multiple=True,
+    metavar="P",
+    help="An earlier place that some files still name (listed as stale), besides where it was made; repeatable.",
 )
 @click.option(
     "--ambiguous",

@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import os
 import shlex
+from collections import Counter
 from collections.abc import Iterable
 from itertools import groupby
 from typing import Any, Final
@@ -25,6 +26,7 @@ EXPLAIN: Final = {
     "unmanaged": "conda's record does not describe it as it is; moved by the general rules",
     "soft": "data that is moved only where the new prefix fits",
     "other": "names another path that starts with the old prefix; left as it is",
+    "stale": "names an earlier place of the environment or of its packages; left as it is, unless you add",
     "mismatch": "recorded digest or size was already wrong; left as it is",
     "dropped": "cannot be packed (socket, device, pipe); left out",
     "mode": "set-id or world-writable bits dropped",
@@ -54,6 +56,7 @@ def as_json(result: Result) -> dict[str, Any]:
     value = dataclasses.asdict(result)
     value["path"] = str(result.path)
     value["platform"] = result.platform.label
+    value["origin"] = result.origin and {"path": os.fsdecode(result.origin.path), "count": result.origin.count}
     value["prefix_limit"] = None if result.prefix_limit == NO_LIMIT else result.prefix_limit
     value["findings"] = [
         {"category": f.category, "path": os.fsdecode(f.path), "detail": f.detail, "count": f.count}
@@ -69,6 +72,9 @@ def print_result(result: Result, console: Console, *, verbose: bool) -> None:
     table.add_row("file", f"[bold]{escape(str(result.path))}[/bold]")
     table.add_row("size", f"{size(result.size)} for {size(result.tree_size)}{ratio}, in {result.seconds:.1f} s")
     table.add_row("holds", f"{result.files} files, links and directories")
+    if result.origin:
+        place = f"{os.fsdecode(result.origin.path)} (named by {_files(result.origin.count)})"
+        table.add_row("made at", escape(f"{place}, which counts as its own path"))
     strategies = ", ".join(f"{count} {name}" for name, count in result.sites.items())
     table.add_row("relocates", strategies or "nothing: no file holds the prefix")
     table.add_row("prefix", escape(limit_text(result.prefix_limit, result.prefix_limit_path)))
@@ -82,12 +88,19 @@ def print_result(result: Result, console: Console, *, verbose: bool) -> None:
     console.print(escape(f"  sh {name} --prefix /opt/{result.name}"), soft_wrap=True)
 
 
+def _files(count: int) -> str:
+    return "1 file" if count == 1 else f"{count} files"
+
+
 def _print_findings(findings: Iterable[Finding], console: Console, *, verbose: bool) -> None:
     for category, group in groupby(findings, key=lambda finding: finding.category):
         members = list(group)
         files = {finding.path: finding for finding in members}
         text = EXPLAIN.get(category, "")
-        console.print(escape(f"\n{category}: {len(files)} {'file' if len(files) == 1 else 'files'}; {text}"))
+        console.print(escape(f"\n{category}: {_files(len(files))}; {text}"))
+        if category == "stale":
+            for place, count in Counter(finding.detail for finding in members).most_common():
+                console.print(escape(f"  --fix-stale {shlex.quote(place)}  for {_files(count)}"), soft_wrap=True)
         shown = members if verbose else list(files.values())[:_FIRST]
         for finding in shown:
             detail = f"  {finding.detail}" if finding.detail else ""

@@ -39,6 +39,8 @@ def find(
         if managed is not None:
             return managed
         extra = (Finding("unmanaged", path, f"not as {record.package} installed it"),)
+    if path.startswith(b"conda-meta/"):
+        needles = needles.of_records()
     found = _unmanaged(path, kind, content, needles, options)
     if extra and not (found.sites or found.edits or found.findings):
         return found

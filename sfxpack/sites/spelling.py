@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 from urllib.parse import quote
 
@@ -85,7 +85,10 @@ class Needles:
     """Spellings no site can hold: percent-encoded with the slashes."""
     shadows: tuple[bytes, ...]
     """conda's placeholders that start with an old path: never sites themselves."""
+    recorded: tuple[bytes, ...]
+    """conda's placeholders that are old paths: sites but in `conda-meta`, which tells what packages were built with."""
     placeholders: tuple[bytes, ...]
+    """The others."""
     marks: tuple[bytes, ...]
     """Ends of the placeholders."""
     probes: tuple[bytes, ...]
@@ -104,6 +107,10 @@ class Needles:
                 if holds(content, probe) and any(holds(content, spelling.pattern) for spelling in self.wide):
                     return True
         return False
+
+    def of_records(self) -> Needles:
+        """For the files of `conda-meta`."""
+        return replace(self, shadows=self.shadows + self.recorded) if self.recorded else self
 
     def holds_placeholder(self, content: bytes) -> bool:
         """Whether one of conda's placeholders is in `content`."""
@@ -129,6 +136,7 @@ def needles(environment: Environment) -> Needles:
             wide += _wide(path, rename)
     for spelling in plain:
         escaped.pop(spelling.pattern, None)
+    placeholders = tuple(text for text in environment.placeholders if text not in renames)
     opaque = {text for old in renames for text in (quote(old, safe=""), _lower(quote(old, safe="")))}
     components = {old: _component(old, renames) for old in renames}
     probes = [text for old, part in components.items() for text in ([part] if part else _all(old))]
@@ -139,9 +147,10 @@ def needles(environment: Environment) -> Needles:
         escaped=tuple(escaped.values()),
         wide=tuple(wide),
         opaque=tuple(sorted(text.encode("ascii") for text in opaque)),
-        shadows=tuple(text for text in environment.placeholders if text.startswith(tuple(renames))),
-        placeholders=environment.placeholders,
-        marks=tuple(sorted({text[-_MARK:] for text in environment.placeholders})),
+        shadows=tuple(text for text in placeholders if text.startswith(tuple(renames))),
+        recorded=tuple(text for text in environment.placeholders if text in renames),
+        placeholders=placeholders,
+        marks=tuple(sorted({text[-_MARK:] for text in placeholders})),
         probes=tuple(dict.fromkeys(probes)),
         wide_probes=tuple(dict.fromkeys(text for tail in tails for text in _wide_probes(tail))),
     )

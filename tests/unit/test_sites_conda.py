@@ -7,6 +7,7 @@ import io
 import json
 import mmap
 import tempfile
+from dataclasses import replace
 
 import pytest
 
@@ -83,6 +84,15 @@ def test_capacity_is_that_of_the_placeholder(template: bytes) -> None:
     for _, site in result.sites:
         text = site.neutral.rstrip(b"\0")
         assert len(site.neutral) - len(text) == len(site.hits) * len(PLACEHOLDER)
+
+
+@pytest.mark.parametrize("mode", ["binary", "text"])
+@pytest.mark.parametrize("template", [*BINARIES, b"a=@/lib"])
+def test_a_placeholder_that_no_installer_replaced(template: bytes, mode: str) -> None:
+    """conda-pack leaves it in `bin/python*`; with `--fix-stale` the file becomes what it should have been."""
+    package = template.replace(b"@", PLACEHOLDER)
+    where = replace(managed(package, mode, b"x"), renames=(Rename(PLACEHOLDER, b""), Rename(ROOT, b"")))
+    assert move(package, b"/new", b"x", where) == installed(package, mode, b"/new")
 
 
 @pytest.mark.parametrize(
