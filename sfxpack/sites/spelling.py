@@ -54,6 +54,15 @@ def encode(path: bytes, encoding: Encoding) -> bytes:
     return path
 
 
+def decode(text: bytes, encoding: Encoding) -> str:
+    """What `text` says in UTF-8 or a wide encoding.
+
+    Raises:
+        UnicodeDecodeError: it is none.
+    """
+    return text.decode(_CODEC.get(encoding, "utf-8"))
+
+
 def doubled(path: bytes) -> bytes:
     """`path` with one more slash after its first component, as SLASH pads by one; empty if it is the only one."""
     cut = path.find(b"/", 1)
