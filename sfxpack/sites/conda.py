@@ -1,7 +1,8 @@
 """Files conda manages: what conda replaced is proved, then moved exactly as conda would.
 
-conda looks for the placeholder as it is, then in UTF-16 and UTF-32 (conda/core/portability.py); rattler and libmamba as
-it is, so wide strings of what they installed still hold the placeholder, and keep it.
+conda looks for the placeholder as it is, then in UTF-16 and UTF-32 (conda/core/portability.py), and so does rattler
+since 2026. Before, and libmamba still, it was looked for as it is only: then wide strings hold the placeholder, and
+keep it.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ from typing import Final
 
 from sfxpack.format.layout import Encoding, Strategy
 from sfxpack.model import CondaFile, Edit, Finding, Found, Site
-from sfxpack.sites import cstring, offsets, shebang, text, unsafe
+from sfxpack.sites import cstring, offsets, shebang, unsafe
 from sfxpack.sites.cstring import Content, CString, Replacement
 from sfxpack.sites.hits import Hit
 from sfxpack.sites.language import context
@@ -116,9 +117,9 @@ def _text(
     surroundings = context(path, content)
     sites = [*first]
     for hit in hits[len(hits) - rest :]:
-        site = text.splice(hit, surroundings, needles)
-        plain = site.encoding is Encoding.PERCENT
-        sites.append(Site(hit.start, hit.end, Strategy.TEXT, renamed=prefix.renamed) if plain else site)
+        encoding, flags = surroundings.quoting(hit, urls=False)
+        renamed = encode(needles.root, encoding) != old
+        sites.append(Site(hit.start, hit.end, Strategy.TEXT, encoding=encoding, flags=flags, renamed=renamed))
     for place in cstring.places(content, [step for step in prefix.done if step.unit > 1]):
         encoding = place.done.encoding
         sites.append(Site(place.start, place.end, Strategy.TEXT, encoding=encoding, renamed=prefix.renamed))

@@ -1,9 +1,7 @@
 """C strings in which conda replaced its placeholder: where they are, and the room the placeholder left them.
 
-What conda does (conda/core/portability.py, `binary_replace`; conda/ceps#180): in every string that holds the
-placeholder all of it is replaced, and NULs follow the string for what it became shorter. A wide string ends at the
-first NUL code unit, at whatever byte that starts; the string before it is whole code units all the same, as what lies
-between is zeros.
+What conda does (conda/core/portability.py, `binary_replace`; rattler's `prefix_replacement`; conda/ceps#180): in every
+string that holds the placeholder all of it is replaced, and NULs follow the string for what it became shorter.
 """
 
 from __future__ import annotations
@@ -48,6 +46,8 @@ class CString:
     hits: tuple[int, ...]
     """Offsets in the file."""
     done: Replacement
+    terminated: bool = True
+    """By a NUL, its own or the padding; else the file ends."""
 
     @property
     def padding(self) -> int:
@@ -62,23 +62,24 @@ class CString:
 
 def search(content: Content, done: Iterable[Replacement]) -> list[CString] | None:
     """The C strings in which something was replaced; None if one lacks the NULs that its capacity needs."""
-    strings: list[CString] = []
+    found: list[CString] = []
     for step in done:
         at = content.find(step.old)
         while at >= 0:
-            string = _read(content, at, step)
-            if string.padding < 0 or content[string.end : string.stop] != bytes(string.padding):
-                return None
-            strings.append(string)
-            at = content.find(step.old, string.stop)
-    return apart(strings)
+            found.append(_read(content, at, step))
+            at = content.find(step.old, max(found[-1].stop, at + 1))
+    strings = apart(found)
+    for string in strings:
+        if string.padding < 0 or content[string.end : string.stop] != bytes(string.padding):
+            return None
+    return strings
 
 
 def apart(strings: Iterable[CString]) -> list[CString]:
-    """Without overlaps: ASCII reads the same in both byte orders, the aligned one is taken, else that of conda."""
+    """Without overlaps, as rattler chooses: ASCII reads the same in both byte orders, the aligned one is taken."""
 
-    def doubt(string: CString) -> tuple[bool, int]:
-        return string.start % string.done.unit != 0, string.done.encoding
+    def doubt(string: CString) -> tuple[bool, bool, int]:
+        return string.start % string.done.unit != 0, not string.terminated, string.start
 
     chosen: list[CString] = []
     for string in sorted(strings, key=doubt):
@@ -100,26 +101,24 @@ def places(content: Content, steps: Iterable[Replacement]) -> list[CString]:
     return apart(found)
 
 
-def occurrences(content: Content, old: bytes) -> tuple[int, ...]:
+def occurrences(content: Content, old: bytes, start: int = 0, end: int | None = None) -> tuple[int, ...]:
     """As `bytes.replace` sees them: from the left, without overlaps."""
     found = []
-    at = content.find(old)
+    stop = len(content) if end is None else end
+    at = content.find(old, start, stop)
     while at >= 0:
         found.append(at)
-        at = content.find(old, at + len(old))
+        at = content.find(old, at + len(old), stop)
     return tuple(found)
 
 
 def _read(content: Content, start: int, done: Replacement) -> CString:
     """The string whose first hit is at `start`."""
-    hits = [start]
-    while True:
-        at = hits[-1] + len(done.old)
-        zeros = content.find(bytes(done.unit), at)
-        end = len(content) if zeros < 0 else zeros
-        hit = content.find(done.old, at, end + len(done.old) - 1)
-        if hit < 0:
-            break
-        hits.append(hit)
-    units = (end - start + (done.unit - 1 if zeros >= 0 else 0)) // done.unit
-    return CString(start, start + units * done.unit, tuple(hits), done)
+    nul = bytes(done.unit)
+    end = content.find(nul, start)
+    while end >= 0 and (end - start) % done.unit:
+        end = content.find(nul, end + 1)
+    terminated = end >= 0
+    if not terminated:
+        end = len(content) - (len(content) - start) % done.unit
+    return CString(start, end, occurrences(content, done.old, start, end), done, terminated)

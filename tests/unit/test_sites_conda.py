@@ -21,7 +21,7 @@ PLACEHOLDER = b"/build/_h_env" + b"_placehold" * 10
 
 
 def installed(package: bytes, mode: str, prefix: bytes) -> bytes:
-    """What rattler writes: plain replacement in text; in binaries whole C strings, padded, to the end of the file."""
+    """What libmamba writes: plain replacement in text; in binaries whole C strings, padded, to the end of the file."""
     if mode == "text":
         return package.replace(PLACEHOLDER, prefix)
     result = io.BytesIO()
@@ -161,7 +161,7 @@ def test_wide_strings_are_as_conda_would_write_them(encoding: Encoding, digests:
 
 
 @pytest.mark.parametrize("encoding", WIDE)
-def test_wide_strings_that_rattler_left_stay_byte_for_byte(encoding: Encoding) -> None:
+def test_wide_strings_that_an_installer_left_stay_byte_for_byte(encoding: Encoding) -> None:
     package = wide_package(encoding)
     content = installed(package, "binary", ROOT)
     assert content.count(encode(PLACEHOLDER, encoding)) == 5
