@@ -77,7 +77,7 @@ def _files(record: dict[str, Any], name: str) -> Iterator[tuple[bytes, CondaFile
             yield _bytes(path), CondaFile("", "", "", b"", "hardlink", package)
         return
     for item in paths:
-        if "_path" not in item:
+        if not (isinstance(item, dict) and isinstance(item.get("_path"), str)):
             continue
         yield (
             _bytes(item["_path"]),

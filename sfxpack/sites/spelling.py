@@ -93,7 +93,7 @@ class Needles:
     opaque: tuple[bytes, ...]
     """Spellings no site can hold: percent-encoded with the slashes."""
     shadows: tuple[bytes, ...]
-    """conda's placeholders that start with an old path: never sites themselves."""
+    """conda's placeholders that start with an old path, wide ones too: never sites themselves."""
     placeholders: tuple[bytes, ...]
     marks: tuple[bytes, ...]
     """Ends of the placeholders."""
@@ -141,6 +141,7 @@ def needles(environment: Environment) -> Needles:
     opaque = {text for old in renames for text in (quote(old, safe=""), _lower(quote(old, safe="")))}
     components = {old: _component(old, renames) for old in renames}
     probes = [text for old, part in components.items() for text in ([part] if part else _all(old))]
+    shadows = [text for text in environment.placeholders if text.startswith(tuple(renames))]
     tails = [part or old[max(old.find(b"/", 1), 0) :] for old, part in components.items()]
     return Needles(
         root=root,
@@ -148,7 +149,7 @@ def needles(environment: Environment) -> Needles:
         escaped=tuple(escaped.values()),
         wide=tuple(wide),
         opaque=tuple(sorted(text.encode("ascii") for text in opaque)),
-        shadows=tuple(text for text in environment.placeholders if text.startswith(tuple(renames))),
+        shadows=(*shadows, *(wide.pattern for text in shadows for wide in _wide(text, Rename(text, b"")))),
         placeholders=environment.placeholders,
         marks=tuple(sorted({text[-_MARK:] for text in environment.placeholders})),
         probes=tuple(dict.fromkeys(probes)),

@@ -202,8 +202,19 @@ def test_edited_and_replaced_files_move_by_the_general_rules(original: Path, tmp
     text.write_text(text.read_text() + f"mine: {copy}/x\n")
     data.unlink()  # as pip does over conda's file
     data.write_bytes(b"\0\1another build at " + os.fsencode(copy) + b"/lib\0\2")
+    (record,) = (copy / "conda-meta").glob("shapes-*.json")
+    said = json.loads(record.read_text())
+    for item in said["paths_data"]["paths"]:
+        if item["_path"] in ("share/tool.pc", "share/touching.txt"):
+            item["offsets"] = [{"encoding": "utf-8", "ranges": [len("prefix=")]}]
+    record.write_text(json.dumps(said, indent=2))
     result = build(copy, tmp_path / "x.sh")
+    wrong = mismatches(copy)
     shutil.rmtree(copy)
+    assert [f["path"] for f in result["findings"] if f["category"] == "offsets"] == [
+        "share/tool.pc",
+        "share/touching.txt",
+    ]
     assert [f["path"] for f in result["findings"] if f["category"] == "unmanaged"] == [
         "lib/shapes.bin",
         "share/long.txt",
@@ -211,3 +222,4 @@ def test_edited_and_replaced_files_move_by_the_general_rules(original: Path, tmp
     run(tmp_path / "x.sh", "--prefix", tmp_path / "e")
     assert (tmp_path / "e/share/long.txt").read_text().endswith(f"mine: {tmp_path}/e/x\n")
     assert remaining(tmp_path / "e", str(copy)) == {}
+    assert mismatches(tmp_path / "e") == wrong == {"lib/shapes.bin", "share/long.txt"}

@@ -259,16 +259,22 @@ def test_slash_padding_on_request(template: bytes, prefix: bytes) -> None:
     assert moved == package.replace(PLACEHOLDER, padded)
 
 
-def test_large_files_are_proved_from_their_mapping() -> None:
-    package = bytes(300_000) + b"\0" + PLACEHOLDER + b"/lib\0" + bytes(300_000) + PLACEHOLDER + b"/x\0"
+@pytest.mark.parametrize("edited", [False, True])
+def test_large_files_are_proved_from_their_mapping(edited: bool) -> None:  # noqa: FBT001 - a row
+    package = bytes(300_000) + b"\0" + PLACEHOLDER + b"/lib\0" + bytes(300_000) + PLACEHOLDER + b"/x\xff\0"
     where = managed(package, "binary", b"x")
-    content = installed(package, "binary", ROOT)
+    content = installed(package, "binary", ROOT) + b"edited" * edited
     needles = sites.needles(where)
     with tempfile.TemporaryFile() as file:
         file.write(content)
         file.flush()
         with mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as mapped:
             survey = sites.survey(b"x", Kind.BINARY, mapped, needles, sites.Options(), where.conda[b"x"])
-    found = [sites.find_window(b"", 0, range(at, at + 100_000), survey) for at in range(0, len(content), 100_000)]
+    found = [
+        sites.find_window(content, 0, range(at, min(at + 100_000, len(content))), survey)
+        for at in range(0, len(content), 100_000)
+    ]
     whole = sites.find(b"x", Kind.BINARY, content, where, needles, sites.Options())
     assert tuple(site for part in found for site in part.sites) == whole.sites
+    assert tuple(finding for part in found for finding in part.findings) == whole.findings
+    assert categories(whole) == {"unmanaged" if edited else "unsafe": 1}
