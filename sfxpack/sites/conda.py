@@ -37,8 +37,7 @@ def find(path: bytes, content: Content, record: CondaFile, needles: Needles, opt
     for spelling in needles.plain:
         if spelling.rename.new or spelling.pattern != spelling.rename.old:
             continue
-        steps = _replacements(spelling.pattern, record)
-        done = [step for step in steps if _is_done(content, step)]
+        done = [step for step in _replacements(spelling.pattern, record) if content.find(step.old) >= 0]
         if not done:
             continue
         prefix = _Prefix(spelling, spelling.pattern != needles.root, done, _replacements(record.placeholder, record))
@@ -75,14 +74,6 @@ def _replacements(old: bytes, record: CondaFile) -> list[Replacement]:
         return [Replacement(record.placeholder, old, Encoding.PLAIN)]
 
 
-def _is_done(content: Content, step: Replacement) -> bool:
-    """Whether it may have been replaced in this encoding; not where a wide placeholder is left.
-
-    What looks like the old prefix there is the start of a placeholder, as in packages built below a base environment.
-    """
-    return content.find(step.old) >= 0 and (step.unit == 1 or content.find(step.placeholder) < 0)
-
-
 def _binary(path: bytes, content: Content, record: CondaFile, prefix: _Prefix, options: Options) -> Found | None:
     strings = cstring.search(content, prefix.done)
     if strings is None or not (_is_package(content, record, strings) or _is_installed(content, record)):
@@ -103,16 +94,15 @@ def _text(
     path: bytes, content: bytes, record: CondaFile, prefix: _Prefix, needles: Needles, options: Options
 ) -> Found | None:
     """Every occurrence, as conda does; only what a quote or backslash in the new prefix would break is escaped."""
-    package = content
-    for step in prefix.done:
-        package = package.replace(step.old, step.placeholder)
+    places = cstring.places(content, prefix.done)
+    package = cstring.undo(content, 0, len(content), places)
     findings: tuple[Finding, ...] = ()
     if hashlib.sha256(package).hexdigest() == record.sha256:
         findings = offsets.check_text(path, package, record, prefix.kept)
     elif not _is_installed(content, record):
         return None
     old = prefix.spelling.pattern
-    hits = [Hit(at, at + len(old), prefix.spelling) for at in cstring.occurrences(content, old)]
+    hits = [Hit(at, at + len(old), prefix.spelling) for at, step in places if step.unit == 1]
     first, rest = shebang.take(content, hits, needles, options.platform)
     surroundings = context(path, content)
     sites = [*first]
@@ -120,9 +110,10 @@ def _text(
         encoding, flags = surroundings.quoting(hit, urls=False)
         renamed = encode(needles.root, encoding) != old
         sites.append(Site(hit.start, hit.end, Strategy.TEXT, encoding=encoding, flags=flags, renamed=renamed))
-    for place in cstring.places(content, [step for step in prefix.done if step.unit > 1]):
-        encoding = place.done.encoding
-        sites.append(Site(place.start, place.end, Strategy.TEXT, encoding=encoding, renamed=prefix.renamed))
+    for at, step in places:
+        if step.unit > 1:
+            end = at + len(step.old)
+            sites.append(Site(at, end, Strategy.TEXT, encoding=step.encoding, renamed=prefix.renamed))
     sites.sort(key=lambda site: site.start)
     kept = tuple(site for at, site in enumerate(sites) if at == 0 or site.start >= sites[at - 1].end)
     return Found(kept, (), findings)
@@ -132,7 +123,8 @@ def _cstrings(content: Content, strings: list[CString], prefix: _Prefix) -> Foun
     """None if a string cannot be a site: too long, or a prefix across the code units of the others."""
     sites = []
     for string in strings:
-        pieces = content[string.start : string.end].split(string.done.old)
+        cuts = [string.start, *(hit + len(string.done.old) for hit in string.hits)]
+        pieces = [content[start:end] for start, end in zip(cuts, (*string.hits, string.end), strict=True)]
         hits = tuple(accumulate(map(len, pieces[1:-1]), initial=0))
         span = string.stop - string.start
         if span > MAX_SPAN or len(hits) > MAX_HITS or any(hit % string.done.unit for hit in hits):
@@ -168,7 +160,8 @@ def _is_package(content: Content, record: CondaFile, strings: list[CString]) -> 
         at = 0
         for string in strings:
             digest.update(view[at : string.start])
-            digest.update(content[string.start : string.end].replace(string.done.old, string.done.placeholder))
+            hits = ((hit, string.done) for hit in string.hits)
+            digest.update(cstring.undo(content, string.start, string.end, hits))
             at = string.stop
         digest.update(view[at:])
     return digest.hexdigest() == record.sha256

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import mmap
 from bisect import bisect_left
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 
 from sfxpack.format.layout import Encoding
@@ -34,6 +34,22 @@ class Replacement:
     def room(self) -> int:
         """Bytes that each replacement left; negative if the placeholder was the shorter one."""
         return len(self.placeholder) - len(self.old)
+
+    def hits(self, content: Content, start: int = 0, end: int | None = None) -> Iterator[int]:
+        """Where the old prefix stands, from the left and without overlaps; not as the start of a placeholder.
+
+        A placeholder starts with it if the package was built below a base environment, and may be left in some strings.
+        """
+        stop = len(content) if end is None else end
+        kept = self.room > 0 and self.placeholder.startswith(self.old)
+        at = content.find(self.old, start, stop)
+        while at >= 0:
+            if kept and content[at : at + len(self.placeholder)] == self.placeholder:
+                at += len(self.placeholder)
+            else:
+                yield at
+                at += len(self.old)
+            at = content.find(self.old, at, stop)
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,10 +80,11 @@ def search(content: Content, done: Iterable[Replacement]) -> list[CString] | Non
     """The C strings in which something was replaced; None if one lacks the NULs that its capacity needs."""
     found: list[CString] = []
     for step in done:
-        at = content.find(step.old)
-        while at >= 0:
-            found.append(_read(content, at, step))
-            at = content.find(step.old, max(found[-1].stop, at + 1))
+        covered = [0] * step.unit
+        for at in step.hits(content):
+            if at >= covered[at % step.unit]:
+                found.append(_read(content, at, step))
+                covered[at % step.unit] = found[-1].stop
     strings = apart(found)
     for string in strings:
         if string.padding < 0 or content[string.end : string.stop] != bytes(string.padding):
@@ -91,25 +108,24 @@ def apart(strings: Iterable[CString]) -> list[CString]:
     return chosen
 
 
-def places(content: Content, steps: Iterable[Replacement]) -> list[CString]:
+def places(content: Content, steps: Iterable[Replacement]) -> list[tuple[int, Replacement]]:
     """Each occurrence of the old prefix by itself, without overlaps: what there is to replace in a text."""
+    known = {step.encoding: step for step in steps}
     found = (
         CString(at, at + len(step.old), (at,), replace(step, placeholder=step.old))
-        for step in steps
-        for at in occurrences(content, step.old)
+        for step in known.values()
+        for at in step.hits(content)
     )
-    return apart(found)
+    return [(string.start, known[string.done.encoding]) for string in apart(found)]
 
 
-def occurrences(content: Content, old: bytes, start: int = 0, end: int | None = None) -> tuple[int, ...]:
-    """As `bytes.replace` sees them: from the left, without overlaps."""
-    found = []
-    stop = len(content) if end is None else end
-    at = content.find(old, start, stop)
-    while at >= 0:
-        found.append(at)
-        at = content.find(old, at + len(old), stop)
-    return tuple(found)
+def undo(content: Content, start: int, end: int, hits: Iterable[tuple[int, Replacement]]) -> bytes:
+    """What the package has from `start` to `end`, without padding."""
+    parts = []
+    for hit, done in hits:
+        parts += [content[start:hit], done.placeholder]
+        start = hit + len(done.old)
+    return b"".join([*parts, content[start:end]])
 
 
 def _read(content: Content, start: int, done: Replacement) -> CString:
@@ -121,4 +137,4 @@ def _read(content: Content, start: int, done: Replacement) -> CString:
     terminated = end >= 0
     if not terminated:
         end = len(content) - (len(content) - start) % done.unit
-    return CString(start, end, occurrences(content, done.old, start, end), done, terminated)
+    return CString(start, end, tuple(done.hits(content, start, end)), done, terminated)

@@ -48,9 +48,9 @@ def check_text(path: bytes, package: bytes, record: CondaFile, left: Iterable[Re
         end = package.find(b"\n")
         line = len(package) if end < 0 else end + 1
     groups: dict[str, list[int]] = {}
-    for place in cstring.places(package, left):
-        if place.start >= (line or 0):
-            groups.setdefault(_NAMES[place.done.encoding], []).append(place.start)
+    for at, step in cstring.places(package, left):
+        if at >= (line or 0):
+            groups.setdefault(_NAMES[step.encoding], []).append(at)
     return _compare(path, record, groups, line)
 
 
