@@ -85,38 +85,43 @@ def search(content: Content, done: Iterable[Replacement]) -> list[CString] | Non
             if at >= covered[at % step.unit]:
                 found.append(_read(content, at, step))
                 covered[at % step.unit] = found[-1].stop
-    strings = apart(found)
+    strings = _apart(sorted(found, key=_doubt))
     for string in strings:
         if string.padding < 0 or content[string.end : string.stop] != bytes(string.padding):
             return None
     return strings
 
 
-def apart(strings: Iterable[CString]) -> list[CString]:
-    """Without overlaps, as rattler chooses: ASCII reads the same in both byte orders, the aligned one is taken."""
+def places(content: Content, steps: Iterable[Replacement]) -> list[tuple[int, Replacement]]:
+    """Each occurrence of the old prefix by itself, without overlaps: what there is to replace in a text.
 
-    def doubt(string: CString) -> tuple[bool, bool, int]:
-        return string.start % string.done.unit != 0, not string.terminated, string.start
+    Of the two byte orders that ASCII may be read in, the one goes first that is there more often, as the wrong one
+    needs a zero beside the prefix.
+    """
+    known = {step.encoding: step for step in steps}
+    hits = {step: list(step.hits(content)) for step in known.values()}
+    found = [step for step in hits if hits[step]]
+    found.sort(key=lambda step: (-len(hits[step]), hits[step][0] % step.unit != 0, step.encoding))
+    alone = [(at, replace(step, placeholder=step.old)) for step in found for at in hits[step]]
+    chosen = _apart(CString(at, at + len(step.old), (at,), step) for at, step in alone)
+    return [(string.start, known[string.done.encoding]) for string in chosen]
 
+
+def _doubt(string: CString) -> tuple[bool, bool, int]:
+    """As rattler chooses: ASCII reads the same in both byte orders, the aligned one is taken."""
+    return string.start % string.done.unit != 0, not string.terminated, string.start
+
+
+def _apart(strings: Iterable[CString]) -> list[CString]:
+    """Without overlaps, the first ones kept; in their order in the file."""
     chosen: list[CString] = []
-    for string in sorted(strings, key=doubt):
+    for string in strings:
         at = bisect_left(chosen, string.start, key=lambda other: other.start)
         before = at == 0 or chosen[at - 1].stop <= string.start
         after = at == len(chosen) or string.stop <= chosen[at].start
         if before and after:
             chosen.insert(at, string)
     return chosen
-
-
-def places(content: Content, steps: Iterable[Replacement]) -> list[tuple[int, Replacement]]:
-    """Each occurrence of the old prefix by itself, without overlaps: what there is to replace in a text."""
-    known = {step.encoding: step for step in steps}
-    found = (
-        CString(at, at + len(step.old), (at,), replace(step, placeholder=step.old))
-        for step in known.values()
-        for at in step.hits(content)
-    )
-    return [(string.start, known[string.done.encoding]) for string in apart(found)]
 
 
 def undo(content: Content, start: int, end: int, hits: Iterable[tuple[int, Replacement]]) -> bytes:

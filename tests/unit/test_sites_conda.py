@@ -194,6 +194,18 @@ def test_wide_text_grows_as_conda_lets_it() -> None:
     )
 
 
+@pytest.mark.parametrize("encoding", [Encoding.UTF16LE, Encoding.UTF16BE, Encoding.UTF32LE, Encoding.UTF32BE])
+@pytest.mark.parametrize("shift", [b"", b"x", b"xx"])
+def test_wide_text_is_read_in_its_own_byte_order(encoding: Encoding, shift: bytes) -> None:
+    def at(prefix: bytes) -> bytes:
+        texts = ("\u0100%s%s", "=%s\u0100", "%s\n")
+        return shift + b"".join(encode(text.replace("%s", prefix.decode()).encode(), encoding) for text in texts)
+
+    record = CondaFile(hashlib.sha256(at(PLACEHOLDER)).hexdigest(), "", "text", PLACEHOLDER, "", "x")
+    new = "/n\u00e9\u0101".encode()
+    assert move(at(ROOT), new, b"x", environment(conda={b"x": record})) == at(new)
+
+
 def test_text_stays_readable_where_conda_would_break_it() -> None:
     package = b'{"a": "' + PLACEHOLDER + b'/x"}'
     moved = move(installed(package, "text", ROOT), b'/a"b', b"x.json", managed(package, "text", b"x.json"))
