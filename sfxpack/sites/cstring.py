@@ -102,8 +102,8 @@ def places(content: Content, steps: Iterable[Replacement]) -> list[tuple[int, Re
     hits = {step: list(step.hits(content)) for step in known.values()}
     found = [step for step in hits if hits[step]]
     found.sort(key=lambda step: (-len(hits[step]), hits[step][0] % step.unit != 0, step.encoding))
-    alone = [(at, replace(step, placeholder=step.old)) for step in found for at in hits[step]]
-    chosen = _apart(CString(at, at + len(step.old), (at,), step) for at, step in alone)
+    bare = {step: replace(step, placeholder=step.old) for step in found}
+    chosen = _apart(CString(at, at + len(step.old), (at,), bare[step]) for step in found for at in hits[step])
     return [(string.start, known[string.done.encoding]) for string in chosen]
 
 

@@ -32,7 +32,7 @@ def check(path: bytes, content: Content, strings: list[CString]) -> tuple[Findin
         # In the package the text reached `stop`, and what points into it was made for that.
         ranges = [(string.start, string.stop) for string in strings]
         for what, count in pointers.into(parsed, ranges).items():
-            findings.append(Finding("unsafe", path, f"{what} in the end of such a string", count))
+            findings.append(Finding("unsafe", path, f"{what} point into the part of a string that moves", count))
     return tuple(findings)
 
 

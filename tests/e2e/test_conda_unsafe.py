@@ -60,10 +60,10 @@ def test_what_conda_breaks_is_named(root: Path, tmp_path: Path) -> None:
     assert run(root / "bin/merged").stdout.splitlines()[1] != "tool"
     assert subprocess.run([root / "bin/user"], check=False, capture_output=True).returncode != 0
     assert unsafe(build(root, tmp_path / "x.sh")) == {
-        "bin/merged": "pointers in the end of such a string",
-        "bin/user": "names in the end of such a string",
+        "bin/merged": "pointers point into the part of a string that moves",
+        "bin/user": "names point into the part of a string that moves",
         "lib/lengths.bin": "strings without a NUL at their end",
-        "lib/libseven.so": "names in the end of such a string",
+        "lib/libseven.so": "names point into the part of a string that moves",
     }
     said = run(*SFXPACK, "build", root, "-o", tmp_path / "y.sh").stdout
     assert "--binary-padding slash" in " ".join(said.split())
