@@ -52,8 +52,8 @@ static bool is_sound_kind(const struct sfx_site *site)
         return has_hits && is_plain && site->span >= 2 && site->span <= MAX_SHEBANG_SPAN
             && site->detail >= SFX_SHEBANG_FORM_PYTHON && site->detail <= SFX_SHEBANG_FORM_ENV;
     case SFX_STRATEGY_CSTRING:
-        return has_hits && is_known && (is_plain || unit > 1) && !has_detail && site->span >= 1
-            && site->span < MAX_HIT_SPAN && site->span % unit == 0;
+        return has_hits && (is_plain || unit > 1) && !has_detail && site->span >= 1 && site->span < MAX_HIT_SPAN
+            && site->span % unit == 0;
     case SFX_STRATEGY_SLASH:
         return !has_hits && is_known && site->encoding != SFX_ENCODING_JSON_SLASH && !has_detail && site->span >= 1
             && site->span <= SFX_MAX_PATH * unit && site->span % unit == 0;
