@@ -26,11 +26,8 @@ LENGTHS = b"\0@/share\x05other literals\0"
 
 
 @pytest.fixture(scope="module")
-def root(
-    tmp_path_factory: pytest.TempPathFactory, require: Callable[[str], str], require_module: Callable[[str, str], None]
-) -> Path:
-    """An environment as rattler made it, of compiled programs."""
-    require_module("rattler", "py-rattler")
+def package(tmp_path_factory: pytest.TempPathFactory, require: Callable[[str], str]) -> Package:
+    """Compiled programs."""
     compiler = require("gcc")
     folder = tmp_path_factory.mktemp("compiled")
     library = compiled.shared_library(folder / "library", compiler, RPATH, code="int lib(void) { return 7; }")
@@ -46,7 +43,16 @@ def root(
     }
     files = {path: file.read_bytes() for path, file in programs.items()}
     files["lib/lengths.bin"] = LENGTHS.replace(b"@", PLACEHOLDER)
-    package = Package("compiled", files, programs=tuple(files))
+    return Package("compiled", files, programs=tuple(files))
+
+
+@pytest.fixture(scope="module")
+def root(
+    tmp_path_factory: pytest.TempPathFactory, package: Package, require_module: Callable[[str, str], None]
+) -> Path:
+    """An environment as rattler made it."""
+    require_module("rattler", "py-rattler")
+    folder = tmp_path_factory.mktemp("conda")
     return environments.make_conda(folder / "envs" / "demo", (package,), folder / "made-from")
 
 
@@ -67,6 +73,16 @@ def test_what_conda_breaks_is_named(root: Path, tmp_path: Path) -> None:
     }
     said = run(*SFXPACK, "build", root, "-o", tmp_path / "y.sh").stdout
     assert "--binary-padding slash" in " ".join(said.split())
+
+
+def test_loader_paths_are_what_rattler_writes(root: Path, package: Package, tmp_path: Path) -> None:
+    build(root, tmp_path / "x.sh")
+    prefix = environments.make_conda(tmp_path / "e", (package,))
+    theirs = {path: (prefix / path).read_bytes() for path in package.files}
+    prefix.rename(tmp_path / "kept")
+    run(tmp_path / "x.sh", "--prefix", prefix)
+    assert {path: (prefix / path).read_bytes() for path in package.files} == theirs
+    assert os.fsencode(prefix) + b"/lib\0" in theirs["lib/libseven.so"]
 
 
 @pytest.mark.parametrize("size", [0, 200, len(PLACEHOLDER)])
