@@ -109,7 +109,8 @@ def _platform(_ctx: click.Context, _parameter: click.Parameter, value: str | Non
     type=click.Choice(["conda", "slash"]),
     default="conda",
     show_default=True,
-    help="How conda's own binary files are filled up.",
+    help="How paths in conda's own binary files are filled up: with NULs, byte for byte as conda does it, or with "
+    "leading slashes, so that nothing behind a path moves (for files reported as unsafe).",
 )
 @click.option("-q", "--quiet", is_flag=True, help="Print errors only.")
 @click.option("-v", "--verbose", is_flag=True, help="List every finding.")

@@ -62,6 +62,10 @@ class CondaFile:
     """`hardlink`, `softlink`, `pyc_file`, `unix_python_entry_point`, ..."""
     package: str
     """Name of the package, for reports."""
+    offsets: object = None
+    """Where the package's file holds the placeholder (conda/ceps#179), as recorded: any JSON, never trusted."""
+    shebang_length: object = None
+    """The same: bytes of the package's first line with its newline."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -161,7 +165,7 @@ class Finding:
     """Something the user should know of a file: where, which kind, how often."""
 
     category: str
-    """`unreachable`, `ambiguous`, `external`, `unmanaged`, `soft`, `unquoted`, `stale`, ..."""
+    """`unreachable`, `ambiguous`, `external`, `unmanaged`, `soft`, `unquoted`, `stale`, `unsafe`, `offsets`, ..."""
     path: bytes
     detail: str = ""
     count: int = 1

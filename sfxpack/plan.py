@@ -160,12 +160,13 @@ def limit(entries: tuple[Entry, ...], packed: Mapping[bytes, Packed]) -> Limit:
 
 
 def site_limit(site: Site) -> int:
-    """Bytes of the longest prefix a site allows."""
+    """Bytes of the longest prefix a site allows; a prefix has no more code units than bytes."""
     if site.strategy is Strategy.SLASH and not site.flags & SiteFlag.SOFT:
         return len(site.neutral) // UNITS.get(site.encoding, 1)
     if site.strategy is Strategy.CSTRING:
-        used = max(len(site.neutral.rstrip(b"\0")), site.hits[-1])
-        return (len(site.neutral) - used) // len(site.hits)
+        unit = UNITS.get(site.encoding, 1)
+        used = max(-(-len(site.neutral.rstrip(b"\0")) // unit), site.hits[-1] // unit)
+        return (len(site.neutral) // unit - used) // len(site.hits)
     return NO_LIMIT
 
 

@@ -25,7 +25,8 @@ _HASHED: Final = (0b01, 0b11)
 """Flags of a file that is checked by the hash of its source: unchecked, checked (PEP 552)."""
 _STRING: Final = rb'"(?:[^"\\]|\\.)*"'
 _PATH: Final = re.compile(rb'"_path"\s*:\s*(' + _STRING + rb")", re.DOTALL)
-_FLAT_OBJECT: Final = re.compile(rb'\{[^{}"]*(?:' + _STRING + rb'[^{}"]*)*\}', re.DOTALL)
+_OBJECT: Final = re.compile(rb'\{[^{}"]*(?:(?:' + _STRING + rb'|\{[^{}]*\})[^{}"]*)*\}', re.DOTALL)
+"""With objects one deep, which conda's recorded places are (conda/ceps#179)."""
 _MEMBER: Final = re.compile(rb"(" + _STRING + rb")\s*:\s*(?:(" + _STRING + rb")|(-?[0-9]+))", re.DOTALL)
 _BUILD_PATHS: Final = re.compile(
     rb'"(?:source|extracted_package_dir|package_tarball_full_path)"\s*:\s*"((?:[^"\\]|\\.)*)"', re.DOTALL
@@ -238,10 +239,10 @@ def _conda_rows(content: bytes, changed: Collection[bytes]) -> Iterator[Row]:
 
 
 def _object(content: bytes, at: int) -> tuple[int, int]:
-    """Bounds of the object without inner objects that has a member at `at`; a brace before it may be in a string."""
+    """Bounds of the object that has a member at `at`; a brace before it may be in a string."""
     start = at
     while (start := content.rfind(b"{", 0, start)) >= 0:
-        found = _FLAT_OBJECT.match(content, start)
+        found = _OBJECT.match(content, start)
         if found and found.end() > at:
             return found.span()
     return at, at

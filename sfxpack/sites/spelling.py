@@ -54,6 +54,15 @@ def encode(path: bytes, encoding: Encoding) -> bytes:
     return path
 
 
+def decode(text: bytes, encoding: Encoding) -> str:
+    """What `text` says in UTF-8 or a wide encoding.
+
+    Raises:
+        UnicodeDecodeError: it is none.
+    """
+    return text.decode(_CODEC.get(encoding, "utf-8"))
+
+
 def doubled(path: bytes) -> bytes:
     """`path` with one more slash after its first component, as SLASH pads by one; empty if it is the only one."""
     cut = path.find(b"/", 1)
@@ -84,7 +93,7 @@ class Needles:
     opaque: tuple[bytes, ...]
     """Spellings no site can hold: percent-encoded with the slashes."""
     shadows: tuple[bytes, ...]
-    """conda's placeholders that start with an old path: never sites themselves."""
+    """conda's placeholders that start with an old path, wide ones too: never sites themselves."""
     recorded: tuple[bytes, ...]
     """conda's placeholders that are old paths: sites but in `conda-meta`, which tells what packages were built with."""
     placeholders: tuple[bytes, ...]
@@ -140,6 +149,7 @@ def needles(environment: Environment) -> Needles:
     opaque = {text for old in renames for text in (quote(old, safe=""), _lower(quote(old, safe="")))}
     components = {old: _component(old, renames) for old in renames}
     probes = [text for old, part in components.items() for text in ([part] if part else _all(old))]
+    shadows = [text for text in placeholders if text.startswith(tuple(renames))]
     tails = [part or old[max(old.find(b"/", 1), 0) :] for old, part in components.items()]
     return Needles(
         root=root,
@@ -147,7 +157,7 @@ def needles(environment: Environment) -> Needles:
         escaped=tuple(escaped.values()),
         wide=tuple(wide),
         opaque=tuple(sorted(text.encode("ascii") for text in opaque)),
-        shadows=tuple(text for text in placeholders if text.startswith(tuple(renames))),
+        shadows=(*shadows, *(wide.pattern for text in shadows for wide in _wide(text, Rename(text, b"")))),
         recorded=tuple(text for text in environment.placeholders if text in renames),
         placeholders=placeholders,
         marks=tuple(sorted({text[-_MARK:] for text in placeholders})),

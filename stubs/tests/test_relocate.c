@@ -318,6 +318,12 @@ static void test_splices(void)
          "/x", BYTES("/x/a:/x/b\0\0")},
         {{"C string that is the prefix", BYTES("\0\0\0\0"), {{CSTRING, .offset = 0, .span = 4, ONE_HIT(0)}}, 0},
          "/opt", BYTES("/opt")},
+        {{"C string, two prefixes side by side", BYTES("/l\0\0\0\0\0\0"), {{CSTRING, .offset = 0, .span = 8, .hit_count = 2, .hits = {0, 0}}}, 0},
+         "/op", BYTES("/op/op/l")},
+        {{"C string, UTF-16", BYTES("=\0/\0x\0\0\0\0\0\0\0\0\0|"), {{CSTRING, .offset = 0, .span = 14, .encoding = SFX_ENCODING_UTF16LE, ONE_HIT(2)}}, 0},
+         "/\xc3\xa9", BYTES("=\0/\0\xe9\0/\0x\0\0\0\0\0|")},
+        {{"C string, UTF-32", BYTES("\0\0\0x\0\0\0\0\0\0\0\0"), {{CSTRING, .offset = 0, .span = 12, .encoding = SFX_ENCODING_UTF32BE, ONE_HIT(0)}}, 0},
+         "/p", BYTES("\0\0\0/\0\0\0p\0\0\0x")},
     };
     for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++)
         run(&rows[i]);
@@ -328,6 +334,8 @@ static void test_splices(void)
     run_refused(&tail, "/o", SFX_ERROR_FORMAT);
     const struct sample late = {"C string, hit among the NULs", BYTES("/lib\0\0\0\0"), {{CSTRING, .offset = 0, .span = 8, ONE_HIT(7)}}, 0};
     run_refused(&late, "/o", SFX_ERROR_FORMAT);
+    const struct sample wide = {"C string, UTF-16, too long", BYTES("x\0\0\0\0\0"), {{CSTRING, .offset = 0, .span = 6, .encoding = SFX_ENCODING_UTF16LE, ONE_HIT(0)}}, 0};
+    run_refused(&wide, "/op", SFX_ERROR_FORMAT);
 }
 
 static void test_encodings(void)
