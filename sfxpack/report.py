@@ -25,7 +25,9 @@ EXPLAIN: Final = {
     "unmanaged": "conda's record does not describe it as it is; moved by the general rules",
     "soft": "data that is moved only where the new prefix fits",
     "other": "names another path that starts with the old prefix; left as it is",
-    "mismatch": "recorded digest or size was already wrong; left as it is",
+    "mismatch": "not as its record says, before it was packed; the record is left as it is",
+    "unchecked": "has rows that cannot be checked",
+    "signature": "cannot be signed again; nothing reads it once a wheel is installed",
     "dropped": "cannot be packed (socket, device, pipe); left out",
     "mode": "set-id or world-writable bits dropped",
 }
@@ -57,6 +59,7 @@ def as_json(result: Result) -> dict[str, Any]:
     value["prefix_limit"] = None if result.prefix_limit == NO_LIMIT else result.prefix_limit
     value["findings"] = [
         {"category": f.category, "path": os.fsdecode(f.path), "detail": f.detail, "count": f.count}
+        | ({"record": os.fsdecode(f.record)} if f.record else {})
         for f in result.findings
     ]
     return value
@@ -90,7 +93,8 @@ def _print_findings(findings: Iterable[Finding], console: Console, *, verbose: b
         console.print(escape(f"\n{category}: {len(files)} {'file' if len(files) == 1 else 'files'}; {text}"))
         shown = members if verbose else list(files.values())[:_FIRST]
         for finding in shown:
-            detail = f"  {finding.detail}" if finding.detail else ""
+            record = f" ({os.fsdecode(finding.record)})" if finding.record else ""
+            detail = f"  {finding.detail}{record}" if finding.detail else ""
             console.print(escape(f"  {os.fsdecode(finding.path)}{detail}"), soft_wrap=True)
         if len(files) > len(shown):
             console.print(f"  … {len(files) - len(shown)} more, listed by -v")
