@@ -73,7 +73,11 @@ def test_urls(path: str, url: str, expected: str, escaped: bool) -> None:  # noq
             "x[url='file:///x.conda',channel='https://h/ch']",
         ),
         ("requested_spec", "python >=3.9,<4", "python >=3.9,<4"),
-        ("requested_specs", ["file:///home/m/ch::x[md5=1]", "y/z", "/my h/c::y"], ["file:///ch::x[md5=1]", "y/z", "/c::y"]),
+        (
+            "requested_specs",
+            ["file:///home/m/ch::x[md5=1]", "y/z", "/my h/c::y"],
+            ["file:///ch::x[md5=1]", "y/z", "/c::y"],
+        ),
         ("requested_specs", [], []),
         ("extracted_package_dir", "/home/me/pkgs/x-1", ""),
         ("package_tarball_full_path", "/home/me/pkgs/x-1.conda", ""),
