@@ -183,11 +183,12 @@ def _scrubbed(entry: Entry, content: bytes, context: Context) -> tuple[Edit, ...
     environment = context.environment
     record = environment.conda.get(entry.path)
     roots = [rename.old for rename in environment.renames]
-    return scrub(entry.path, content, roots, package_sha256=record.sha256 if record else "")
+    packaged = (record.sha256 or record.sha256_in_prefix) if record else ""
+    return scrub(entry.path, content, roots, package_sha256=packaged)
 
 
 def _source(entry: Entry, context: Context) -> Entry | None:
-    """The entry of a compiled file's source; of the file itself where that has several names."""
+    """The file a `.pyc` was compiled from, under the name it is packed by."""
     names = context.files.names
     return names.entries.get(names.resolve(records.pyc_source(entry.path) or b""))
 

@@ -51,6 +51,7 @@ class Packing:
     findings: list[Finding] = field(default_factory=list)
     glibc: dict[bytes, int] = field(default_factory=dict)
     _by_path: dict[bytes, Entry] = field(default_factory=dict)
+    _names: Names = field(init=False)
     _on_disk: dict[bytes, OnDisk] = field(default_factory=dict)
     _known: dict[tuple[bytes, int], int] = field(default_factory=dict)
     _deferred: dict[bytes, Prepared] = field(default_factory=dict)
@@ -69,11 +70,11 @@ class Packing:
         self._total = sum(entry.size for entry in order)
         self._by_path = {entry.path: entry for entry in self.entries}
         needles = sites.needles(self.environment)
-        names = Names(self._by_path, self.hard_links, self.environment.renames)
-        listed = listing.list_records(order, names, self.executor)
+        self._names = Names(self._by_path, self.hard_links, self.environment.renames)
+        listed = listing.list_records(order, self._names, self.executor)
         self._on_disk.update(listed.records)
         for _, files in itertools.groupby(order, key=lambda entry: plan.turn(entry.path)):
-            known = Files(names, dict(self._on_disk))
+            known = Files(self._names, dict(self._on_disk))
             context = Context(self.environment, needles, self.options, known, listed.rows, listed.wanted)
             for prepared in self._prepare(files, context):
                 self._take(prepared)
@@ -129,7 +130,7 @@ class Packing:
     def _note_mtime(self, item: Prepared) -> None:
         source = plan.source_of(item.entry.path, self._by_path)
         if source is not None and item.source_mtime is not None:
-            self.mtimes[self.hard_links.get(source, source)] = item.source_mtime
+            self.mtimes[self._names.resolve(source)] = item.source_mtime
 
     def _pack(self, item: Prepared, level: int) -> None:
         key = (item.digest, level if item.content else 0)

@@ -25,8 +25,11 @@ _TOKEN: Final = re.compile(rb"\\?/t\\?/[A-Za-z0-9-]+(?=\\?/|['\",:\s]|$)")
 """As conda takes it out of a URL's path, wherever it stands (conda.common.url, `split_anaconda_token`)."""
 _LOCAL: Final = re.compile(r"(file:)(?://[^/]*)?(/(?:(?!::)[^\s'\"\[\],])*)|^()(/(?:(?!::)[^'\"\[\],])*)")
 """A `file:` URL, or a path at the start; not the `::` after a channel."""
-_ARGUMENT: Final = re.compile(rb"(?<![^\s='\"])(/[^\s'\"]*/)(?=[^\s/'\"])")
+_LOCAL_FOLDER: Final = re.compile(rb"file:(?://[^/\s]*)?(/(?:(?!::)[^\s'\"\[\],])*/)(?=[^\s/'\":])")
+"""All of a `file:` URL's path but its last component."""
 _COMMAND: Final = re.compile(rb"^# cmd: .*$", re.MULTILINE)
+_ARGUMENT: Final = re.compile(rb"(?<![^\s='\"])(/[^\s'\"]*/)[^\s/'\"]+")
+"""A path in a command: its folders, and all of it."""
 
 
 def scrub(path: bytes, content: bytes, roots: Collection[bytes] = (), *, package_sha256: str = "") -> tuple[Edit, ...]:
@@ -41,8 +44,9 @@ def scrub(path: bytes, content: bytes, roots: Collection[bytes] = (), *, package
     conda = path.startswith(b"conda-meta/")
     edits: list[Edit] = []
     if path == b"conda-meta/history":
-        edits += _folders_of_history(content, roots)
-    elif conda and (path.endswith(b".json") or path == b"conda-meta/pixi"):
+        edits = [*_folders_of_history(content, roots), *_secrets(content, conda=True)]
+        return tuple(sorted(edits, key=lambda edit: edit.start))
+    if conda and (path.endswith(b".json") or path == b"conda-meta/pixi"):
         edits += [Edit(*match.span(1), b"") for match in _BUILD_PATHS.finditer(content) if match[1]]
         edits += _changed(content, _sources(content), lambda text: _LOCAL.sub(_last, text))
     elif path.endswith(b".dist-info/direct_url.json"):
@@ -58,6 +62,8 @@ def scrub(path: bytes, content: bytes, roots: Collection[bytes] = (), *, package
 
 def _secrets(content: bytes, *, conda: bool) -> Iterator[Edit]:
     for match in _URL.finditer(content):
+        if content.endswith(b"file", 0, match.start()):
+            continue
         ssh = content.endswith(b"ssh", 0, match.start())
         if match[1] and not match[1].startswith(b"${") and (not ssh or b":" in match[1]):
             yield Edit(*match.span(1), b"")  # PEP 610: variables stay, and so does `git@` of ssh
@@ -104,19 +110,21 @@ def _last(match: re.Match[str]) -> str:
 def _below(url: str, roots: Collection[bytes]) -> bool:
     """Whether a `file:` URL names something below one of `roots`."""
     path = unquote_to_bytes(re.sub(r"^file:(//[^/]*)?", "", url).encode("utf-8", "surrogateescape"))
-    return any(path == root or path.startswith(root + b"/") for root in roots)
+    return _is_below(path, roots)
 
 
 def _folders_of_history(content: bytes, roots: Collection[bytes]) -> Iterator[Edit]:
-    """Folders of the program and of the arguments of commands, and of local channels."""
-    for match in re.finditer(rb"file:(?://[^/\s]*)?(/(?:(?!::)[^\s'\"\[\],])*/)(?=[^\s/'\":])", content):
+    """Folders of local channels, of the program that wrote it, and of arguments."""
+    for match in _LOCAL_FOLDER.finditer(content):
         yield Edit(*match.span(1), b"/")
     for line in _COMMAND.finditer(content):
         for match in _ARGUMENT.finditer(content, *line.span()):
-            end = re.compile(rb"[^\s'\"]*").match(content, match.start())
-            whole = end[0] if end else b""
-            if not any(whole == root or whole.startswith(root + b"/") for root in roots):
+            if not _is_below(match[0], roots):
                 yield Edit(*match.span(1), b"")
+
+
+def _is_below(path: bytes, roots: Collection[bytes]) -> bool:
+    return any(path == root or path.startswith(root + b"/") for root in roots)
 
 
 def _overlaps(edit: Edit, taken: list[tuple[int, int]]) -> bool:

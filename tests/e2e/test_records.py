@@ -112,6 +112,7 @@ def add_by_hand(root: Path, elsewhere: Path) -> None:
     rows += [f"{path.name},sha256={'A' * 43},{path.stat().st_size}" for path in wrong]
     rows += ["gone.py,,", f"{plain.name},,", "byhand-1.dist-info/RECORD,,"]
     write(site / "byhand-1.dist-info/RECORD", "\n".join(rows) + "\n")
+    write(site / "byhand-1.dist-info/RECORD.jws", "{}")
 
 
 @pytest.fixture(scope="module")
@@ -171,6 +172,8 @@ def test_what_is_wrong_is_found(conda: Packed, venv: Packed) -> None:
     site = byhand.partition("/byhand")[0]
     expected |= {(byhand, f"{site}/wrong-{name}", kind) for name in ("moved", "kept") for kind in ("altered", "size")}
     assert conda.before.keys() == expected | {(byhand, f"{site}/gone.py", "missing")}
+    signed = [found["path"] for found in conda.result["findings"] if found["category"] == "signature"]
+    assert signed == [f"{byhand}.jws"]
     assert {(path.rpartition("/")[2], kind) for _, path, kind in venv.before} == {
         ("py.typed", "altered"),
         ("pure-hello", "altered"),

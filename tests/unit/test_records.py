@@ -134,6 +134,14 @@ def test_stale_files_stay(tmp_path: Path) -> None:
         assert records.recorded_source_mtime(damaged) is None
 
 
+def test_bytecode_follows_a_source_behind_a_link(tmp_path: Path) -> None:
+    content = compiled(tmp_path, py_compile.PycInvalidationMode.TIMESTAMP)
+    folders = [Entry(path, EntryKind.DIRECTORY, 0o755, 0, 0) for path in (b"lib", b"shared")]
+    link = Entry(b"lib/x.py", EntryKind.LINK, 0, 0, 0, link=b"../shared/x.py")
+    found = records.derive_pyc(PYC, content, tree({b"shared/x.py": OLD}, None, *folders, link), mtime=1_600_000_000)
+    assert [site.target for site in found] == [b"shared/x.py"] * 2
+
+
 @pytest.mark.parametrize(("version", "python"), interpreters())
 def test_siphash_is_that_of_every_python(version: str, python: Path) -> None:
     choice = random.Random(7)

@@ -96,11 +96,13 @@ def test_the_history_of_conda() -> None:
         b"# cmd: /home/me/conda/bin/conda create -p /opt/env -f /home/me/e.yml --channel=/home/me/ch x/y\n"
         b"# update specs: ['https://me:pw@host/t/ab-c/main::x', 'file:///home/me/ch::y']\n"
         b"+https://host/t/ab-c/main/linux-64::x-1-0\n+file:///home/me/ch/linux-64::y-1-0\n/t/x/\n"
+        b"+file://localhost/t/me/ch::z-1-0\n"
     )
     assert blanked("conda-meta/history", content) == (
         b"# cmd: conda create -p /opt/env -f e.yml --channel=ch x/y\n"
         b"# update specs: ['https://host/main::x', 'file:///ch::y']\n"
         b"+https://host/main/linux-64::x-1-0\n+file:///linux-64::y-1-0\n/t/x/\n"
+        b"+file://localhost/ch::z-1-0\n"
     )
 
 
