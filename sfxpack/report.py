@@ -25,7 +25,7 @@ EXPLAIN: Final = {
     "unmanaged": "conda's record does not describe it as it is; moved by the general rules",
     "soft": "data that is moved only where the new prefix fits",
     "other": "names another path that starts with the old prefix; left as it is",
-    "mismatch": "not as its record says, before it was packed; the record is left as it is",
+    "mismatch": "was already not as its record says; left as it is",
     "unchecked": "has rows that cannot be checked",
     "signature": "cannot be signed again; nothing reads it once a wheel is installed",
     "dropped": "cannot be packed (socket, device, pipe); left out",

@@ -106,7 +106,11 @@ def add_by_hand(root: Path, elsewhere: Path) -> None:
     plain = write(site / "plain.py", "x = 1\n")
     url = write(site / "byhand-1.dist-info/direct_url.json", json.dumps({"url": f"{elsewhere.as_uri()}/byhand.whl"}))
     wrong = [write(site / f"wrong-{name}", f"{root}" if name == "moved" else "kept") for name in ("moved", "kept")]
-    rows = [row(site, path) for path in (*files, script, url)]
+    inner = write(site / "x/_vendor/inner-1.dist-info/RECORD", row(site / "x/_vendor", files[0]) + "\n")
+    (root / "bin/second").hardlink_to(script)
+    (root / "lib64").symlink_to("lib")
+    linked = root / "lib64" / files[0].relative_to(root / "lib")
+    rows = [row(site, path) for path in (*files, script, url, inner, root / "bin/second", linked)]
     rows += [row(site, plain, "sha512"), row(site, files[0], "sha512")]
     rows += [row(site, path) + "1" for path in wrong]
     rows += [f"{path.name},sha256={'A' * 43},{path.stat().st_size}" for path in wrong]
