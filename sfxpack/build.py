@@ -24,7 +24,7 @@ from sfxpack.packing import Packing, Progress, silent
 from sfxpack.scan import Tree, scan
 
 _REPORT_PATHS: Final = 1000
-"""Paths a category of the report lists at most; its count is always whole."""
+"""Paths a category of the report lists at most, but for mismatches of records; its count is always whole."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -203,11 +203,12 @@ def _report(environment: Environment, findings: tuple[Finding, ...]) -> bytes:
         category = report.setdefault(finding.category, {"count": 0, "files": []})
         files = category["files"]
         category["count"] += finding.count
-        if len(files) < _REPORT_PATHS:
+        if len(files) < _REPORT_PATHS or finding.record:
             detail = finding.detail
             for path in old:
                 detail = detail.replace(path, "PREFIX")
-            files.append({"path": finding.path.decode(errors="backslashreplace"), "detail": detail})
+            record = {"record": finding.record.decode(errors="backslashreplace")} if finding.record else {}
+            files.append({"path": finding.path.decode(errors="backslashreplace"), "detail": detail, **record})
     return json.dumps({"kind": environment.kind, "findings": report}, sort_keys=True).encode()
 
 

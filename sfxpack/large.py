@@ -5,7 +5,8 @@ from __future__ import annotations
 import hashlib
 import mmap
 import os
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import replace
 from typing import BinaryIO, Final
 
@@ -21,6 +22,40 @@ from sfxpack.sites.window import OVERLAP
 _READ: Final = 8 * 1024 * 1024
 
 
+class Digests:
+    """Digests of a stream, computed by a thread of their own while the bytes are used here."""
+
+    def __init__(self, algorithms: Iterable[str]) -> None:
+        self._states = {name: hashlib.new(name, usedforsecurity=False) for name in algorithms}
+        self._thread = ThreadPoolExecutor(1)
+        self._running: Future[None] | None = None
+
+    def __enter__(self) -> Digests:  # noqa: PYI034 Self is not there in Python 3.10
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._thread.shutdown()
+
+    def update(self, data: bytes) -> None:
+        """Add bytes; waits for those before."""
+        self._wait()
+        if self._states:
+            self._running = self._thread.submit(self._update, data)
+
+    def hex(self) -> dict[str, str]:
+        """Hex by algorithm."""
+        self._wait()
+        return {name: state.hexdigest() for name, state in self._states.items()}
+
+    def _update(self, data: bytes) -> None:
+        for state in self._states.values():
+            state.update(data)
+
+    def _wait(self) -> None:
+        if self._running:
+            self._running.result()
+
+
 class Large:
     """One large file on its way; the attributes are complete when `pieces` is exhausted."""
 
@@ -33,10 +68,11 @@ class Large:
         self.sites: list[tuple[int, Site]] = []
         """(offset in the neutral content, site)."""
         self.findings: list[Finding] = []
-        self.changed: OnDisk | None = None
-        """Set if the file has sites or edits: what is installed depends on the prefix, or on the file's own path."""
+        self.on_disk: OnDisk | None = None
+        """As `Prepared.on_disk`."""
         self.glibc = 0
         self._context = context
+        self._wanted = context.wanted.get(entry.path)
         self._depends = False
         self._root = os.fsencode(context.environment.root)
 
@@ -49,14 +85,15 @@ class Large:
         """
         state = hasher()
         try:
-            with open(self.entry.source, "rb", buffering=0) as file:
+            with open(self.entry.source, "rb", buffering=0) as file, Digests(self._wanted or ()) as digests:
                 check_unchanged(self.entry, os.fstat(file.fileno()))
-                for piece in self._neutral(file, limit) if self._holds_old_path(file) else _windows(file, limit):
+                holds = self._holds_old_path(file)
+                for piece in self._neutral(file, limit, digests) if holds else _windows(file, limit, digests):
                     state.update(piece)
                     self.size += len(piece)
                     yield piece
-                if self._depends:
-                    self.changed = OnDisk(self.entry.size, _sha256(file))
+                if self._wanted is not None or self._depends:
+                    self.on_disk = OnDisk(self.entry.size, digests.hex(), self._depends)
                 check_unchanged(self.entry, os.fstat(file.fileno()))
         except OSError as error:
             raise UnreadableError(f"{os.fsdecode(self.entry.source)}: cannot be read: {error.strerror}") from error
@@ -69,13 +106,29 @@ class Large:
             UnreadableError: it cannot be read.
         """
         state = hasher()
+        for window in self._again():
+            state.update(window)
+        return state.digest()
+
+    def twin_on_disk(self) -> OnDisk | None:
+        """What records must know of a file that is packed as another one; reads it once more.
+
+        Raises:
+            UnreadableError: it cannot be read.
+        """
+        if self._wanted is None:
+            return None
+        with Digests(self._wanted) as digests:
+            for window in self._again():
+                digests.update(window)
+            return OnDisk(self.entry.size, digests.hex(), changes=False)
+
+    def _again(self) -> Iterator[bytes]:
         try:
             with open(self.entry.source, "rb", buffering=0) as file:
-                for window in _windows(file, _READ):
-                    state.update(window)
+                yield from _windows(file, _READ)
         except OSError as error:
             raise UnreadableError(f"{os.fsdecode(self.entry.source)}: cannot be read: {error.strerror}") from error
-        return state.digest()
 
     def _holds_old_path(self, file: BinaryIO) -> bool:
         """The first pass; also finds the kind and what an ELF file needs."""
@@ -99,7 +152,7 @@ class Large:
             self._kind = Kind.ARCHIVE  # a marshal stream of this size is not walked, hence not touched
         return found
 
-    def _neutral(self, file: BinaryIO, limit: int) -> Iterator[bytes]:
+    def _neutral(self, file: BinaryIO, limit: int, digests: Digests) -> Iterator[bytes]:
         """The second pass where there may be sites: the end of a window is held back until its sites are known."""
         context = self._context
         with mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as mapped:
@@ -119,7 +172,9 @@ class Large:
             seen = inner.stop
             cut = seen if seen == end else _whole(found, seen - OVERLAP)
             done = [change for change in found if change.end <= cut]
-            yield self._piece(window[start - base : cut - base], start, done)
+            piece = window[start - base : cut - base]
+            digests.update(piece)
+            yield self._piece(piece, start, done)
             found = [change for change in found if change.end > cut]
             start = cut
 
@@ -154,9 +209,11 @@ def _whole(changes: list[Site | Edit], cut: int) -> int:
     return min([cut, *(change.start for change in changes if change.start < cut < change.end)])
 
 
-def _windows(file: BinaryIO, size: int) -> Iterator[bytes]:
+def _windows(file: BinaryIO, size: int, digests: Digests | None = None) -> Iterator[bytes]:
     file.seek(0)
     while window := file.read(size):
+        if digests:
+            digests.update(window)
         yield window
 
 
@@ -170,10 +227,3 @@ def _read(file: BinaryIO, start: int, size: int, entry: Entry) -> bytes:
         parts.append(part)
         size -= len(part)
     return b"".join(parts)
-
-
-def _sha256(file: BinaryIO) -> str:
-    state = hashlib.sha256()
-    for window in _windows(file, _READ):
-        state.update(window)
-    return state.hexdigest()

@@ -169,6 +169,8 @@ class Finding:
     path: bytes
     detail: str = ""
     count: int = 1
+    record: bytes = b""
+    """`mismatch`: path of the RECORD or the file of `conda-meta` that is not true of the file."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,13 +9,14 @@ from concurrent.futures import Executor, Future
 from dataclasses import dataclass, field
 from typing import Final
 
-from sfxpack import large, plan, sites
+from sfxpack import large, listing, plan, sites
 from sfxpack.compress import BlockWriter
 from sfxpack.content import LARGE, WHOLE, Context, Prepared, prepare
 from sfxpack.format.tables import IndexBlock, IndexContent
 from sfxpack.model import Entry, Environment, Finding, Site
+from sfxpack.names import Names
 from sfxpack.plan import Packed
-from sfxpack.records import OnDisk
+from sfxpack.records import Files, OnDisk
 
 Progress = Callable[[int, int], None]
 """Called with the bytes read so far and in all."""
@@ -50,7 +51,8 @@ class Packing:
     findings: list[Finding] = field(default_factory=list)
     glibc: dict[bytes, int] = field(default_factory=dict)
     _by_path: dict[bytes, Entry] = field(default_factory=dict)
-    _changed: dict[bytes, OnDisk] = field(default_factory=dict)
+    _names: Names = field(init=False)
+    _on_disk: dict[bytes, OnDisk] = field(default_factory=dict)
     _known: dict[tuple[bytes, int], int] = field(default_factory=dict)
     _deferred: dict[bytes, Prepared] = field(default_factory=dict)
     _twins: dict[tuple[int, bytes], bytes] = field(default_factory=dict)
@@ -68,8 +70,12 @@ class Packing:
         self._total = sum(entry.size for entry in order)
         self._by_path = {entry.path: entry for entry in self.entries}
         needles = sites.needles(self.environment)
-        for _, files in itertools.groupby(order, key=lambda entry: plan.stage(entry.path)):
-            context = Context(self.environment, needles, self.options, dict(self._changed), self._by_path)
+        self._names = Names(self._by_path, self.hard_links, self.environment.renames)
+        listed = listing.list_records(order, self._names, self.executor)
+        self._on_disk.update(listed.records)
+        for _, files in itertools.groupby(order, key=lambda entry: plan.turn(entry.path)):
+            known = Files(self._names, dict(self._on_disk))
+            context = Context(self.environment, needles, self.options, known, listed.rows, listed.wanted)
             for prepared in self._prepare(files, context):
                 self._take(prepared)
         self._pack_deferred()
@@ -104,7 +110,7 @@ class Packing:
         if isinstance(item, large.Large):
             self._take_large(item)
             return
-        self._note(item.entry, item.findings, item.changed, item.glibc)
+        self._note(item.entry, item.findings, item.on_disk, item.glibc)
         if item.source_mtime is not None:
             self._note_mtime(item)
         if any(site.derived is not None for _, site in item.sites):
@@ -112,10 +118,10 @@ class Packing:
         else:
             self._pack(item, 0)
 
-    def _note(self, entry: Entry, findings: tuple[Finding, ...], changed: OnDisk | None, glibc: int) -> None:
+    def _note(self, entry: Entry, findings: tuple[Finding, ...], on_disk: OnDisk | None, glibc: int) -> None:
         self.findings.extend(findings)
-        if changed is not None:
-            self._changed[entry.path] = changed
+        if on_disk is not None:
+            self._on_disk[entry.path] = on_disk
         if glibc:
             self.glibc[entry.path] = glibc
         self._done += entry.size
@@ -124,7 +130,7 @@ class Packing:
     def _note_mtime(self, item: Prepared) -> None:
         source = plan.source_of(item.entry.path, self._by_path)
         if source is not None and item.source_mtime is not None:
-            self.mtimes[self.hard_links.get(source, source)] = item.source_mtime
+            self.mtimes[self._names.resolve(source)] = item.source_mtime
 
     def _pack(self, item: Prepared, level: int) -> None:
         key = (item.digest, level if item.content else 0)
@@ -140,13 +146,13 @@ class Packing:
         twin = self._twin(item)
         if twin is not None:
             self.packed[item.entry.path] = self.packed[twin]
-            self._note(item.entry, (), None, self.glibc.get(twin, 0))
+            self._note(item.entry, (), item.twin_on_disk(), self.glibc.get(twin, 0))
             return
         for piece in item.pieces(self.writer.limit):
             self.writer.add_piece(piece)
         self.packed[item.entry.path] = Packed(len(self.contents), item.size, tuple(item.sites))
         self.contents.append(IndexContent(item.size, item.digest))
-        self._note(item.entry, tuple(item.findings), item.changed, item.glibc)
+        self._note(item.entry, tuple(item.findings), item.on_disk, item.glibc)
 
     def _twin(self, item: large.Large) -> bytes | None:
         """Path of a packed large file with the same, unchanged bytes; only files of one size are read for it."""
@@ -154,7 +160,8 @@ class Packing:
         if sum(entry.size == size for entry in self._by_path.values()) == 1:
             return None
         twin = self._twins.setdefault((size, item.disk_digest()), item.entry.path)
-        return twin if twin != item.entry.path and twin not in self._changed else None
+        disk = self._on_disk.get(twin)
+        return twin if twin != item.entry.path and not (disk and disk.changes) else None
 
     def _pack_deferred(self) -> None:
         targets = {path: frozenset(self._targets(item)) for path, item in self._deferred.items()}

@@ -35,6 +35,12 @@ def stage(path: bytes) -> int:
     return PLAIN
 
 
+def turn(path: bytes) -> tuple[int, int]:
+    """Stage, and within it which files come before others: a RECORD that lies deeper may be listed by another."""
+    where = stage(path)
+    return where, -path.count(b"/") if where == RECORD else 0
+
+
 def reading_order(entries: Iterable[Entry]) -> tuple[tuple[Entry, ...], dict[bytes, bytes]]:
     """Files in the order they are read and packed, and the hard links: path -> path of the file that stands for it."""
     files: list[Entry] = []
@@ -49,7 +55,7 @@ def reading_order(entries: Iterable[Entry]) -> tuple[tuple[Entry, ...], dict[byt
                 links[entry.path] = known
                 continue
         files.append(entry)
-    files.sort(key=lambda entry: stage(entry.path))
+    files.sort(key=lambda entry: turn(entry.path))
     return tuple(files), links
 
 

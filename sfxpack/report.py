@@ -29,7 +29,9 @@ EXPLAIN: Final = {
     "soft": "data that is moved only where the new prefix fits",
     "other": "names another path that starts with the old prefix; left as it is",
     "stale": "names an earlier place of the environment or of its packages; left as it is, unless you add",
-    "mismatch": "recorded digest or size was already wrong; left as it is",
+    "mismatch": "was already not as its record says; left as it is",
+    "unchecked": "has rows that cannot be checked",
+    "signature": "cannot be signed again; nothing reads it once a wheel is installed",
     "dropped": "cannot be packed (socket, device, pipe); left out",
     "mode": "set-id or world-writable bits dropped",
 }
@@ -62,6 +64,7 @@ def as_json(result: Result) -> dict[str, Any]:
     value["prefix_limit"] = None if result.prefix_limit == NO_LIMIT else result.prefix_limit
     value["findings"] = [
         {"category": f.category, "path": os.fsdecode(f.path), "detail": f.detail, "count": f.count}
+        | ({"record": os.fsdecode(f.record)} if f.record else {})
         for f in result.findings
     ]
     return value
@@ -105,7 +108,8 @@ def _print_findings(findings: Iterable[Finding], console: Console, *, verbose: b
                 console.print(escape(f"  --fix-stale {shlex.quote(place)}  for {_files(count)}"), soft_wrap=True)
         shown = members if verbose else list(files.values())[:_FIRST]
         for finding in shown:
-            detail = f"  {finding.detail}" if finding.detail else ""
+            record = f" ({os.fsdecode(finding.record)})" if finding.record else ""
+            detail = f"  {finding.detail}{record}" if finding.detail else ""
             console.print(escape(f"  {os.fsdecode(finding.path)}{detail}"), soft_wrap=True)
         if len(files) > len(shown):
             console.print(f"  … {len(files) - len(shown)} more, listed by -v")
