@@ -15,6 +15,7 @@ from functools import cached_property
 from typing import Final
 
 MAGIC: Final = b"\x7fELF"
+PF_X: Final = 1
 PT_LOAD: Final = 1
 PT_DYNAMIC: Final = 2
 DT_NULL: Final = 0

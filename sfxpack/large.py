@@ -155,9 +155,9 @@ class Large:
     def _neutral(self, file: BinaryIO, limit: int, digests: Digests) -> Iterator[bytes]:
         """The second pass where there may be sites: the end of a window is held back until its sites are known."""
         context = self._context
-        with mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as mapped:
-            record = context.environment.conda.get(self.entry.path)
-            survey = sites.survey(self.entry.path, self._kind, mapped, context.needles, context.options, record)
+        mapped = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)  # open as long as the survey, which looks into it
+        record = context.environment.conda.get(self.entry.path)
+        survey = sites.survey(self.entry.path, self._kind, mapped, context.needles, context.options, record)
         end = self.entry.size
         start = seen = 0
         found: list[Site | Edit] = []

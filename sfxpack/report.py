@@ -26,6 +26,7 @@ EXPLAIN: Final = {
     "unmanaged": "conda's record does not describe it as it is; moved by the general rules",
     "unsafe": "conda's way of moving them may break them, at the old place too; build with --binary-padding slash",
     "offsets": "conda's record of where they hold the prefix is wrong; what was found is used",
+    "shared": "holds the old prefix where another string ends in it, so it cannot be changed; left as it is",
     "soft": "data that is moved only where the new prefix fits",
     "other": "names another path that starts with the old prefix; left as it is",
     "stale": "names an earlier place of the environment or of its packages; left as it is, unless you add",

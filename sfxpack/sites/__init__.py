@@ -65,7 +65,7 @@ def _elf(path: bytes, content: bytes, needles: Needles, options: Options) -> Fou
     found = elf.read(content)
     edits = elf.relative(path, found, needles, depths(path, options))
     sites = slash.find(path, content, needles, slash.Loaded(found.loaded, options.limit_strict, landmark(path)))
-    return Found(outside(sites.sites, edits), edits, sites.findings)
+    return elf.unshared(path, Found(outside(sites.sites, edits), edits, sites.findings), found)
 
 
 def _binary(path: bytes, content: bytes, needles: Needles, options: Options) -> Found:

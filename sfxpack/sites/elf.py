@@ -7,12 +7,14 @@ from __future__ import annotations
 
 import mmap
 import struct
+from bisect import bisect_right
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
 from sfxpack import elf
-from sfxpack.model import Edit, Rename
+from sfxpack.model import Edit, Finding, Found, Rename, Site
+from sfxpack.sites import pointers
 from sfxpack.sites.spelling import Needles
 
 ORIGIN: Final = b"$ORIGIN"
@@ -34,6 +36,7 @@ class ElfMap:
     loaded: tuple[tuple[int, int], ...] = ()
     """File ranges of the PT_LOAD segments."""
     loader_paths: tuple[LoaderPath, ...] = ()
+    parsed: elf.Elf | None = None
 
 
 def read(content: bytes | mmap.mmap) -> ElfMap:
@@ -55,7 +58,29 @@ def read(content: bytes | mmap.mmap) -> ElfMap:
                 paths[offset] = LoaderPath(offset, parsed.string(value))
     except (ValueError, struct.error):
         pass
-    return ElfMap(loaded, tuple(paths[offset] for offset in sorted(paths)))
+    return ElfMap(loaded, tuple(paths[offset] for offset in sorted(paths)), parsed)
+
+
+def unshared(path: bytes, found: Found, mapped: ElfMap) -> Found:
+    """Without the sites that something points into: a linker let another string end in the path, which stays then.
+
+    `/opt/tool/3.11.7` and `3.11.7` are one string where the linker merges tails (GNU ld, always). Padding goes before
+    the path, so what follows it in the same string keeps its place, and only a path that ends its string is shared.
+    """
+    if mapped.parsed is None or not found.sites:
+        return found
+    ranges = [(site.start, site.end) for site in found.sites]
+    places = sorted(place for those in pointers.into(mapped.parsed, ranges).values() for place in those)
+    kept = tuple(site for site in found.sites if not _points(places, site))
+    if len(kept) == len(found.sites):
+        return found
+    finding = Finding("shared", path, "another string ends in it", len(found.sites) - len(kept))
+    return Found(kept, found.edits, (*found.findings, finding))
+
+
+def _points(places: Sequence[int], site: Site) -> bool:
+    at = bisect_right(places, site.start)
+    return at < len(places) and places[at] < site.end
 
 
 def relative(path: bytes, found: ElfMap, needles: Needles, depths: Sequence[int]) -> tuple[Edit, ...]:

@@ -1,4 +1,4 @@
-"""What the tables of an ELF file point to: names of symbols and versions, relocated words, symbols themselves.
+"""What an ELF file points to: names of symbols and versions, relocated words, symbols themselves, addresses in code.
 
 Layouts as in the System V gABI, chapter 4 (sections, symbols, relocations, RELR); types of relative relocations as in
 each processor's supplement. A file without section headers shows only what its dynamic section names.
@@ -14,6 +14,7 @@ from typing import Final
 
 from sfxpack import elf
 from sfxpack.elf import Elf
+from sfxpack.sites import instructions
 
 _SYMTAB, _RELA, _REL, _DYNSYM, _RELR = 2, 4, 9, 11, 19
 _NAMED: Final = (elf.DT_NEEDED, elf.DT_SONAME, elf.DT_RPATH, elf.DT_RUNPATH)
@@ -31,19 +32,22 @@ class _Section:
     link: int
 
 
-def into(parsed: Elf, ranges: Sequence[tuple[int, int]]) -> dict[str, int]:
-    """How many names and addresses lie strictly inside `ranges` of file offsets (ascending, apart), by what they are.
+def into(parsed: Elf, ranges: Sequence[tuple[int, int]]) -> dict[str, frozenset[int]]:
+    """Names and addresses that lie strictly inside `ranges` of file offsets (ascending, apart), by what they are.
 
-    Of a damaged file as many as can be read.
+    As offsets in the file. Of a damaged file as many as can be read.
     """
     inside = _Inside(ranges)
-    addresses = _Inside(sorted(_mapped(parsed, ranges)))
-    found = {
-        "names": _count(inside, lambda: _names(parsed)),
-        "pointers": _count(addresses, lambda: _relocated(parsed)),
-        "symbols": _count(addresses, lambda: _symbols(parsed)),
-    }
-    return {what: count for what, count in found.items() if count}
+    mapped = sorted(_mapped(parsed, ranges))
+    addresses = _Inside(mapped)
+    found = {"names": frozenset(_those(inside, lambda: _names(parsed)))}
+    for what, values in (
+        ("pointers", lambda: _relocated(parsed)),
+        ("symbols", lambda: _symbols(parsed)),
+        ("addresses", lambda: instructions.addresses(parsed, mapped)),
+    ):
+        found[what] = frozenset(map(parsed.offset, _those(addresses, values)))
+    return {what: places for what, places in found.items() if places}
 
 
 class _Inside:
@@ -60,8 +64,8 @@ class _Inside:
         return at >= 0 and self._ranges[at][0] < value < self._ranges[at][1]
 
 
-def _count(inside: _Inside, values: Callable[[], Iterable[int]]) -> int:
-    """Different values that lie inside."""
+def _those(inside: _Inside, values: Callable[[], Iterable[int]]) -> set[int]:
+    """The values that lie inside."""
     found = set()
     try:
         for value in values():
@@ -69,7 +73,7 @@ def _count(inside: _Inside, values: Callable[[], Iterable[int]]) -> int:
                 found.add(value)
     except (ValueError, struct.error, IndexError):
         pass
-    return len(found)
+    return found
 
 
 def _mapped(parsed: Elf, ranges: Iterable[tuple[int, int]]) -> Iterator[tuple[int, int]]:

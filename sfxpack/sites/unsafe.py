@@ -1,7 +1,7 @@
 """Where conda's way of moving a binary may break it: shifting the end of a string that is not only a C string.
 
 Seen: a string that ends with the file or holds what no path has (its length is kept elsewhere: Rust, Go, C++), and what
-the tables of an ELF file point into. Not seen: addresses in machine code, and in data that nothing relocates.
+an ELF file points into. Not seen: addresses in the machine code of processors that `instructions` does not know.
 """
 
 from __future__ import annotations
@@ -31,8 +31,8 @@ def check(path: bytes, content: Content, strings: list[CString]) -> tuple[Findin
     if parsed is not None:
         # In the package the text reached `stop`, and what points into it was made for that.
         ranges = [(string.start, string.stop) for string in strings]
-        for what, count in pointers.into(parsed, ranges).items():
-            findings.append(Finding("unsafe", path, f"{what} point into the part of a string that moves", count))
+        for what, places in pointers.into(parsed, ranges).items():
+            findings.append(Finding("unsafe", path, f"{what} point into the part of a string that moves", len(places)))
     return tuple(findings)
 
 

@@ -26,6 +26,8 @@ class Survey:
     needles: Needles
     options: Options
     loaded: slash.Loaded
+    mapped: elf.ElfMap
+    """Of an ELF file; holds its content."""
     edits: tuple[Edit, ...]
     """Loader paths, at offsets in the file."""
     language: Language
@@ -51,11 +53,13 @@ def survey(
         findings = (conda.unmanaged(path, record),) if managed is None else managed.findings
     edits: tuple[Edit, ...] = ()
     loaded = slash.Loaded(strict=options.limit_strict)
+    mapped = elf.ElfMap()
     if kind is Kind.ELF:
-        found = elf.read(content)
-        edits = elf.relative(path, found, needles, depths(path, options))
-        loaded = slash.Loaded(found.loaded, options.limit_strict, landmark(path))
-    return Survey(path, kind, needles, options, loaded, edits, language(path, content[:OVERLAP]), managed, findings)
+        mapped = elf.read(content)
+        edits = elf.relative(path, mapped, needles, depths(path, options))
+        loaded = slash.Loaded(mapped.loaded, options.limit_strict, landmark(path))
+    tongue = language(path, content[:OVERLAP])
+    return Survey(path, kind, needles, options, loaded, mapped, edits, tongue, managed, findings)
 
 
 def find_window(window: bytes, base: int, inner: range, survey: Survey) -> Found:
@@ -80,7 +84,9 @@ def find_window(window: bytes, base: int, inner: range, survey: Survey) -> Found
         found = slash.find(survey.path, window, survey.needles, loaded, near)
     sites = tuple(replace(site, start=site.start + base, end=site.end + base) for site in found.sites)
     edits = tuple(edit for edit in survey.edits if edit.start in inner)
-    return Found(outside(sites, survey.edits), edits, found.findings + findings)
+    return elf.unshared(
+        survey.path, Found(outside(sites, survey.edits), edits, found.findings + findings), survey.mapped
+    )
 
 
 def outside(sites: tuple[Site, ...], edits: tuple[Edit, ...]) -> tuple[Site, ...]:

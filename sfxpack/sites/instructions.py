@@ -1,0 +1,115 @@
+"""Addresses that machine code forms: x86-64 by operands, AArch64 by pairs of instructions, words.
+
+Primary sources: Intel SDM volume 2, 2.2.1.6 (a displacement counts from the next instruction); Arm ARM, C6.2 (ADR,
+ADRP, ADD immediate). Nothing is disassembled: every place that could be such an operand counts, so an address may be
+found that is none. Not found: operands before an immediate, addresses computed otherwise, other processors.
+"""
+
+from __future__ import annotations
+
+import struct
+import sys
+from array import array
+from collections.abc import Callable, Iterator, Sequence
+from typing import Final
+
+from sfxpack import elf
+from sfxpack.elf import Elf
+
+_ABSOLUTE: Final = 2
+"""ET_EXEC: code and data hold addresses as they are."""
+_CHUNK: Final = 1 << 16
+_FEW: Final = 16
+"""Upper halves of a displacement that are searched for one by one."""
+_NEAR: Final = 16
+"""Instructions after an ADRP in which its ADD is looked for."""
+
+
+def addresses(parsed: Elf, ranges: Sequence[tuple[int, int]]) -> Iterator[int]:
+    """Addresses that code of the file, or a word of a file that is not position-independent, may mean.
+
+    At least those inside `ranges` (of addresses), and only such as lie between the first start and the last end.
+    """
+    if not ranges:
+        return
+    low, high = min(start for start, _ in ranges), max(end for _, end in ranges)
+    find = _FINDERS.get(parsed.machine)
+    for segment in parsed.segments:
+        if segment.type == elf.PT_LOAD and segment.flags & elf.PF_X and find:
+            code = bytes(parsed.content[segment.offset : segment.offset + segment.file_size])
+            yield from find(code, segment.address, low, high)
+    if parsed.type == _ABSOLUTE:
+        for start, end in ranges:
+            yield from _words(parsed, start, end)
+
+
+def _relative(code: bytes, base: int, low: int, high: int) -> Iterator[int]:
+    """x86-64: a displacement of four bytes that ends its instruction; at any offset.
+
+    Its upper half takes few values over a chunk of the code, and these are searched for.
+    """
+    for start in range(0, len(code) - 3, _CHUNK):
+        chunk = code[start : start + _CHUNK + 3]
+        next_first, next_last = base + start + 4, base + start + len(chunk)
+        first, last = (low - next_last) >> 16, (high - next_first) >> 16
+        if last - first > _FEW:
+            yield from _every(chunk, base + start, low, high)
+            continue
+        for upper in range(first, last + 1):
+            half = (upper & 0xFFFF).to_bytes(2, "little")
+            at = chunk.find(half, 2)
+            while at >= 0:
+                target = next_first + at - 2 + int.from_bytes(chunk[at - 2 : at + 2], "little", signed=True)
+                if low < target < high:
+                    yield target
+                at = chunk.find(half, at + 1)
+
+
+def _every(chunk: bytes, base: int, low: int, high: int) -> Iterator[int]:
+    for shift in range(4):
+        size = (len(chunk) - shift) // 4 * 4
+        for at, value in enumerate(_numbers("i", chunk[shift : shift + size])):
+            target = base + shift + 4 * at + 4 + value
+            if low < target < high:
+                yield target
+
+
+def _paged(code: bytes, base: int, low: int, high: int) -> Iterator[int]:
+    """AArch64: instructions are little-endian words."""
+    words = _numbers("I", code[: len(code) // 4 * 4])
+    for at, word in enumerate(words):
+        if word & 0x1F000000 != 0x10000000:  # noqa: PLR2004 - ADR, ADRP
+            continue
+        offset = (word >> 3 & 0x1FFFFC) | (word >> 29 & 3)
+        offset -= offset >> 20 << 21
+        here = base + 4 * at
+        if word >> 31 == 0:
+            if low < here + offset < high:
+                yield here + offset
+            continue
+        page = (here & ~0xFFF) + (offset << 12)
+        if low - 0xFFF <= page < high:
+            for after in words[at + 1 : at + 1 + _NEAR]:
+                if after & 0xFF800000 == 0x91000000 and after >> 5 & 31 == word & 31:  # noqa: PLR2004 - ADD Xd, Xn, #imm
+                    target = page + ((after >> 10 & 0xFFF) << (12 if after >> 22 & 1 else 0))
+                    if low < target < high:
+                        yield target
+
+
+def _words(parsed: Elf, low: int, high: int) -> Iterator[int]:
+    """Addresses as four bytes, anywhere in the file: an immediate operand, or the lower half of a pointer."""
+    for address in range(low + 1, high):
+        if address < 1 << 32 and parsed.content.find(struct.pack(parsed.order + "I", address)) >= 0:
+            yield address
+
+
+def _numbers(code: str, data: bytes) -> array[int]:
+    """Little-endian numbers of four bytes."""
+    numbers = array(code, data)
+    if sys.byteorder == "big":
+        numbers.byteswap()
+    return numbers
+
+
+_FINDERS: Final[dict[int, Callable[[bytes, int, int, int], Iterator[int]]]] = {62: _relative, 183: _paged}
+"""By e_machine."""
