@@ -26,7 +26,8 @@ _SEALED: Final = (
     b"PACK\0\0\0",
 )
 """Formats with checksums or sorted keys over their content: a path in them cannot be changed from outside."""
-_INDEXED: Final = (b"%PDF-", b"!_TAG_", b"\x0c\n", b"DIRC", b"!<arch>\n")
+_AR: Final = b"!<arch>\n"
+_INDEXED: Final = (b"%PDF-", b"!_TAG_", b"\x0c\n", b"DIRC", _AR, b"!<thin>\n")
 """Text with offsets or sizes in it: PDF, ctags, etags, git's index, ar."""
 _CONTROLS: Final = bytes(byte for byte in range(0x20) if byte not in b"\t\n\v\f\r\x1b")
 _COOKIE: Final = re.compile(
@@ -60,8 +61,8 @@ def is_pyc(path: bytes) -> bool:
 
 
 def is_archive(head: bytes) -> bool:
-    """Whether a file is compressed, by its first bytes: `sites.look_inside` sees what the prefilter cannot."""
-    return head.startswith(_ARCHIVES)
+    """Whether a file is compressed or may have such members: `sites.look_inside` sees what the prefilter cannot."""
+    return head.startswith((*_ARCHIVES, _AR))
 
 
 def is_text(content: bytes) -> bool:

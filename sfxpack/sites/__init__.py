@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from sfxpack.model import Environment, Finding, Found, Kind
-from sfxpack.sites import archive, conda, elf, pyc, shebang, slash, text
+from sfxpack.sites import ar, archive, conda, elf, pyc, shebang, slash, text
 from sfxpack.sites.archive import look_inside
 from sfxpack.sites.hits import search
 from sfxpack.sites.link import aliases, find_link
@@ -74,5 +74,8 @@ def _binary(path: bytes, content: bytes, needles: Needles, options: Options) -> 
     if first and shebang.is_zip(content):
         rest = archive.find(path, content, needles, range(len(line), len(content)))
         return Found(first, (), rest.findings)
-    found = slash.find(path, content, needles, slash.Loaded(strict=options.limit_strict))
+    loaded = slash.Loaded(strict=options.limit_strict)
+    if edges := ar.edges(content):
+        return ar.find(path, content, edges, needles, loaded)
+    found = slash.find(path, content, needles, loaded)
     return Found((*first, *(site for site in found.sites if not first or site.start > len(line))), (), found.findings)

@@ -5,15 +5,18 @@ from __future__ import annotations
 import bz2
 import gzip
 import lzma
+import mmap
 import zipfile
 import zlib
 from collections.abc import Iterator
 from io import BytesIO
-from typing import Final, Protocol
+from itertools import pairwise
+from typing import IO, Final, Protocol, cast
 
 import zstandard
 
 from sfxpack.model import Finding, Found
+from sfxpack.sites import ar
 from sfxpack.sites.hits import leftovers, search
 from sfxpack.sites.spelling import Needles
 
@@ -26,6 +29,14 @@ _DAMAGED: Final = (
     *(zipfile.BadZipFile, zlib.error, lzma.LZMAError, zstandard.ZstdError),
 )
 """What the readers raise for files that are damaged, encrypted, or of a method they do not know."""
+
+
+class Mapped(mmap.mmap):
+    """A file mapped into memory that can be read like one: zipfile needs what mmap has from Python 3.13 on."""
+
+    def seekable(self) -> bool:
+        """Say that it is."""
+        return True
 
 
 class _Reader(Protocol):
@@ -41,7 +52,7 @@ def find(path: bytes, content: bytes, needles: Needles, inner: range | None = No
     return Found((), (), findings + leftovers(path, content, hits, needles, inner))
 
 
-def look_inside(path: bytes, content: bytes, needles: Needles) -> tuple[Finding, ...]:
+def look_inside(path: bytes, content: bytes | Mapped, needles: Needles) -> tuple[Finding, ...]:
     """Old paths in compressed members, which the prefilter does not see; a file that cannot be read has none."""
     spellings = (*needles.plain, *needles.escaped, *needles.wide)
     count = 0
@@ -71,22 +82,31 @@ def _windows(reader: _Reader, limit: int) -> Iterator[tuple[bytes, range]]:
     yield tail, range(start, len(tail))
 
 
-def _readers(content: bytes) -> Iterator[_Reader]:
-    file = BytesIO(content)
-    if content.startswith(b"PK"):
+def _readers(content: bytes | Mapped) -> Iterator[_Reader]:
+    if content[: len(ar.MAGIC)] == ar.MAGIC:
+        for start, end in pairwise(ar.edges(content)):
+            yield from _unpacked(content[start:end])
+    else:
+        yield from _unpacked(content)
+
+
+def _unpacked(content: bytes | Mapped) -> Iterator[_Reader]:
+    file = BytesIO(content) if isinstance(content, bytes) else cast("IO[bytes]", content)
+    head = content[:8]
+    if head.startswith(b"PK"):
         with zipfile.ZipFile(file) as archive:
             for member in archive.infolist():
                 if member.compress_type != zipfile.ZIP_STORED and not member.is_dir():
                     with archive.open(member) as reader:
                         yield reader
-    elif content.startswith(b"\x1f\x8b"):
+    elif head.startswith(b"\x1f\x8b"):
         with gzip.GzipFile(fileobj=file) as unzipped:
             yield unzipped
-    elif content.startswith(b"BZh"):
+    elif head.startswith(b"BZh"):
         with bz2.BZ2File(file) as unzipped:
             yield unzipped
-    elif content.startswith(b"\xfd7zXZ"):
+    elif head.startswith(b"\xfd7zXZ"):
         with lzma.LZMAFile(file) as unzipped:
             yield unzipped
-    elif content.startswith(b"\x28\xb5\x2f\xfd"):
+    elif head.startswith(b"\x28\xb5\x2f\xfd"):
         yield zstandard.ZstdDecompressor().stream_reader(file, read_across_frames=True)

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from typing import Final
 
 from sfxpack.model import CondaFile, Edit, Found, Kind, Site
-from sfxpack.sites import archive, conda, elf, slash, text
+from sfxpack.sites import ar, archive, conda, elf, slash, text
 from sfxpack.sites.hits import leftovers, search
 from sfxpack.sites.language import Context, Language, context, language
 from sfxpack.sites.options import Options
@@ -29,6 +29,8 @@ class Survey:
     edits: tuple[Edit, ...]
     """Loader paths, at offsets in the file."""
     language: Language
+    edges: tuple[int, ...] = ()
+    """Of the members of an ar archive, see `ar.edges`."""
     managed: Found | None = None
     """All sites of a file conda manages, at offsets in the file."""
 
@@ -51,7 +53,8 @@ def survey(
         found = elf.read(content)
         edits = elf.relative(path, found, needles, depths(path, options))
         loaded = slash.Loaded(found.loaded, options.limit_strict, landmark(path))
-    return Survey(path, kind, needles, options, loaded, edits, language(path, content[:OVERLAP]), managed)
+    tongue = language(path, content[:OVERLAP])
+    return Survey(path, kind, needles, options, loaded, edits, tongue, ar.edges(content), managed)
 
 
 def find_window(window: bytes, base: int, inner: range, survey: Survey) -> Found:
@@ -70,12 +73,20 @@ def find_window(window: bytes, base: int, inner: range, survey: Survey) -> Found
         found = _text(window, near, survey)
     elif survey.kind is Kind.ARCHIVE:
         found = archive.find(survey.path, window, survey.needles, near)
+    elif survey.edges:
+        edges = [_clip(edge - base, len(window)) for edge in survey.edges]
+        found = ar.find(survey.path, window, edges, survey.needles, survey.loaded, near)
     else:
         loaded = replace(survey.loaded, parts=tuple((start - base, end - base) for start, end in survey.loaded.parts))
         found = slash.find(survey.path, window, survey.needles, loaded, near)
     sites = tuple(replace(site, start=site.start + base, end=site.end + base) for site in found.sites)
     edits = tuple(edit for edit in survey.edits if edit.start in inner)
     return Found(outside(sites, survey.edits), edits, found.findings)
+
+
+def _clip(edge: int, size: int) -> int:
+    """An edge within a window, 4 bytes aligned to the edge itself: wide text is aligned in its member."""
+    return min(max(edge, edge % 4), size)
 
 
 def outside(sites: tuple[Site, ...], edits: tuple[Edit, ...]) -> tuple[Site, ...]:

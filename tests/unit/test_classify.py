@@ -15,6 +15,7 @@ import zstandard
 from sfxpack import sites
 from sfxpack.classify import HEAD, TextProbe, classify, is_archive, is_pyc, is_text
 from sfxpack.model import Kind
+from sfxpack.sites.archive import Mapped
 from tests.sitekit import environment, kind
 
 
@@ -119,6 +120,9 @@ def test_compressed_contents_are_looked_at(content: bytes) -> None:
     assert is_archive(content)
     (finding,) = sites.look_inside(b"x", content, sites.needles(environment()))
     assert (finding.category, finding.count) == ("unreachable", 1)
+    with Mapped(-1, len(content)) as mapped:
+        mapped[:] = content
+        assert sites.look_inside(b"x", mapped, sites.needles(environment())) == (finding,)
 
 
 @pytest.mark.parametrize(
