@@ -82,6 +82,7 @@ def build(request: Request, progress: Progress = silent) -> Result:
         if request.ambiguous is Policy.FAIL:
             _refuse_ambiguous(packing.findings)
         findings = tuple(sorted([*tree.findings, *packing.findings], key=lambda found: (found.category, found.path)))
+        tree = replace(tree, entries=packing.entries)
         index = _index(request, name, environment, tree, packing, findings)
         locator = target.complete(index)
     limit_entry = index.product.prefix_limit_entry

@@ -26,6 +26,7 @@ EXPLAIN: Final = {
     "soft": "data that is moved only where the new prefix fits",
     "other": "names another path that starts with the old prefix; left as it is",
     "mismatch": "recorded digest or size was already wrong; left as it is",
+    "omitted": "compiled Python of an unknown version that holds the old prefix; left out, as its source is there",
     "dropped": "cannot be packed (socket, device, pipe); left out",
     "mode": "set-id or world-writable bits dropped",
 }

@@ -8,6 +8,7 @@ from sfxpack.sites.archive import look_inside
 from sfxpack.sites.hits import search
 from sfxpack.sites.link import aliases, find_link
 from sfxpack.sites.options import Options
+from sfxpack.sites.pyc import walk
 from sfxpack.sites.spelling import Needles, needles
 from sfxpack.sites.window import Survey, depths, find_window, landmark, outside, survey
 
@@ -22,6 +23,7 @@ __all__ = [
     "look_inside",
     "needles",
     "survey",
+    "walk",
 ]
 
 

@@ -86,6 +86,21 @@ def test_bytecode_stays_valid(artifact: Path, tmp_path: Path) -> None:
     assert (before[0].stat().st_mtime_ns, before[0].stat().st_ino) == (stat.st_mtime_ns, stat.st_ino)
 
 
+def test_bytecode_of_an_unknown_python_is_left_out_if_it_can_be_made_again(tmp_path: Path) -> None:
+    root = tmp_path / "original"
+    foreign = b"\1\2\r\n" + bytes(12) + b"z\x20" + os.fsencode(root)
+    prefixes.write(root / "lib/mod.py", f"HERE = {str(root)!r}\n")
+    left_out = prefixes.write(root / "lib/__pycache__/mod.future-99.pyc", foreign)
+    os.link(left_out, root / "lib/__pycache__/mod.future-99.opt-1.pyc")
+    prefixes.write(root / "lib/__pycache__/other.future-99.pyc", foreign)
+    result = build(root, tmp_path / "x.sh")
+    found = {(finding["category"], Path(finding["path"]).name) for finding in result["findings"]}
+    assert found == {("omitted", "mod.future-99.opt-1.pyc"), ("unreachable", "other.future-99.pyc")}
+    run(tmp_path / "x.sh", "--prefix", tmp_path / "e")
+    assert [path.name for path in (tmp_path / "e/lib/__pycache__").iterdir()] == ["other.future-99.pyc"]
+    run(tmp_path / "e/.sfxpack/sfx", "verify")
+
+
 def test_an_installation_verifies_itself(artifact: Path, tmp_path: Path) -> None:
     prefix = tmp_path / "e"
     run(artifact, "--prefix", prefix)
