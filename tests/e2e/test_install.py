@@ -101,6 +101,20 @@ def test_bytecode_of_an_unknown_python_is_left_out_if_it_can_be_made_again(tmp_p
     run(tmp_path / "e/.sfxpack/sfx", "verify")
 
 
+@pytest.mark.parametrize("epoch", ["", "1234567890"])
+def test_times_are_those_that_bytecode_records(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, epoch: str) -> None:
+    root = prefixes.make_prefix(tmp_path / "original")
+    os.utime(root / "share/plain.txt", (1_400_000_000, 1_400_000_000))
+    monkeypatch.setenv("SOURCE_DATE_EPOCH", epoch)
+    build(root, tmp_path / "x.sh")
+    run(tmp_path / "x.sh", "--prefix", tmp_path / "e")
+    found = {
+        path: int((tmp_path / "e" / path).stat().st_mtime) for path in ("lib/mod.py", "share/plain.txt", "bin/tool")
+    }
+    others = int(epoch or 1_500_000_000)
+    assert found == {"lib/mod.py": 1_500_000_000, "share/plain.txt": others, "bin/tool": others}
+
+
 def test_an_installation_verifies_itself(artifact: Path, tmp_path: Path) -> None:
     prefix = tmp_path / "e"
     run(artifact, "--prefix", prefix)
