@@ -11,6 +11,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Final
+from unicodedata import category
 
 from sfxpack import __version__, header, plan, requirements, resources, sites
 from sfxpack.assemble import Front, assembly
@@ -60,6 +61,8 @@ def build(request: Request, progress: Progress = silent) -> Result:
         SfxpackError: one of its subclasses; nothing is left behind.
     """
     started = time.monotonic()
+    if any(category(character) == "Cc" for character in request.default_prefix):
+        raise UsageError(f"--default-prefix {request.default_prefix!r}: holds a control character; give one without")
     environment = discover(request)
     name = request.name or environment.name
     outputs = [request.output] if request.output else [_default_output(name, request.release, p) for p in Platform]

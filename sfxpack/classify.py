@@ -26,6 +26,8 @@ _SEALED: Final = (
     b"PACK\0\0\0",
 )
 """Formats with checksums or sorted keys over their content: a path in them cannot be changed from outside."""
+_TAR: Final = (257, b"ustar")
+"""Where a tar file says what it is; headers, with names and link texts in them, have checksums (pax(1))."""
 _AR: Final = b"!<arch>\n"
 _INDEXED: Final = (b"%PDF-", b"!_TAG_", b"\x0c\n", b"DIRC", _AR, b"!<thin>\n")
 """Text with offsets or sizes in it: PDF, ctags, etags, git's index, ar."""
@@ -46,7 +48,7 @@ def classify(path: bytes, head: bytes, content: bytes | None, *, text: bool = Fa
         return Kind.ELF
     if head[2:4] == b"\r\n" and is_pyc(path):
         return Kind.PYC
-    if head.startswith(_ARCHIVES + _SEALED):
+    if head.startswith(_ARCHIVES + _SEALED) or head.startswith(_TAR[1], _TAR[0]):
         return Kind.ARCHIVE
     if head.startswith(_INDEXED) or b"\0" in head:
         return Kind.BINARY

@@ -7,6 +7,7 @@ import gzip
 import importlib.util
 import io
 import lzma
+import tarfile
 import zipfile
 
 import pytest
@@ -56,6 +57,8 @@ def zipped(method: int = zipfile.ZIP_DEFLATED, text: bytes = b"x" * 1000 + b"/op
         (zipped(), Kind.ARCHIVE),
         (b"PK\5\6" + bytes(18), Kind.ARCHIVE),
         (b"SQLite format 3\0", Kind.ARCHIVE),
+        (tarfile.TarInfo("x").tobuf(tarfile.USTAR_FORMAT), Kind.ARCHIVE),
+        (tarfile.TarInfo("x").tobuf(tarfile.GNU_FORMAT), Kind.ARCHIVE),
         (b"#!/bin/sh\n", Kind.TEXT),
     ],
 )
