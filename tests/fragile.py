@@ -13,6 +13,7 @@ from pathlib import Path
 
 from tests.prefixes import write
 from tests.running import run
+from tests.views import host_libraries
 
 TAIL = "share/in/folders/of/some/length/greeting"
 """Long enough for the compiler to align it to 8 bytes, as the longer string that ends in it is."""
@@ -40,6 +41,7 @@ int main(void) {
     return !call || call() != 42 || other() != 42 || puts("hello") < 0;
 }
 """
+ABSOLUTE = '#include <stdio.h>\nint other(void); int main(void) { return other() != 42 || puts("hello") < 0; }'
 LENGTHS = """
 #include <cstdio>
 #include <string>
@@ -83,6 +85,8 @@ use Moved;
 print Moved::greeting();
 """
 PROGRAMS = ("merged", "symbol", "lengths", "inc", "rusty")
+STURDY = ("absolute",)
+"""What peers can move: a program whose loader and library are named by absolute paths."""
 
 
 def make(root: Path, require: Callable[[str], str]) -> Path:
@@ -102,6 +106,10 @@ def make(root: Path, require: Callable[[str], str]) -> Path:
     runpath = f"-Wl,--enable-new-dtags,-rpath,{root}/lib"
     compiled("gcc", "c", LIBRARY, "lib/libmoved.so", "-shared", "-fPIC", runpath)
     compiled("gcc", "c", SYMBOL, "bin/symbol", f"-L{root}/lib", "-lmoved", "-ldl", runpath)
+    shutil.copy(host_libraries()[0], root / "lib/loader.so")
+    compiled("gcc", "c", LIBRARY, "lib/absolute.so", "-shared", "-fPIC")
+    loader = f"-Wl,--dynamic-linker={root}/lib/loader.so"
+    compiled("gcc", "c", ABSOLUTE, "bin/absolute", f"{root}/lib/absolute.so", loader)
     compiled("g++", "c++", LENGTHS, "bin/lengths", "-std=c++17")
     compiled("gcc", "c", PATHS, "bin/paths")
     write(root / "lib/perl/Moved.pm", 'package Moved;\nsub greeting { "hello\\n" }\n1;\n')
