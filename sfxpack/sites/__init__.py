@@ -77,7 +77,7 @@ def _binary(path: bytes, content: bytes, needles: Needles, options: Options) -> 
         rest = archive.find(path, content, needles, range(len(line), len(content)))
         return Found(first, (), rest.findings)
     loaded = slash.Loaded(strict=options.limit_strict)
-    if edges := ar.edges(content):
-        return ar.find(path, content, edges, needles, loaded)
+    if parts := ar.parts(content):
+        return archive.find_members(path, content, parts, needles, loaded)
     found = slash.find(path, content, needles, loaded)
     return Found((*first, *(site for site in found.sites if not first or site.start > len(line))), (), found.findings)

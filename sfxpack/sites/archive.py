@@ -8,15 +8,16 @@ import lzma
 import mmap
 import zipfile
 import zlib
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from io import BytesIO
-from itertools import pairwise
 from typing import IO, Final, Protocol, cast
 
 import zstandard
 
-from sfxpack.model import Finding, Found
-from sfxpack.sites import ar
+from sfxpack.model import Finding, Found, Site
+from sfxpack.sites import ar, slash
 from sfxpack.sites.hits import leftovers, search
 from sfxpack.sites.spelling import Needles
 
@@ -52,6 +53,29 @@ def find(path: bytes, content: bytes, needles: Needles, inner: range | None = No
     return Found((), (), findings + leftovers(path, content, hits, needles, inner))
 
 
+def find_members(
+    path: bytes,
+    content: bytes,
+    parts: Sequence[ar.Part],
+    needles: Needles,
+    loaded: slash.Loaded,
+    inner: range | None = None,
+) -> Found:
+    """SLASH sites of an ar archive, each of its parts looked at alone; `inner` as in `slash.find`."""
+    sites: list[Site] = []
+    counts: Counter[tuple[str, str]] = Counter()
+    for part in parts:
+        text = content[part.start : part.end]
+        if not needles.contains(text):
+            continue
+        own = None if inner is None else range(inner.start - part.start, inner.stop - part.start)
+        found = find(path, text, needles, own) if part.sealed else slash.find(path, text, needles, loaded, own)
+        sites += [replace(site, start=site.start + part.start, end=site.end + part.start) for site in found.sites]
+        counts.update({(finding.category, finding.detail): finding.count for finding in found.findings})
+    findings = tuple(Finding(category, path, detail, count) for (category, detail), count in counts.items())
+    return Found(tuple(sites), (), findings)
+
+
 def look_inside(path: bytes, content: bytes | Mapped, needles: Needles) -> tuple[Finding, ...]:
     """Old paths in compressed members, which the prefilter does not see; a file that cannot be read has none."""
     spellings = (*needles.plain, *needles.escaped, *needles.wide)
@@ -84,8 +108,9 @@ def _windows(reader: _Reader, limit: int) -> Iterator[tuple[bytes, range]]:
 
 def _readers(content: bytes | Mapped) -> Iterator[_Reader]:
     if content[: len(ar.MAGIC)] == ar.MAGIC:
-        for start, end in pairwise(ar.edges(content)):
-            yield from _unpacked(content[start:end])
+        for part in ar.parts(content):
+            if part.sealed:
+                yield from _unpacked(content[part.start : part.end])
     else:
         yield from _unpacked(content)
 

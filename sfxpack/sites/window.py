@@ -29,8 +29,8 @@ class Survey:
     edits: tuple[Edit, ...]
     """Loader paths, at offsets in the file."""
     language: Language
-    edges: tuple[int, ...] = ()
-    """Of the members of an ar archive, see `ar.edges`."""
+    parts: tuple[ar.Part, ...] = ()
+    """Of an ar archive, at offsets in the file."""
     managed: Found | None = None
     """All sites of a file conda manages, at offsets in the file."""
 
@@ -54,7 +54,7 @@ def survey(
         edits = elf.relative(path, found, needles, depths(path, options))
         loaded = slash.Loaded(found.loaded, options.limit_strict, landmark(path))
     tongue = language(path, content[:OVERLAP])
-    return Survey(path, kind, needles, options, loaded, edits, tongue, ar.edges(content), managed)
+    return Survey(path, kind, needles, options, loaded, edits, tongue, ar.parts(content), managed)
 
 
 def find_window(window: bytes, base: int, inner: range, survey: Survey) -> Found:
@@ -73,9 +73,9 @@ def find_window(window: bytes, base: int, inner: range, survey: Survey) -> Found
         found = _text(window, near, survey)
     elif survey.kind is Kind.ARCHIVE:
         found = archive.find(survey.path, window, survey.needles, near)
-    elif survey.edges:
-        edges = [_clip(edge - base, len(window)) for edge in survey.edges]
-        found = ar.find(survey.path, window, edges, survey.needles, survey.loaded, near)
+    elif survey.parts:
+        parts = [_clip(part, base, len(window)) for part in survey.parts]
+        found = archive.find_members(survey.path, window, parts, survey.needles, survey.loaded, near)
     else:
         loaded = replace(survey.loaded, parts=tuple((start - base, end - base) for start, end in survey.loaded.parts))
         found = slash.find(survey.path, window, survey.needles, loaded, near)
@@ -84,9 +84,10 @@ def find_window(window: bytes, base: int, inner: range, survey: Survey) -> Found
     return Found(outside(sites, survey.edits), edits, found.findings)
 
 
-def _clip(edge: int, size: int) -> int:
-    """An edge within a window, 4 bytes aligned to the edge itself: wide text is aligned in its member."""
-    return min(max(edge, edge % 4), size)
+def _clip(part: ar.Part, base: int, size: int) -> ar.Part:
+    """What a window at `base` has of a part; from a multiple of 4 in the part on, as wide text is aligned there."""
+    start = part.start - base
+    return replace(part, start=max(start, start % 4), end=max(min(part.end - base, size), 0))
 
 
 def outside(sites: tuple[Site, ...], edits: tuple[Edit, ...]) -> tuple[Site, ...]:
