@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import sys
-import sysconfig
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,10 +14,11 @@ from tests import cproject, environments
 from tests.conftest import missing
 from tests.running import build, run
 
+PYTHONS = {"debian": environments.DEBIAN_PYTHON, "elsewhere": Path(os.path.realpath(sys.executable))}
 PYTHON_CONFIG = """
 import runpy, sys, sysconfig
 folder = sysconfig.get_config_var("LIBPL")
-sys.argv = ["python-config", "--prefix", "--includes", "--ldflags", "--embed"]
+sys.argv = ["python-config", "--includes", "--ldflags", "--embed"]
 runpy.run_path(f"{folder}/python-config.py", run_name="__main__")
 """
 
@@ -42,13 +42,22 @@ class Moved:
         return done.stdout
 
 
-@pytest.fixture(scope="module")
-def moved(tmp_path_factory: pytest.TempPathFactory, require: Callable[[str], str], stub: Path) -> Moved:
+@pytest.fixture(scope="module", params=PYTHONS)
+def moved(
+    request: pytest.FixtureRequest,
+    tmp_path_factory: pytest.TempPathFactory,
+    require: Callable[[str], str],
+    stub: Path,
+) -> Moved:
     assert stub.is_file()
-    if not Path(sysconfig.get_config_var("INCLUDEPY"), "Python.h").exists():
-        missing("the headers of this Python are missing: apt-get install python3-dev")
+    python = PYTHONS[request.param]
+    headers = run(python, "-c", "import sysconfig; print(sysconfig.get_config_var('INCLUDEPY'))").stdout.strip()
+    if not Path(headers, "Python.h").exists():
+        missing(f"{headers}/Python.h is missing: apt-get install python3-dev")
+    if not environments.has_module(python, "ensurepip"):
+        missing("the system's Python makes no venvs: apt-get install python3-venv")
     folder = tmp_path_factory.mktemp("c")
-    original = environments.make_venv(folder / ("original-" + "o" * 30), Path(os.path.realpath(sys.executable)))
+    original = environments.make_venv(folder / ("original-" + "o" * 30), python)
     cproject.install(original, folder / "made-from", require)
     build(original, folder / "x.sh", "--level", "1")
     original.rename(folder / "hidden")
@@ -91,11 +100,12 @@ def test_libtool(moved: Moved) -> None:
 
 
 def test_python_config(moved: Moved) -> None:
-    prefix, includes, libraries = moved.run(moved.prefix / "bin/python", "-c", PYTHON_CONFIG).splitlines()
-    for word in (prefix, *includes.replace("-I", "").split()):
-        assert os.path.realpath(word).startswith(str(moved.prefix))
-        assert os.path.isdir(word)
-    assert str(moved.prefix) in libraries
+    includes, libraries = moved.run(moved.prefix / "bin/python", "-c", PYTHON_CONFIG).splitlines()
+    folders = [word[2:] for word in f"{includes} {libraries}".split() if word.startswith(("-I", "-L"))]
+    assert len(folders) > 1
+    for folder in folders:
+        assert os.path.realpath(folder).startswith(str(moved.prefix))
+        assert os.path.isdir(folder)
 
 
 def test_pip_builds_an_extension(moved: Moved) -> None:
