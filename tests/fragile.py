@@ -41,6 +41,12 @@ int main(void) {
     return !call || call() != 42 || other() != 42 || puts("hello") < 0;
 }
 """
+ROOT = """
+#include <stdio.h>
+int NAME(void);
+int main(void) { return NAME() != 42 || puts("hello") < 0; }
+"""
+"""The RUNPATH is the prefix itself, so its end serves as the name of a function called as the prefix is."""
 ABSOLUTE = '#include <stdio.h>\nint other(void); int main(void) { return other() != 42 || puts("hello") < 0; }'
 LENGTHS = """
 #include <cstdio>
@@ -84,13 +90,13 @@ use lib @paths;
 use Moved;
 print Moved::greeting();
 """
-PROGRAMS = ("merged", "symbol", "lengths", "inc", "rusty")
+PROGRAMS = ("merged", "symbol", "root", "lengths", "inc", "rusty")
 STURDY = ("absolute",)
 """What peers can move: a program whose loader and library are named by absolute paths."""
 
 
 def make(root: Path, require: Callable[[str], str]) -> Path:
-    """A prefix with all of them; `rusty` only where there is a Rust compiler."""
+    """A prefix with all of them; `rusty` only where there is a Rust compiler. Its name is one in C too."""
     define = f'-DPREFIX="{root}"'
     for folder in ("bin", "lib"):
         (root / folder).mkdir(parents=True)
@@ -106,6 +112,9 @@ def make(root: Path, require: Callable[[str], str]) -> Path:
     runpath = f"-Wl,--enable-new-dtags,-rpath,{root}/lib"
     compiled("gcc", "c", LIBRARY, "lib/libmoved.so", "-shared", "-fPIC", runpath)
     compiled("gcc", "c", SYMBOL, "bin/symbol", f"-L{root}/lib", "-lmoved", "-ldl", runpath)
+    named = (f"-DNAME={root.name}", f"-Wl,--enable-new-dtags,-rpath,{root}")
+    compiled("gcc", "c", "int NAME(void) { return 42; }", "libroot.so", "-shared", "-fPIC", *named)
+    compiled("gcc", "c", ROOT, "bin/root", f"-L{root}", "-lroot", *named)
     shutil.copy(host_libraries()[0], root / "lib/loader.so")
     compiled("gcc", "c", LIBRARY, "lib/absolute.so", "-shared", "-fPIC")
     loader = f"-Wl,--dynamic-linker={root}/lib/loader.so"

@@ -64,8 +64,13 @@ def _unmanaged(path: bytes, kind: Kind, content: bytes, needles: Needles, option
 def _elf(path: bytes, content: bytes, needles: Needles, options: Options) -> Found:
     found = elf.read(content)
     edits = elf.relative(path, found, needles, depths(path, options))
-    sites = slash.find(path, content, needles, slash.Loaded(found.loaded, options.limit_strict, landmark(path)))
-    return Found(outside(sites.sites, edits), edits, sites.findings)
+    slashes = slash.find(path, content, needles, slash.Loaded(found.loaded, options.limit_strict, landmark(path)))
+    sites = outside(slashes.sites, edits)
+    findings = slashes.findings
+    if shared := elf.shared(found, sites):
+        sites = tuple(site for site in sites if site not in shared)
+        findings += (Finding("unreachable", path, "its end is the name of a symbol", len(shared)),)
+    return Found(sites, edits, findings)
 
 
 def _binary(path: bytes, content: bytes, needles: Needles, options: Options) -> Found:

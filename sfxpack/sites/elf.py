@@ -11,8 +11,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from sfxpack import elf
-from sfxpack.model import Edit, Rename
+from elftools.common.exceptions import ELFError
+
+from sfxpack import elf, elfedit
+from sfxpack.model import Edit, Rename, Site
 from sfxpack.sites.spelling import Needles
 
 ORIGIN: Final = b"$ORIGIN"
@@ -34,6 +36,7 @@ class ElfMap:
     loaded: tuple[tuple[int, int], ...] = ()
     """File ranges of the PT_LOAD segments."""
     loader_paths: tuple[LoaderPath, ...] = ()
+    parsed: elf.Elf | None = None
 
 
 def read(content: bytes | mmap.mmap) -> ElfMap:
@@ -55,7 +58,7 @@ def read(content: bytes | mmap.mmap) -> ElfMap:
                 paths[offset] = LoaderPath(offset, parsed.string(value))
     except (ValueError, struct.error):
         pass
-    return ElfMap(loaded, tuple(paths[offset] for offset in sorted(paths)))
+    return ElfMap(loaded, tuple(paths[offset] for offset in sorted(paths)), parsed)
 
 
 def relative(path: bytes, found: ElfMap, needles: Needles, depths: Sequence[int]) -> tuple[Edit, ...]:
@@ -71,9 +74,48 @@ def relative(path: bytes, found: ElfMap, needles: Needles, depths: Sequence[int]
         if not any(places) or len(set(depths)) > 1:
             continue
         new = _fit(path, entries, places)
+        if new is not None and _breaks(found, loader_path, new):
+            last = loader_path.text.rpartition(b"/")[2]
+            new = _fit(path, entries, places, b":/" + last)
         if new is not None:
             edits.append(Edit(loader_path.offset, loader_path.offset + len(new), new))
     return tuple(edits)
+
+
+def shared(found: ElfMap, sites: Sequence[Site]) -> tuple[Site, ...]:
+    """The sites in which another string begins, which nothing may be written into: symbols end like loader paths."""
+    if found.parsed is None or not sites:
+        return ()
+    start, size = _strings(found.parsed)
+    inside = [site for site in sites if start < site.end and site.start < start + size]
+    begins = _begins(found.parsed) if inside else ()
+    return tuple(site for site in inside if any(site.start < at < site.end for at in begins))
+
+
+def _breaks(found: ElfMap, loader_path: LoaderPath, new: bytes) -> bool:
+    """Whether another string ends like the loader path, and would end otherwise."""
+    start, text = loader_path.offset, loader_path.text
+    if found.parsed is None or new.rpartition(b"/")[2] == text.rpartition(b"/")[2]:
+        return False
+    inside = (at - start for at in _begins(found.parsed) if start < at < start + len(text))
+    return any(new[at:] != text[at:] for at in inside)
+
+
+def _strings(parsed: elf.Elf) -> tuple[int, int]:
+    """Where the table of strings lies in the file, and its size."""
+    try:
+        return parsed.offset(parsed.value(elf.DT_STRTAB) or 0), parsed.value(elf.DT_STRSZ) or 0
+    except (ValueError, struct.error):
+        return 0, 0
+
+
+def _begins(parsed: elf.Elf) -> tuple[int, ...]:
+    """Where in the file the strings begin that are no loader paths; none of a damaged file."""
+    start, _ = _strings(parsed)
+    try:
+        return tuple(start + name for name in elfedit.names(parsed))
+    except (ELFError, ValueError, struct.error):
+        return ()
 
 
 def _place(entry: bytes, needles: Needles) -> tuple[Rename, bytes] | None:
@@ -85,12 +127,15 @@ def _place(entry: bytes, needles: Needles) -> tuple[Rename, bytes] | None:
     return None
 
 
-def _fit(path: bytes, entries: list[bytes], places: list[tuple[Rename, bytes] | None]) -> bytes | None:
-    """The loader path with relative entries at the same total length, or None."""
+def _fit(
+    path: bytes, entries: list[bytes], places: list[tuple[Rename, bytes] | None], end: bytes = b""
+) -> bytes | None:
+    """The loader path with relative entries, and `end` after them, at the same total length, or None."""
     news = [
         entry if place is None else ORIGIN + _from_here(path, place[0].new + place[1])
         for entry, place in zip(entries, places, strict=True)
     ]
+    news[-1] += end
     slack = [len(entry) - len(new) for entry, new in zip(entries, news, strict=True)]
     if sum(slack) < 0:
         return None
