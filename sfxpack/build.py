@@ -11,6 +11,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Final
+from unicodedata import category
 
 from sfxpack import __version__, header, plan, requirements, resources, sites
 from sfxpack.assemble import Front, assembly
@@ -62,6 +63,8 @@ def build(request: Request, progress: Progress = silent) -> Result:
         SfxpackError: one of its subclasses; nothing is left behind.
     """
     started = time.monotonic()
+    if any(category(character) == "Cc" for character in request.default_prefix):
+        raise UsageError(f"--default-prefix {request.default_prefix!r}: holds a control character; give one without")
     environment = discover(request)
     name = request.name or environment.name
     outputs = [request.output] if request.output else [_default_output(name, request.release, p) for p in Platform]
@@ -85,6 +88,7 @@ def build(request: Request, progress: Progress = silent) -> Result:
             _refuse_ambiguous(packing.findings)
         found = [*environment.findings, *tree.findings, *packing.findings]
         findings = tuple(sorted(found, key=lambda finding: (finding.category, finding.path)))
+        tree = replace(tree, entries=packing.entries)
         index = _index(request, name, environment, tree, packing, findings)
         locator = target.complete(index)
     limit_entry = index.product.prefix_limit_entry

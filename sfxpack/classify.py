@@ -26,7 +26,10 @@ _SEALED: Final = (
     b"PACK\0\0\0",
 )
 """Formats with checksums or sorted keys over their content: a path in them cannot be changed from outside."""
-_INDEXED: Final = (b"%PDF-", b"!_TAG_", b"\x0c\n", b"DIRC", b"!<arch>\n")
+_TAR: Final = (257, b"ustar")
+"""Where a tar file says what it is; headers, with names and link texts in them, have checksums (pax(1))."""
+_AR: Final = b"!<arch>\n"
+_INDEXED: Final = (b"%PDF-", b"!_TAG_", b"\x0c\n", b"DIRC", _AR, b"!<thin>\n")
 """Text with offsets or sizes in it: PDF, ctags, etags, git's index, ar."""
 _CONTROLS: Final = bytes(byte for byte in range(0x20) if byte not in b"\t\n\v\f\r\x1b")
 _COOKIE: Final = re.compile(
@@ -45,7 +48,7 @@ def classify(path: bytes, head: bytes, content: bytes | None, *, text: bool = Fa
         return Kind.ELF
     if head[2:4] == b"\r\n" and is_pyc(path):
         return Kind.PYC
-    if head.startswith(_ARCHIVES + _SEALED):
+    if head.startswith(_ARCHIVES + _SEALED) or head.startswith(_TAR[1], _TAR[0]):
         return Kind.ARCHIVE
     if head.startswith(_INDEXED) or b"\0" in head:
         return Kind.BINARY
@@ -60,8 +63,8 @@ def is_pyc(path: bytes) -> bool:
 
 
 def is_archive(head: bytes) -> bool:
-    """Whether a file is compressed, by its first bytes: `sites.look_inside` sees what the prefilter cannot."""
-    return head.startswith(_ARCHIVES)
+    """Whether a file is compressed or may have such members: `sites.look_inside` sees what the prefilter cannot."""
+    return head.startswith((*_ARCHIVES, _AR))
 
 
 def is_text(content: bytes) -> bool:

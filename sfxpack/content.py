@@ -41,6 +41,8 @@ class Prepared:
     """Highest version of the C library an ELF file asks for, as `requirements` encodes it; 0 for none."""
     source_mtime: int | None
     """Seconds a valid timestamp `.pyc` records for its source."""
+    omitted: bool
+    """Not packed: a `.pyc` that cannot be moved, and whose source is there."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,6 +113,9 @@ def prepare(entry: Entry, context: Context) -> Prepared:
     """
     content = read(entry)
     found = find(entry, content, context)
+    if _is_omitted(entry, content, found, context):
+        found = Found(findings=(Finding("omitted", entry.path, "not a code object of a known Python"),))
+        return Prepared(entry, b"", digest(b""), (), found.findings, None, 0, None, omitted=True)
     result = neutral.neutralise(content, found) if found.sites or found.edits else Neutral(content, ())
     if found.sites or found.edits:
         neutral.prove(content, result, found, os.fsencode(context.environment.root))
@@ -123,6 +128,7 @@ def prepare(entry: Entry, context: Context) -> Prepared:
         on_disk=_on_disk(content, context.wanted.get(entry.path), changes=bool(found.sites or found.edits)),
         glibc=glibc_version(content) if content[:4] == _ELF else 0,
         source_mtime=_source_mtime(entry, content, context),
+        omitted=False,
     )
 
 
@@ -191,6 +197,13 @@ def _source(entry: Entry, context: Context) -> Entry | None:
     """The file a `.pyc` was compiled from, under the name it is packed by."""
     names = context.files.names
     return names.entries.get(names.resolve(records.pyc_source(entry.path) or b""))
+
+
+def _is_omitted(entry: Entry, content: bytes, found: Found, context: Context) -> bool:
+    """Whether a `.pyc` holds an old path, cannot be walked, and can be made again."""
+    if stage(entry.path) != COMPILED or not any(finding.category == "unreachable" for finding in found.findings):
+        return False
+    return _source(entry, context) is not None and sites.walk(content, ()) is None
 
 
 def _source_mtime(entry: Entry, content: bytes, context: Context) -> int | None:

@@ -10,7 +10,7 @@ from __future__ import annotations
 import struct
 from dataclasses import dataclass
 from io import BytesIO
-from typing import Final
+from typing import IO, Final, cast
 
 from elftools.common.exceptions import ELFError
 from elftools.elf.dynamic import DynamicSegment
@@ -51,7 +51,7 @@ def _set_rpath(content: bytes, parsed: Elf, rpath: bytes) -> bytes:
     size, start = parsed.value(DT_STRSZ) or 0, parsed.offset(parsed.value(DT_STRTAB) or 0)
     strings = bytearray(content[start : start + size])
     entries = [(tag, value) for tag, value in parsed.dynamic if tag not in (DT_RPATH, DT_RUNPATH)]
-    used = _used(parsed) if len(entries) < len(parsed.dynamic) else frozenset()
+    used = names(parsed) if len(entries) < len(parsed.dynamic) else frozenset()
     place = None
     for tag, value in parsed.dynamic:
         if tag in (DT_RPATH, DT_RUNPATH):
@@ -72,10 +72,15 @@ def _set_rpath(content: bytes, parsed: Elf, rpath: bytes) -> bytes:
     return bytes(image)
 
 
-def _used(parsed: Elf) -> frozenset[int]:
-    """Offsets of all other strings: linkers let one share the tail of another."""
+def names(parsed: Elf) -> frozenset[int]:
+    """Offsets into the string table of all strings but search paths: linkers let one share the tail of another.
+
+    Raises:
+        ELFError, ValueError, struct.error: the file is damaged.
+    """
     found = {value for tag, value in parsed.dynamic if tag in _NAMES} | set(parsed.version_names)
-    dynamic = next(ELFFile(BytesIO(parsed.content)).iter_segments("PT_DYNAMIC"))
+    stream = BytesIO(parsed.content) if isinstance(parsed.content, bytes) else cast("IO[bytes]", parsed.content)
+    dynamic = next(ELFFile(stream).iter_segments("PT_DYNAMIC"))
     size, address = parsed.value(_DT_SYMENT), parsed.value(_DT_SYMTAB)
     if size and address and isinstance(dynamic, DynamicSegment):
         start = parsed.offset(address)

@@ -17,6 +17,7 @@ from sfxpack.format.digest import hasher
 from sfxpack.model import Edit, Entry, Finding, Found, Kind, Site
 from sfxpack.records import OnDisk
 from sfxpack.requirements import glibc_version
+from sfxpack.sites.archive import Mapped
 from sfxpack.sites.window import OVERLAP
 
 _READ: Final = 8 * 1024 * 1024
@@ -136,6 +137,9 @@ class Large:
         if head.startswith(b"\x7fELF"):
             with mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as mapped:
                 self.glibc = glibc_version(mapped)
+        if classify.is_archive(head):
+            with Mapped(file.fileno(), 0, access=mmap.ACCESS_READ) as mapped:
+                self._note(sites.look_inside(self.entry.path, mapped, self._context.needles))
         probe = classify.TextProbe()
         binary = b"\0" in head
         tail = b""

@@ -36,6 +36,7 @@ class Packing:
 
     environment: Environment
     entries: tuple[Entry, ...]
+    """Of the tree; after `run`, of the artifact."""
     options: sites.Options
     executor: Executor
     jobs: int
@@ -57,6 +58,7 @@ class Packing:
     _deferred: dict[bytes, Prepared] = field(default_factory=dict)
     _twins: dict[tuple[int, bytes], bytes] = field(default_factory=dict)
     """(size, digest on disk) of large files that are not the only ones of their size -> path of the first."""
+    _omitted: set[bytes] = field(default_factory=set)
     _done: int = 0
     _total: int = 0
 
@@ -80,6 +82,9 @@ class Packing:
                 self._take(prepared)
         self._pack_deferred()
         self.blocks = self.writer.finish()
+        if self._omitted:
+            gone = self._omitted
+            self.entries = tuple(e for e in self.entries if self.hard_links.get(e.path, e.path) not in gone)
 
     def _prepare(self, files: Iterable[Entry], context: Context) -> Iterator[Prepared | large.Large]:
         """Files in order, read by several threads ahead of the consumer; memory is bounded by the batches in flight."""
@@ -111,6 +116,9 @@ class Packing:
             self._take_large(item)
             return
         self._note(item.entry, item.findings, item.on_disk, item.glibc)
+        if item.omitted:
+            self._omitted.add(item.entry.path)
+            return
         if item.source_mtime is not None:
             self._note_mtime(item)
         if any(site.derived is not None for _, site in item.sites):

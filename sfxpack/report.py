@@ -33,6 +33,7 @@ EXPLAIN: Final = {
     "mismatch": "was already not as its record says; left as it is",
     "unchecked": "has rows that cannot be checked",
     "signature": "cannot be signed again; nothing reads it once a wheel is installed",
+    "omitted": "compiled Python of an unknown version that holds the old prefix; left out, as its source is there",
     "dropped": "cannot be packed (socket, device, pipe); left out",
     "mode": "set-id or world-writable bits dropped",
 }

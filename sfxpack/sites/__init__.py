@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from sfxpack.model import Environment, Finding, Found, Kind
-from sfxpack.sites import archive, conda, elf, pyc, shebang, slash, text
+from sfxpack.sites import ar, archive, conda, elf, pyc, shebang, slash, text
 from sfxpack.sites.archive import look_inside
 from sfxpack.sites.hits import search
 from sfxpack.sites.link import aliases, find_link
 from sfxpack.sites.options import Options
+from sfxpack.sites.pyc import walk
 from sfxpack.sites.spelling import Needles, needles
 from sfxpack.sites.window import Survey, depths, find_window, landmark, outside, survey
 
@@ -22,6 +23,7 @@ __all__ = [
     "look_inside",
     "needles",
     "survey",
+    "walk",
 ]
 
 
@@ -76,5 +78,8 @@ def _binary(path: bytes, content: bytes, needles: Needles, options: Options) -> 
     if first and shebang.is_zip(content):
         rest = archive.find(path, content, needles, range(len(line), len(content)))
         return Found(first, (), rest.findings)
-    found = slash.find(path, content, needles, slash.Loaded(strict=options.limit_strict))
+    loaded = slash.Loaded(strict=options.limit_strict)
+    if parts := ar.parts(content):
+        return archive.find_members(path, content, parts, needles, loaded)
+    found = slash.find(path, content, needles, loaded)
     return Found((*first, *(site for site in found.sites if not first or site.start > len(line))), (), found.findings)

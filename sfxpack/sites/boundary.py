@@ -15,6 +15,8 @@ _NAME: Final = frozenset(NAME)
 _PUNCTUATION: Final = frozenset(b".-")
 _STOPS: Final = frozenset(b" \t\n\v\f\r\"'`\0")
 """After `.` or `-` they show that it was punctuation."""
+_SOURCES: Final = (b".rs", b".go")
+"""Ends of names that stand right before another string in programs: theirs have no terminator."""
 _SCHEME: Final = re.compile(rb"(?:\A|[^A-Za-z0-9+.\-/_%@~])[A-Za-z][A-Za-z0-9+.\-]*:\Z")
 REACH: Final = 64
 """Bytes looked at before a hit; where a run fills them, `FAR`."""
@@ -47,6 +49,9 @@ def judge(
 
 def begins(head: bytes, *, binary: bool) -> tuple[Owner, int]:
     """As `judge`, from the bytes before the hit alone."""
+    if binary and (before := head.rstrip(b"/")).endswith(_SOURCES):
+        extra = len(head) - len(before)
+        return Owner.OURS, extra if extra > 1 else 0
     bare = head.rstrip(NAME)
     last = bare[-1:]
     if len(bare) == len(head):

@@ -12,7 +12,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from sfxpack import elf
+from elftools.common.exceptions import ELFError
+
+from sfxpack import elf, elfedit
 from sfxpack.model import Edit, Finding, Found, Rename, Site
 from sfxpack.sites import pointers
 from sfxpack.sites.spelling import Needles
@@ -70,7 +72,8 @@ def unshared(path: bytes, found: Found, mapped: ElfMap) -> Found:
     if mapped.parsed is None or not found.sites:
         return found
     ranges = [(site.start, site.end) for site in found.sites]
-    places = sorted(place for those in pointers.into(mapped.parsed, ranges).values() for place in those)
+    into = pointers.into(mapped.parsed, ranges).values()
+    places = sorted({*(place for those in into for place in those), *_begins(mapped.parsed)})
     kept = tuple(site for site in found.sites if not _points(places, site))
     if len(kept) == len(found.sites):
         return found
@@ -96,9 +99,30 @@ def relative(path: bytes, found: ElfMap, needles: Needles, depths: Sequence[int]
         if not any(places) or len(set(depths)) > 1:
             continue
         new = _fit(path, entries, places)
+        if new is not None and _breaks(found, loader_path, new):
+            last = loader_path.text.rpartition(b"/")[2]
+            new = _fit(path, entries, places, b":/" + last)
         if new is not None:
             edits.append(Edit(loader_path.offset, loader_path.offset + len(new), new))
     return tuple(edits)
+
+
+def _breaks(found: ElfMap, loader_path: LoaderPath, new: bytes) -> bool:
+    """Whether another string ends like the loader path, and would end otherwise."""
+    start, text = loader_path.offset, loader_path.text
+    if found.parsed is None or new.rpartition(b"/")[2] == text.rpartition(b"/")[2]:
+        return False
+    inside = (at - start for at in _begins(found.parsed) if start < at < start + len(text))
+    return any(new[at:] != text[at:] for at in inside)
+
+
+def _begins(parsed: elf.Elf) -> tuple[int, ...]:
+    """Where in the file the strings begin that are no loader paths; none of a damaged file."""
+    try:
+        start = parsed.offset(parsed.value(elf.DT_STRTAB) or 0)
+        return tuple(start + name for name in elfedit.names(parsed))
+    except (ELFError, ValueError, struct.error):
+        return ()
 
 
 def _place(entry: bytes, needles: Needles) -> tuple[Rename, bytes] | None:
@@ -110,12 +134,15 @@ def _place(entry: bytes, needles: Needles) -> tuple[Rename, bytes] | None:
     return None
 
 
-def _fit(path: bytes, entries: list[bytes], places: list[tuple[Rename, bytes] | None]) -> bytes | None:
-    """The loader path with relative entries at the same total length, or None."""
+def _fit(
+    path: bytes, entries: list[bytes], places: list[tuple[Rename, bytes] | None], end: bytes = b""
+) -> bytes | None:
+    """The loader path with relative entries, and `end` after them, at the same total length, or None."""
     news = [
         entry if place is None else ORIGIN + _from_here(path, place[0].new + place[1])
         for entry, place in zip(entries, places, strict=True)
     ]
+    news[-1] += end
     slack = [len(entry) - len(new) for entry, new in zip(entries, news, strict=True)]
     if sum(slack) < 0:
         return None

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from typing import Final
 
 from sfxpack.model import CondaFile, Edit, Finding, Found, Kind, Site
-from sfxpack.sites import archive, conda, elf, slash, text
+from sfxpack.sites import ar, archive, conda, elf, slash, text
 from sfxpack.sites.hits import leftovers, search
 from sfxpack.sites.language import Context, Language, context, language
 from sfxpack.sites.options import Options
@@ -31,6 +31,8 @@ class Survey:
     edits: tuple[Edit, ...]
     """Loader paths, at offsets in the file."""
     language: Language
+    parts: tuple[ar.Part, ...] = ()
+    """Of an ar archive, at offsets in the file."""
     managed: Found | None = None
     """All sites of a file conda manages, at offsets in the file."""
     findings: tuple[Finding, ...] = ()
@@ -59,7 +61,7 @@ def survey(
         edits = elf.relative(path, mapped, needles, depths(path, options))
         loaded = slash.Loaded(mapped.loaded, options.limit_strict, landmark(path))
     tongue = language(path, content[:OVERLAP])
-    return Survey(path, kind, needles, options, loaded, mapped, edits, tongue, managed, findings)
+    return Survey(path, kind, needles, options, loaded, mapped, edits, tongue, ar.parts(content), managed, findings)
 
 
 def find_window(window: bytes, base: int, inner: range, survey: Survey) -> Found:
@@ -79,6 +81,9 @@ def find_window(window: bytes, base: int, inner: range, survey: Survey) -> Found
         found = _text(window, near, survey)
     elif survey.kind is Kind.ARCHIVE:
         found = archive.find(survey.path, window, survey.needles, near)
+    elif survey.parts:
+        parts = [_clip(part, base, len(window)) for part in survey.parts]
+        found = archive.find_members(survey.path, window, parts, survey.needles, survey.loaded, near)
     else:
         loaded = replace(survey.loaded, parts=tuple((start - base, end - base) for start, end in survey.loaded.parts))
         found = slash.find(survey.path, window, survey.needles, loaded, near)
@@ -87,6 +92,12 @@ def find_window(window: bytes, base: int, inner: range, survey: Survey) -> Found
     return elf.unshared(
         survey.path, Found(outside(sites, survey.edits), edits, found.findings + findings), survey.mapped
     )
+
+
+def _clip(part: ar.Part, base: int, size: int) -> ar.Part:
+    """What a window at `base` has of a part; from a multiple of 4 in the part on, as wide text is aligned there."""
+    start = part.start - base
+    return replace(part, start=max(start, start % 4), end=max(min(part.end - base, size), 0))
 
 
 def outside(sites: tuple[Site, ...], edits: tuple[Edit, ...]) -> tuple[Site, ...]:

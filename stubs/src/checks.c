@@ -142,35 +142,72 @@ static void check_paths(const struct sfx_index *index, size_t size, struct sfx_c
         sfx_check_add(checks, "longest path", SFX_CHECK_OK, SFX_OK, "%zu bytes", size + 1 + longest.size);
 }
 
-static bool is_unquoted(const struct sfx_index *index, uint32_t entry)
+static bool is_unquoted(const struct sfx_site *site, size_t size)
 {
-    for (uint32_t i = index->entry_site[entry]; i < index->entry_site[entry + 1]; i++)
-        if (sfx_index_site(index, i).flags & SFX_SITE_FLAG_UNQUOTED)
+    (void)size;
+    return site->flags & SFX_SITE_FLAG_UNQUOTED;
+}
+
+/* Also true for a prefix beyond ASCII that just fits a wide site. */
+static bool is_too_short(const struct sfx_site *site, size_t size)
+{
+    return site->flags & SFX_SITE_FLAG_SOFT && site->span / sfx_encoding_unit(site->encoding) < size;
+}
+
+static bool has_site(const struct sfx_index *index, uint32_t entry, size_t size,
+                     bool (*is_wanted)(const struct sfx_site *site, size_t size))
+{
+    for (uint32_t i = index->entry_site[entry]; i < index->entry_site[entry + 1]; i++) {
+        struct sfx_site site = sfx_index_site(index, i);
+        if (is_wanted(&site, size))
             return true;
+    }
     return false;
+}
+
+/* The number of files with such a site; RET_NAMES: the first three, and dots if there are more. */
+static uint32_t name_files(const struct sfx_index *index, size_t size,
+                           bool (*is_wanted)(const struct sfx_site *site, size_t size), struct sfx_text *ret_names)
+{
+    uint32_t found = 0;
+    for (uint32_t i = 0; i < index->header.entry_count; i++) {
+        struct sfx_bytes path = sfx_index_string(index, sfx_index_entry(index, i).path);
+        if (has_site(index, i, size, is_wanted) && ++found <= 3)
+            sfx_text_format(ret_names, "%s%.*s", found > 1 ? ", " : "", SFX_TEXT(path));
+    }
+    sfx_text_format(ret_names, "%s", found > 3 ? ", ..." : "");
+    return found;
 }
 
 static void check_quoting(const struct sfx_index *index, const char *prefix, struct sfx_checks *checks)
 {
     SFX_CLEAN_TEXT struct sfx_text names = {0};
-    uint32_t found = 0;
     if (!strpbrk(prefix, " \"'\\$`&;|<>()*?[]#"))
         return;
-    for (uint32_t i = 0; i < index->header.entry_count; i++) {
-        struct sfx_bytes path = sfx_index_string(index, sfx_index_entry(index, i).path);
-        if (is_unquoted(index, i) && ++found <= 3)
-            sfx_text_format(&names, "%s%.*s", found > 1 ? ", " : "", SFX_TEXT(path));
-    }
+    uint32_t found = name_files(index, 0, is_unquoted, &names);
     if (found > 0)
         sfx_check_add(checks, "quoting", SFX_CHECK_WARNING, SFX_OK,
-                      "the prefix has blanks or special characters, which may break %u file%s: %s%s", found, found > 1 ? "s" : "",
-                      names.data ? names.data : "", found > 3 ? ", ..." : "");
+                      "the prefix has blanks or special characters, which may break %u file%s: %s", found, found > 1 ? "s" : "",
+                      names.data ? names.data : "");
+}
+
+/* No warning: most are what nobody reads, such as the path compiled into a Python that finds itself. */
+static void check_data(const struct sfx_index *index, size_t size, struct sfx_checks *checks)
+{
+    SFX_CLEAN_TEXT struct sfx_text names = {0};
+    uint32_t found = name_files(index, size, is_too_short, &names);
+    if (found == 0)
+        sfx_check_add(checks, "paths in data", SFX_CHECK_OK, SFX_OK, "all fit");
+    else
+        sfx_check_add(checks, "paths in data", SFX_CHECK_OK, SFX_OK, "left blank in %u file%s, too short for the prefix: %s",
+                      found, found > 1 ? "s" : "", names.data ? names.data : "");
 }
 
 void sfx_check_prefix(const struct sfx_index *index, const char *prefix, struct sfx_checks *checks)
 {
     check_limit(index, strlen(prefix), checks);
     check_paths(index, strlen(prefix), checks);
+    check_data(index, strlen(prefix), checks);
     check_quoting(index, prefix, checks);
 }
 

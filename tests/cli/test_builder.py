@@ -178,6 +178,30 @@ def test_ambiguous_places(root: Path, tmp_path: Path, policy: str) -> None:
     assert (tmp_path / "e/share/odd.txt").read_text() == f"$ROOT{kept}/x\n"
 
 
+@pytest.mark.parametrize("prefix", ["/opt/a\nb", "/opt/\t", "/opt/\x7f"])
+def test_no_prefix_has_control_characters(root: Path, tmp_path: Path, prefix: str) -> None:
+    output = tmp_path / "x.sh"
+    said = run(*SFXPACK, "build", root, "-o", output, "--default-prefix", prefix, status=2).stderr
+    assert "control character" in said
+    build(root, output)
+    assert "control character" in run(*SFXPACK, "extract", output, tmp_path / "t", "--as", prefix, status=2).stderr
+    assert not (tmp_path / "t").exists()
+
+
+@pytest.mark.parametrize("limit", ["loaded", "strict"])
+def test_what_limits_the_prefix(root: Path, tmp_path: Path, limit: str) -> None:
+    result = build(root, tmp_path / "x.sh", "--limit", limit)
+    longer = tmp_path / ("longer" + "x" * 20)
+    if limit == "loaded":
+        assert (result["prefix_limit"], result["prefix_limit_path"]) == (None, "")
+        run(tmp_path / "x.sh", "--prefix", longer)
+        assert (longer / "share/wide.dat").read_bytes()[2:].startswith("//".encode("utf-16-le"))
+    else:
+        assert result["prefix_limit"] == len(str(root))
+        assert result["prefix_limit_path"] in ("share/data.pkl", "share/wide.dat")
+        assert result["prefix_limit_path"] in run(tmp_path / "x.sh", "--prefix", longer, status=6).stderr
+
+
 def test_a_tree_that_does_not_lie_where_it_was_made(root: Path, tmp_path: Path) -> None:
     moved = root.rename(tmp_path / "moved")
     build(moved, tmp_path / "x.sh", "--old-prefix", root)

@@ -17,8 +17,8 @@ from pathlib import Path
 
 import pytest
 
-from sfxpack.format.layout import Exit, Platform, RequirementFlag, RequirementKind, SiteFlag
-from sfxpack.format.tables import IndexRequirement
+from sfxpack.format.layout import Encoding, Exit, Platform, RequirementFlag, RequirementKind, SiteFlag, Strategy
+from sfxpack.format.tables import IndexRequirement, IndexSite
 from tests.installers import LARGE, MTIME, Installer, Maker, many, mounted, small, snapshot, text, tool, with_product
 from tests.testkit import directory, file, link, sample, with_index
 
@@ -456,8 +456,22 @@ def test_unquoted_sites_and_blanks(maker: Maker, tmp_path: Path) -> None:
     entries = tuple(file(b"f%d" % at, 0, text(0, flags=SiteFlag.UNQUOTED)) for at in range(5))
     app = maker.make(sample(entries, (b"x",)))
     assert app.run("--prefix", tmp_path / "plain").stderr == ""
-    done = app.run("--prefix", tmp_path / "with blank")
-    assert "may break 5 files: f0, f1, f2, ..." in done.stderr
+    for name in ("with blank", "it's", 'a"b', "$x", "back\\slash"):
+        done = app.run("--prefix", tmp_path / name)
+        assert "may break 5 files: f0, f1, f2, ..." in done.stderr
+
+
+def test_data_in_which_the_prefix_does_not_fit_is_named(maker: Maker, tmp_path: Path) -> None:
+    size = len(str(tmp_path)) + 2
+    wide = IndexSite(0, 4 * size, Strategy.SLASH, Encoding.UTF32LE, hits=(), flags=SiteFlag.SOFT)
+    plain = IndexSite(0, size, Strategy.SLASH, hits=(), flags=SiteFlag.SOFT)
+    entries = (file(b"a", 0, plain), file(b"b", 1, wide), *(file(b"f%d" % at, 0, plain) for at in range(3)))
+    app = maker.make(sample(entries, (bytes(size), bytes(4 * size))))
+    for name, said in (("e", "all fit"), ("longer", "left blank in 5 files, too short for the prefix: a, b, f0, ...")):
+        assert said in app.run("--check-only", "--prefix", tmp_path / name).stdout
+        assert app.run("--prefix", tmp_path / name).stderr == ""
+        assert said in (tmp_path / name / ".sfxpack/install.log").read_text()
+    assert (tmp_path / "longer/a").read_bytes() == b"/" * size
 
 
 # ---- Asking ---------------------------------------------------------------------------------------------------------

@@ -86,6 +86,35 @@ def test_bytecode_stays_valid(artifact: Path, tmp_path: Path) -> None:
     assert (before[0].stat().st_mtime_ns, before[0].stat().st_ino) == (stat.st_mtime_ns, stat.st_ino)
 
 
+def test_bytecode_of_an_unknown_python_is_left_out_if_it_can_be_made_again(tmp_path: Path) -> None:
+    root = tmp_path / "original"
+    foreign = b"\1\2\r\n" + bytes(12) + b"z\x20" + os.fsencode(root)
+    prefixes.write(root / "lib/mod.py", f"HERE = {str(root)!r}\n")
+    left_out = prefixes.write(root / "lib/__pycache__/mod.future-99.pyc", foreign)
+    os.link(left_out, root / "lib/__pycache__/mod.future-99.opt-1.pyc")
+    prefixes.write(root / "lib/__pycache__/other.future-99.pyc", foreign)
+    result = build(root, tmp_path / "x.sh")
+    found = {(finding["category"], Path(finding["path"]).name) for finding in result["findings"]}
+    assert found == {("omitted", "mod.future-99.opt-1.pyc"), ("unreachable", "other.future-99.pyc")}
+    run(tmp_path / "x.sh", "--prefix", tmp_path / "e")
+    assert [path.name for path in (tmp_path / "e/lib/__pycache__").iterdir()] == ["other.future-99.pyc"]
+    run(tmp_path / "e/.sfxpack/sfx", "verify")
+
+
+@pytest.mark.parametrize("epoch", ["", "1234567890"])
+def test_times_are_those_that_bytecode_records(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, epoch: str) -> None:
+    root = prefixes.make_prefix(tmp_path / "original")
+    os.utime(root / "share/plain.txt", (1_400_000_000, 1_400_000_000))
+    monkeypatch.setenv("SOURCE_DATE_EPOCH", epoch)
+    build(root, tmp_path / "x.sh")
+    run(tmp_path / "x.sh", "--prefix", tmp_path / "e")
+    found = {
+        path: int((tmp_path / "e" / path).stat().st_mtime) for path in ("lib/mod.py", "share/plain.txt", "bin/tool")
+    }
+    others = int(epoch or 1_500_000_000)
+    assert found == {"lib/mod.py": 1_500_000_000, "share/plain.txt": others, "bin/tool": others}
+
+
 def test_an_installation_verifies_itself(artifact: Path, tmp_path: Path) -> None:
     prefix = tmp_path / "e"
     run(artifact, "--prefix", prefix)

@@ -7,6 +7,7 @@ import gzip
 import importlib.util
 import io
 import lzma
+import tarfile
 import zipfile
 
 import pytest
@@ -15,6 +16,7 @@ import zstandard
 from sfxpack import sites
 from sfxpack.classify import HEAD, TextProbe, classify, is_archive, is_pyc, is_text
 from sfxpack.model import Kind
+from sfxpack.sites.archive import Mapped
 from tests.sitekit import environment, kind
 
 
@@ -55,6 +57,8 @@ def zipped(method: int = zipfile.ZIP_DEFLATED, text: bytes = b"x" * 1000 + b"/op
         (zipped(), Kind.ARCHIVE),
         (b"PK\5\6" + bytes(18), Kind.ARCHIVE),
         (b"SQLite format 3\0", Kind.ARCHIVE),
+        (tarfile.TarInfo("x").tobuf(tarfile.USTAR_FORMAT), Kind.ARCHIVE),
+        (tarfile.TarInfo("x").tobuf(tarfile.GNU_FORMAT), Kind.ARCHIVE),
         (b"#!/bin/sh\n", Kind.TEXT),
     ],
 )
@@ -119,6 +123,9 @@ def test_compressed_contents_are_looked_at(content: bytes) -> None:
     assert is_archive(content)
     (finding,) = sites.look_inside(b"x", content, sites.needles(environment()))
     assert (finding.category, finding.count) == ("unreachable", 1)
+    with Mapped(-1, len(content)) as mapped:
+        mapped[:] = content
+        assert sites.look_inside(b"x", mapped, sites.needles(environment())) == (finding,)
 
 
 @pytest.mark.parametrize(

@@ -47,6 +47,10 @@ BEFORE = [
     # (4) the end of another path
     ("/home/me", OTHER, OTHER, 0),
     ("/x.y~", OTHER, OTHER, 0),
+    # but in a binary strings may have no end: a source file's name is no directory
+    ("src/main.rs", OTHER, OURS, 0),
+    ("/cargo/src/lib.rs///", OTHER, OURS, 3),
+    ("/src/main.rst", OTHER, OTHER, 0),
     # (5) cannot be told in text; in a binary the byte before is often a length
     ("foo", AMBIGUOUS, OURS, 0),
     ("$ROOT", AMBIGUOUS, OURS, 0),

@@ -6,6 +6,7 @@ import os
 import shutil
 import struct
 import subprocess
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -13,7 +14,8 @@ import pytest
 from sfxpack import reference, sites
 from sfxpack.format.layout import SiteFlag, Strategy
 from sfxpack.model import Found, Rename
-from tests.sitekit import cut, environment, find
+from tests.compiled import shared_library
+from tests.sitekit import ROOT, categories, cut, environment, find
 
 
 def elf(
@@ -80,6 +82,10 @@ LONG = b"/home/user/miniconda3/envs/x"
         (b"lib/a/x.so", b"@/lib/a/", b"$ORIGIN/../a/"),
         (b"x.so", b"@/lib", b"$ORIGIN/lib"),
         (b"lib/x.so", b"@", b"$ORIGIN/.."),
+        (b"x.so", b"@", b"$ORIGIN/"),
+        (b"lib/x.so", b"@/", b"$ORIGIN/../"),
+        (b"lib/x.so", b"@/lib/.", b"$ORIGIN/../lib"),
+        (b"lib/x.so", b"@:/usr/lib", b"$ORIGIN/..:/usr/lib"),
         (b"lib/x.so", b"@/lib/../lib64", b"$ORIGIN/../lib/../lib64"),
         (b"lib/x.so", b"//" + LONG + b"/lib", b"$ORIGIN/../lib"),
         (b"bin/x", b"@/lib:/usr/lib:@/lib64", b"$ORIGIN/../lib:/usr/lib:$ORIGIN/../lib64"),
@@ -107,6 +113,7 @@ def test_the_last_bytes_stay_and_padding_stands_behind_origin(path: bytes, entry
     old = entry.replace(b"@", LONG)
     (edit,) = find(elf(old), path, environment(LONG)).edits
     assert edit.new.endswith(old[old.rindex(b"/") :])
+    assert len(edit.new) == len(old)
     for part in edit.new.split(b":"):
         assert b"//" not in part.removeprefix(b"$ORIGIN").lstrip(b"/")
 
@@ -156,6 +163,23 @@ def test_objects_and_archives_are_soft() -> None:
     content = b"\x7fELF" + bytes(60) + b"/opt/env/x\0"
     assert [site.flags for site in find(content, b"x.o").sites] == [SiteFlag.SOFT]
     assert [site.flags for site in find(b"!<arch>\n" + content, b"x.a").sites] == [SiteFlag.SOFT]
+
+
+@pytest.mark.parametrize("symbol", ["env", "nv", "other"])
+@pytest.mark.parametrize("root", [b"/opt/env", b"/opt/" + b"o" * 40 + b"/env"])
+def test_a_symbol_in_the_tail_of_the_prefix_itself(
+    tmp_path: Path, require: Callable[[str], str], root: bytes, symbol: str
+) -> None:
+    """The end stays as an entry of its own where there is room, else all of the path stays and is reported."""
+    runpath = f"-Wl,--enable-new-dtags,-rpath,{root.decode()}"
+    library = shared_library(tmp_path, require("gcc"), runpath, code=f"int {symbol}(void) {{ return 1; }}")
+    found = find(library.read_bytes(), b"lib/x.so", environment(root))
+    if root == ROOT:
+        assert not found.edits
+        assert (len(found.sites), categories(found)) == ((1, {}) if symbol == "other" else (0, {"shared": 1}))
+    else:
+        (edit,) = found.edits
+        assert _squeezed(edit.new) == (b"$ORIGIN/.." if symbol == "other" else b"$ORIGIN/..:/env")
 
 
 @pytest.mark.skipif(shutil.which("gcc") is None, reason="no gcc here")

@@ -115,6 +115,16 @@ def test_loads_as_if_it_had_been_compiled_there(
     assert moved[:16] == content[:16]
 
 
+@pytest.mark.parametrize("version", VERSIONS)
+@pytest.mark.parametrize("mode", ["time", "unchecked"])
+def test_without_source_it_runs(version: str, mode: str, compile_with: Callable[..., bytes], tmp_path: Path) -> None:
+    content = compile_with(version, "print('/opt/env/x', __file__)\n", mode=mode)
+    (tmp_path / "bare.pyc").write_bytes(move(content, "/srv/ü".encode(), b"lib/bare.pyc"))
+    command = [str(python(version)), "-X", "utf8", "-c", "import bare"]
+    done = subprocess.run(command, cwd=tmp_path, check=True, capture_output=True)
+    assert done.stdout.decode() == f"/srv/ü/x {tmp_path}/bare.pyc\n"
+
+
 @pytest.mark.parametrize("mode", ["time", "checked", "unchecked"])
 def test_headers_stay(mode: str, compile_with: Callable[..., bytes]) -> None:
     content = compile_with(interpreters()[0][0], mode=mode)
@@ -171,6 +181,14 @@ def test_objects_are_written_as_marshal_writes_them(stored: bytes, prefix: bytes
 def test_a_string_that_ends_with_the_path_is_found_whatever_follows() -> None:
     for following in (b"N", b"r\0\0\0\0", z(b"abc"), u(b"/opt/env/x", b"a"), b"i\1\0\0\0"):
         assert len(find(stream(z(b"/opt/env"), following), b"a.pyc").sites) >= 1
+
+
+@pytest.mark.parametrize("kind", [b"u", b"t", b"\xf5"])
+def test_a_path_that_was_not_ascii_may_become_so(kind: bytes) -> None:
+    root = "/opt/ü".encode()
+    ascii_kind = bytes([{ord("u"): ord("z"), ord("t"): ord("Z"), 0xF5: 0xFA}[kind[0]]])
+    moved = move(stream(u(root + b"/x", kind), b"N"), b"/opt/env", b"a.pyc", environment(root))
+    assert moved == stream(z(b"/opt/env/x", ascii_kind), b"N")
 
 
 def test_text_that_is_not_as_cpython_writes_it_still_moves() -> None:

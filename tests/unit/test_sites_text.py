@@ -27,6 +27,12 @@ HARD = b'/srv/it\'s a "x\\y"'
             b"prefix=/opt/env\nLibs: -L/opt/env/lib -Wl,-rpath,/opt/env/lib -lx\nCflags: -I/opt/env/i\n",
         ),
         (b"lib/x.la", b"libdir='/opt/env/lib'\ndependency_libs=' -L/opt/env/lib /opt/env/lib/libz.la'\n"),
+        (b"bin/R", b'#!/bin/sh\nR_HOME_DIR=/opt/env/lib/R\nif test "${R_HOME_DIR}" = "/opt/env/lib/R"; then\n'),
+        (
+            b"lib/python3.11/config/Makefile",
+            b"prefix=\t\t/opt/env\nCONFIG_ARGS= '--prefix=/opt/env' 'CC=/opt/env/bin/cc'\n",
+        ),
+        (b"bin/x-config", b"#!/bin/sh\nprefix=/opt/env\ncase $1 in --libs) echo -L/opt/env/lib;; esac\n"),
         (b"lib/R/etc/Makeconf", b"prefix = /opt/env\nLDFLAGS = -Wl,-O2 -L/opt/env/lib\n"),
         (
             b"lib/gdk-pixbuf-2.0/2.10.0/loaders.cache",
