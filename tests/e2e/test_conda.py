@@ -16,6 +16,7 @@ import pytest
 
 from tests import environments
 from tests.environments import PLACEHOLDER
+from tests.installers import tool
 from tests.running import build, run
 from tests.search import remaining
 from tests.shapes import PLACEHOLDER_CODE, shapes
@@ -223,3 +224,22 @@ def test_edited_and_replaced_files_move_by_the_general_rules(original: Path, tmp
     assert (tmp_path / "e/share/long.txt").read_text().endswith(f"mine: {tmp_path}/e/x\n")
     assert remaining(tmp_path / "e", str(copy)) == {}
     assert mismatches(tmp_path / "e") == wrong == {"lib/shapes.bin", "share/long.txt"}
+
+
+@pytest.mark.parametrize("how", ["mv", "copy"])
+def test_a_second_move_changes_all_that_the_first_did(original: Path, artifact: Path, tmp_path: Path, how: str) -> None:
+    """Peers keep no table: their second move returns 0 and changes nothing."""
+    first, second = tmp_path / "one", tmp_path / "two" / ("x" * 30)
+    run(artifact, "--prefix", second)
+    expected = {path: (second / path).read_bytes() for path in manifest(second) if (second / path).is_file()}
+    shutil.rmtree(second)
+    run(artifact, "--prefix", first)
+    if how == "mv":
+        first.rename(second)
+        tool(second, "relocate")
+    else:
+        tool(first, "relocate", second, "--move")
+    assert {path: (second / path).read_bytes() for path in expected} == expected
+    assert remaining(second, f"{first}/") == remaining(second, str(original)) == {}
+    assert mismatches(second) == mismatches(original)
+    tool(second, "verify")
