@@ -71,7 +71,8 @@ class Text:
 
 def find(path: bytes, content: bytes, needles: Needles, options: Options) -> Found:
     """PYC sites; a file that cannot be walked to its end is reported and stays."""
-    starts = sorted({start for spelling in needles.plain for start in occurrences(content, spelling.pattern)})
+    spellings = needles.plain_in(content)
+    starts = sorted({start for spelling in spellings for start in occurrences(content, spelling.pattern)})
     if not starts:
         return Found()
     texts = walk(content, starts)
@@ -83,7 +84,7 @@ def find(path: bytes, content: bytes, needles: Needles, options: Options) -> Fou
     outside = set(starts)
     for text in texts:
         outside -= {start for start in outside if text.payload <= start < text.end}
-        inner = search(content[text.payload : text.end], needles.plain, needles, binary=False)
+        inner = search(content[text.payload : text.end], spellings, needles, binary=False)
         ours, kept = choose(path, inner.ours, inner.ambiguous, options)
         others += inner.others
         findings += kept

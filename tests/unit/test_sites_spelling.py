@@ -45,7 +45,7 @@ def test_the_prefilter_sees_all_renames() -> None:
     for rename in renames:
         assert needles.contains(b"=" + rename.old + b"\n")
         assert needles.contains(b"\0" + encode(rename.old, Encoding.UTF16LE) + b"\0\0")
-    assert needles.probes.count(b"python3.11") == 1
+    assert sum(b"python3.11" in probe.parts for probe in needles.probes) == 1
 
 
 def test_the_prefilter_lets_nothing_else_through() -> None:
