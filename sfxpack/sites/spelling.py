@@ -6,7 +6,6 @@ import json
 import posixpath
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from operator import contains
 from typing import Final
 from urllib.parse import quote
 
@@ -77,16 +76,19 @@ class Probe:
 
     parts: tuple[bytes, ...]
     """Components that each of the paths has and no spelling but the wide ones changes, the longest first."""
-    plain: tuple[Spelling, ...]
     patterns: tuple[bytes, ...]
     """All spellings but the wide ones."""
     wide_parts: tuple[bytes, ...]
     """One of them is in everything wide; each serves both byte orders."""
     wide: tuple[bytes, ...]
 
-    def may_be_in(self, content: bytes, holds: Holds) -> bool:
-        """Whether `content` has all of `parts`."""
-        return all(holds(content, part) for part in self.parts)
+    def is_in(self, content: bytes, holds: Holds) -> bool:
+        """Whether one of the paths is, in whatever spelling but the wide ones."""
+        return all(holds(content, part) for part in self.parts) and any(holds(content, text) for text in self.patterns)
+
+    def is_wide_in(self, content: bytes, holds: Holds) -> bool:
+        """The same for wide spellings."""
+        return any(holds(content, part) for part in self.wide_parts) and any(holds(content, text) for text in self.wide)
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,21 +115,9 @@ class Needles:
     def contains(self, content: bytes) -> bool:
         """Whether a spelling may be in `content`: the prefilter over every file. May be wrong only in saying yes."""
         holds = holds_for(len(content))
-        for probe in self.probes:
-            if probe.may_be_in(content, holds) and any(holds(content, pattern) for pattern in probe.patterns):
-                return True
-        if b"\0" in content:
-            for probe in self.probes:
-                if any(holds(content, part) for part in probe.wide_parts) and any(
-                    holds(content, pattern) for pattern in probe.wide
-                ):
-                    return True
-        return False
-
-    def plain_in(self, content: bytes) -> tuple[Spelling, ...]:
-        """Those of `plain` that may be in `content`."""
-        found = [probe.plain for probe in self.probes if probe.may_be_in(content, contains)]
-        return tuple(spelling for spellings in found for spelling in spellings)
+        return any(probe.is_in(content, holds) for probe in self.probes) or (
+            b"\0" in content and any(probe.is_wide_in(content, holds) for probe in self.probes)
+        )
 
     def holds_placeholder(self, content: bytes) -> bool:
         """Whether one of conda's placeholders is in `content`."""
@@ -208,13 +198,11 @@ def _probe(group: list[Rename]) -> Probe:
     common = common[max(common.find(b"/", 1), 0) :]  # from the slash on that may be doubled
     text = max([common, *shared], key=len)
     paths = [(path, rename) for rename in group for path in (rename.old, doubled(rename.old)) if path]
-    plain = [Spelling(path, rename, Encoding.PLAIN) for path, rename in paths]
     escaped = [spelling.pattern for path, rename in paths for spelling in _escaped(path, rename)]
     opaque = [text for rename in group for text in _opaque(rename.old)]
     return Probe(
         parts=tuple(sorted(shared, key=lambda part: (-len(part), part))),
-        plain=tuple(plain),
-        patterns=tuple(dict.fromkeys([*(spelling.pattern for spelling in plain), *escaped, *opaque])),
+        patterns=tuple(dict.fromkeys([*(path for path, _ in paths), *escaped, *opaque])),
         wide_parts=tuple(dict.fromkeys(spelling.pattern.strip(b"\0") for spelling in _wide(text, group[0]))),
         wide=tuple(spelling.pattern for path, rename in paths for spelling in _wide(path, rename)),
     )
