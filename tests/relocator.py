@@ -73,11 +73,12 @@ class Relocator:
 
     def _read(self) -> bytes:
         assert self._process and self._process.stdout  # noqa: PT018 - for the types
-        head = self._process.stdout.read(4)
+        output = self._process.stdout
+        head = output.read(4)
         if len(head) < 4:
             process, self._process = self._process, None
             raise AssertionError(process.communicate()[1].decode(errors="replace"))
-        return self._process.stdout.read(int.from_bytes(head, "little"))
+        return output.read(int.from_bytes(head, "little"))
 
 
 def alone(neutral: Neutral) -> tuple[Index, tuple[bytes]]:
