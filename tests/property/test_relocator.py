@@ -2,10 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from pathlib import Path
-
-import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -20,13 +16,6 @@ from tests.sitekit import environment
 
 WIDE = {Encoding.UTF16LE: 2, Encoding.UTF16BE: 2, Encoding.UTF32LE: 4, Encoding.UTF32BE: 4}
 BYTES = st.one_of(st.binary(max_size=8), st.sampled_from([b"/lib", b":", b"\0\0\0", b"ab\0", "ü".encode()]))
-
-
-@pytest.fixture(scope="module")
-def stub_says(c_programs: Path) -> Iterator[Relocator]:
-    relocator = Relocator(c_programs / "serve")
-    yield relocator
-    relocator.close()
 
 
 @st.composite
