@@ -37,10 +37,11 @@ class Relocator:
         self._process: subprocess.Popen[bytes] | None = None
 
     def close(self) -> None:
-        """End the process."""
-        if self._process:
-            self._process.communicate()
-            self._process = None
+        """End the process; a sanitizer may have something to say then."""
+        process, self._process = self._process, None
+        if process:
+            errors = process.communicate()[1].decode(errors="replace")
+            assert process.returncode == 0, errors
 
     def ask(self, index: Index, contents: Sequence[bytes], prefix: bytes, installed: bytes = b"") -> Answer:
         """Render a tree for `prefix`, and neutralise `installed` as if it were its last file.

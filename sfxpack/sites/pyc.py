@@ -205,7 +205,7 @@ def _walk(  # noqa: C901, PLR0912, PLR0915 - a call for each object would double
             while target < end and target < len(content):
                 target = next(upcoming)
             if target == len(content) and not whole:
-                return texts, target
+                return texts, max(end, target)
         at = end
 
 

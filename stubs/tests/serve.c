@@ -1,7 +1,8 @@
-/* serve: the relocator as a service for tests/relocator.py. A request is four blobs: a decompressed index, the joined
- * contents, a prefix with a NUL, and what may be the last file as installed; the answer is a blob of an error's message (empty: none),
- * then one for each entry (a file's rendering or a link's text) and one for the way back of that file: a byte that says
- * whether it matched, and the neutral bytes. A blob is its size as u32 and its bytes. Ends with its input. */
+/* serve: the relocator as a service for tests/relocator.py, until its input ends. A blob is its size as u32, its bytes.
+ *
+ * A request is four blobs: a decompressed index, the joined contents, a prefix with its NUL, and what may be the last
+ * file as installed. The answer is a blob with the message of an error; if that is empty, one for each entry (a file's
+ * rendering, a link's text) and one for the way back of that file: whether it matched, a byte, and the neutral bytes. */
 #include <stdio.h>
 
 #include "buffer.h"
@@ -77,8 +78,8 @@ static enum sfx_error answer(struct reading *reading, const struct sfx_prefix *p
         return error;
     const struct sfx_sources sources = reading_sources(reading);
     sfx_buffer_add(&back, "\0", 1);
-    error = sfx_neutralise(reading->index, last_file(reading->index), prefix, &sources, installed->data, installed->size,
-                           append, &back, &matches, fault);
+    error = sfx_neutralise(reading->index, last_file(reading->index), prefix, &sources, installed->data,
+                           installed->size, append, &back, &matches, fault);
     back.data[0] = matches;
     put_blob(out, back.data, back.size);
     return error;

@@ -199,6 +199,7 @@ def test_every_type_of_marshal_is_walked() -> None:
     [
         stream(z(b"/opt/env")) + b"trailing",
         stream(z(b"/opt/env/x"))[:-1],
+        stream(z(b"/opt/env/r\1\0\0\0and"))[:-3],
         stream(z(b"/opt/env"), b"?"),
         b"\x01\x02\r\n" + stream(z(b"/opt/env"))[4:],
         stream(z(b"/opt/env"), b"(\xff\xff\xff\xff"),
