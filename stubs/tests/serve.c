@@ -2,7 +2,7 @@
  *
  * A request is four blobs: a decompressed index, the joined contents, a prefix with its NUL, and what may be the last
  * file as installed. The answer is a blob with the message of an error; if that is empty, one for each entry (a file's
- * rendering, a link's text) and one for the way back of that file: whether it matched, a byte, and the neutral bytes. */
+ * rendering, a link's text) and one for the way back of that file: a byte (did it match?) and the neutral bytes. */
 #include <stdio.h>
 
 #include "buffer.h"
