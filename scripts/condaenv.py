@@ -225,3 +225,5 @@ def make(venv: Path, store: Path, environment: Path) -> None:
 
 if __name__ == "__main__":
     make(*(Path(argument).absolute() for argument in sys.argv[1:4]))
+    sys.stdout.flush()
+    os._exit(0)  # py-rattler's threads may still be in Python when it ends, and then it dies by a signal

@@ -57,9 +57,17 @@ def cheap(python: Path) -> list[Step]:
 def c_tests(python: Path) -> list[Step]:
     """The C tests as compiled for release, then under each sanitizer."""
     runner = (python, "stubs/tests/run")
-    return [Step("C tests", runner)] + [
-        Step(f"C tests, {name}", (*runner, "--sanitize", option), slow=True)
-        for name, option in (("undefined behaviour", "undefined"), ("threads", "thread"), ("addresses", "address"))
+    oracle = (python, "-m", "pytest", "-q", "tests/property/test_relocator.py")
+    return [
+        Step("C tests", runner),
+        *(
+            Step(f"C tests, {name}", (*runner, "--sanitize", option), slow=True)
+            for name, option in (("undefined behaviour", "undefined"), ("threads", "thread"), ("addresses", "address"))
+        ),
+        *(
+            Step(f"relocator and oracle, {name}", oracle, slow=True, env={"SFXPACK_SANITIZE": option})
+            for name, option in (("undefined behaviour", "undefined"), ("addresses", "address"))
+        ),
     ]
 
 

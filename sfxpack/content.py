@@ -113,8 +113,8 @@ def prepare(entry: Entry, context: Context) -> Prepared:
     """
     content = read(entry)
     found = find(entry, content, context)
-    if _is_omitted(entry, content, found, context):
-        found = Found(findings=(Finding("omitted", entry.path, "not a code object of a known Python"),))
+    if _is_omitted(entry, found, context):
+        found = Found(findings=(Finding("omitted", entry.path, sites.NOT_CODE),))
         return Prepared(entry, b"", digest(b""), (), found.findings, None, 0, None, omitted=True)
     result = neutral.neutralise(content, found) if found.sites or found.edits else Neutral(content, ())
     if found.sites or found.edits:
@@ -199,11 +199,10 @@ def _source(entry: Entry, context: Context) -> Entry | None:
     return names.entries.get(names.resolve(records.pyc_source(entry.path) or b""))
 
 
-def _is_omitted(entry: Entry, content: bytes, found: Found, context: Context) -> bool:
+def _is_omitted(entry: Entry, found: Found, context: Context) -> bool:
     """Whether a `.pyc` holds an old path, cannot be walked, and can be made again."""
-    if stage(entry.path) != COMPILED or not any(finding.category == "unreachable" for finding in found.findings):
-        return False
-    return _source(entry, context) is not None and sites.walk(content, ()) is None
+    unknown = any(finding.detail == sites.NOT_CODE for finding in found.findings)
+    return unknown and stage(entry.path) == COMPILED and _source(entry, context) is not None
 
 
 def _source_mtime(entry: Entry, content: bytes, context: Context) -> int | None:

@@ -63,10 +63,19 @@ def stub(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="session")
-def vector_runner() -> Path:
-    """The stub's reader as a program: a vector in, verdict and tree out."""
+def c_programs() -> Path:
+    """The folder of the programs of the C tests; `SFXPACK_SANITIZE` names a sanitizer to compile them with."""
     script = Path(__file__).parent.parent / "stubs" / "tests" / "run"
-    done = subprocess.run([sys.executable, script, "--build-only"], capture_output=True, text=True, check=False)
+    sanitizer = os.environ.get("SFXPACK_SANITIZE")
+    options = ["--sanitize", sanitizer] if sanitizer else []
+    command = [sys.executable, str(script), "--build-only", *options]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
     if done.returncode != 0:
         missing(f"the C tests cannot be compiled: {done.stderr.strip()}")
-    return Path(done.stdout.strip(), "run_vectors")
+    return Path(done.stdout.strip())
+
+
+@pytest.fixture(scope="session")
+def vector_runner(c_programs: Path) -> Path:
+    """The stub's reader as a program: a vector in, verdict and tree out."""
+    return c_programs / "run_vectors"

@@ -8,11 +8,12 @@ from sfxpack.sites.archive import look_inside
 from sfxpack.sites.hits import search
 from sfxpack.sites.link import aliases, find_link
 from sfxpack.sites.options import Options
-from sfxpack.sites.pyc import walk
+from sfxpack.sites.pyc import NOT_CODE
 from sfxpack.sites.spelling import Needles, needles
 from sfxpack.sites.window import Survey, depths, find_window, landmark, outside, survey
 
 __all__ = [
+    "NOT_CODE",
     "Needles",
     "Options",
     "Survey",
@@ -23,7 +24,6 @@ __all__ = [
     "look_inside",
     "needles",
     "survey",
-    "walk",
 ]
 
 

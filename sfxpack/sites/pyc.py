@@ -5,6 +5,7 @@ Primary sources: CPython Python/marshal.c (`r_object`, `w_object`) of 3.8 to 3.1
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
@@ -24,6 +25,10 @@ _OLD_LAYOUT: Final = range(3410, 3450)
 """Magic numbers of 3.8 to 3.10: six integers before the objects of a code object, one object after its line number."""
 _NEW_LAYOUT: Final = range(3450, 3800)
 """3.11 and later: five integers, two objects; a layout that differs does not end at the end of the file."""
+_RELEASED: Final = frozenset((3495, 3531, 3571, 3627))
+"""Magic numbers of CPython 3.11 to 3.14 as released: what their layout is need not be seen from where a file ends."""
+NOT_CODE: Final = "not a code object of a known Python"
+"""What the finding says of a file that cannot be walked."""
 _REF: Final = 0x80
 """Set in the type byte of an object that is referred to later."""
 
@@ -52,6 +57,7 @@ _BY_TYPE: Final = {ord(kind) | ref: action for kinds, action in _ACTIONS.items()
 _TABLE: Final = tuple(_BY_TYPE.get(byte, _UNKNOWN) for byte in range(256))
 _INTERNED: Final = frozenset(b"ZAt")
 _NULL: Final = ord("0")
+_REFERENCE: Final = ord("r")
 _BYTES: Final = ord("s")
 _CODE_OBJECTS: Final = 8
 """Objects of a code object before its line number."""
@@ -71,19 +77,21 @@ class Text:
 
 def find(path: bytes, content: bytes, needles: Needles, options: Options) -> Found:
     """PYC sites; a file that cannot be walked to its end is reported and stays."""
-    starts = sorted({start for spelling in needles.plain for start in occurrences(content, spelling.pattern)})
+    places = [(spelling, [*occurrences(content, spelling.pattern)]) for spelling in needles.plain]
+    starts = sorted({start for _, found in places for start in found})
     if not starts:
         return Found()
     texts = walk(content, starts)
     if texts is None:
-        return Found((), (), _unreachable(path, "not a code object of a known Python", len(starts)))
+        return Found((), (), _unreachable(path, NOT_CODE, len(starts)))
+    spellings = [spelling for spelling, found in places if found]
     sites: list[Site] = []
     findings: tuple[Finding, ...] = ()
     others = 0
-    outside = set(starts)
+    outside = len(starts)
     for text in texts:
-        outside -= {start for start in outside if text.payload <= start < text.end}
-        inner = search(content[text.payload : text.end], needles.plain, needles, binary=False)
+        outside -= bisect_left(starts, text.end) - bisect_left(starts, text.payload)
+        inner = search(content[text.payload : text.end], spellings, needles, binary=False)
         ours, kept = choose(path, inner.ours, inner.ambiguous, options)
         others += inner.others
         findings += kept
@@ -93,7 +101,7 @@ def find(path: bytes, content: bytes, needles: Needles, options: Options) -> Fou
             sites.append(_site(content, text, ours, needles))
     if others:
         findings = (*findings, Finding("other", path, "part of another path", others))
-    return Found(tuple(sites), (), findings + _unreachable(path, "outside strings", len(outside)))
+    return Found(tuple(sites), (), findings + _unreachable(path, "outside strings", outside))
 
 
 def _unreachable(path: bytes, why: str, count: int) -> tuple[Finding, ...]:
@@ -104,16 +112,24 @@ def walk(content: bytes, hits: Sequence[int]) -> list[Text] | None:
     """The strings that hold one of the offsets `hits` (ascending); None if the stream does not end where the file does.
 
     Bytes right in a code object (code, line tables) are never among them. A stack of pending counts, no recursion.
+    What follows the last hit is nine tenths of the objects of an environment. It is not walked in a file that released
+    versions wrote and that ends as nearly all of them do: nothing there can change what the strings before it are.
     """
     magic = int.from_bytes(content[:2], "little")
     if content[2:4] != b"\r\n" or (magic not in _OLD_LAYOUT and magic not in _NEW_LAYOUT):
         return None
     integers, after = (24, 1) if magic in _OLD_LAYOUT else (20, 2)
     try:
-        texts, end = _walk(content, [*hits, len(content)], integers, after)
+        texts, end = _walk(content, [*hits, len(content)], integers, after, whole=not _ends_like_module(content))
     except IndexError:
         return None
     return texts if end == len(content) else None
+
+
+def _ends_like_module(content: bytes) -> bool:
+    """Whether the exception table of a module is the last thing: a reference to the empty one of a function."""
+    known = int.from_bytes(content[:2], "little") in _RELEASED
+    return known and content[-5] & ~_REF == _REFERENCE and int.from_bytes(content[-4:], "little") < len(content)
 
 
 _IN_ANY, _IN_CODE, _IN_CODE_END, _IN_MAPPING = range(4)
@@ -121,7 +137,7 @@ _IN_ANY, _IN_CODE, _IN_CODE_END, _IN_MAPPING = range(4)
 
 
 def _walk(  # noqa: C901, PLR0912, PLR0915 - a call for each object would double the time
-    content: bytes, hits: list[int], integers: int, after: int
+    content: bytes, hits: list[int], integers: int, after: int, *, whole: bool
 ) -> tuple[list[Text], int]:
     """One loop over all objects, for speed; actions are in the order of how often they occur.
 
@@ -190,6 +206,8 @@ def _walk(  # noqa: C901, PLR0912, PLR0915 - a call for each object would double
                 texts.append(Text(at, payload, end, kind))
             while target < end and target < len(content):
                 target = next(upcoming)
+            if target == len(content) and not whole:
+                return texts, max(end, target)
         at = end
 
 

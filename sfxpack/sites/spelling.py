@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
+import posixpath
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from typing import Final
 from urllib.parse import quote
@@ -32,7 +33,7 @@ _ESCAPED: Final = {
 }
 """Bytes that get a backslash; the backslash itself comes first."""
 _RARE: Final = 8
-"""Bytes of a component that is worth searching for alone: shorter ones are in too many files."""
+"""Bytes of a component that is worth searching for on behalf of several paths: shorter ones are in too many files."""
 _MARK: Final = 16
 """Bytes at the end of a placeholder by which files that may hold it are told."""
 
@@ -79,6 +80,27 @@ class Spelling:
 
 
 @dataclass(frozen=True, slots=True)
+class Probe:
+    """A quick look for old paths that have a component in common."""
+
+    parts: tuple[bytes, ...]
+    """Components that each of the paths has and no spelling but the wide ones changes, the longest first."""
+    patterns: tuple[bytes, ...]
+    """All spellings but the wide ones."""
+    wide_parts: tuple[bytes, ...]
+    """One of them is in everything wide; each serves both byte orders."""
+    wide: tuple[bytes, ...]
+
+    def is_in(self, content: bytes, holds: Holds) -> bool:
+        """Whether one of the paths is, in whatever spelling but the wide ones."""
+        return all(holds(content, part) for part in self.parts) and any(holds(content, text) for text in self.patterns)
+
+    def is_wide_in(self, content: bytes, holds: Holds) -> bool:
+        """The same for wide spellings."""
+        return any(holds(content, part) for part in self.wide_parts) and any(holds(content, text) for text in self.wide)
+
+
+@dataclass(frozen=True, slots=True)
 class Needles:
     """Everything to search for in one build; made once by `needles`."""
 
@@ -100,22 +122,14 @@ class Needles:
     """The others."""
     marks: tuple[bytes, ...]
     """Ends of the placeholders."""
-    probes: tuple[bytes, ...]
-    """At least one of them is in everything that is not wide."""
-    wide_probes: tuple[bytes, ...]
-    """The same for wide spellings; each serves both byte orders."""
+    probes: tuple[Probe, ...]
 
     def contains(self, content: bytes) -> bool:
         """Whether a spelling may be in `content`: the prefilter over every file. May be wrong only in saying yes."""
         holds = holds_for(len(content))
-        for probe in self.probes:
-            if holds(content, probe) and self._narrow(content, holds):
-                return True
-        if b"\0" in content:
-            for probe in self.wide_probes:
-                if holds(content, probe) and any(holds(content, spelling.pattern) for spelling in self.wide):
-                    return True
-        return False
+        return any(probe.is_in(content, holds) for probe in self.probes) or (
+            b"\0" in content and any(probe.is_wide_in(content, holds) for probe in self.probes)
+        )
 
     def of_records(self) -> Needles:
         """For the files of `conda-meta`."""
@@ -124,10 +138,6 @@ class Needles:
     def holds_placeholder(self, content: bytes) -> bool:
         """Whether one of conda's placeholders is in `content`."""
         return any(mark in content for mark in self.marks) and any(text in content for text in self.placeholders)
-
-    def _narrow(self, content: bytes, holds: Holds) -> bool:
-        patterns = (spelling.pattern for spelling in (*self.plain, *self.escaped))
-        return any(holds(content, pattern) for pattern in (*patterns, *self.opaque))
 
 
 def needles(environment: Environment) -> Needles:
@@ -146,23 +156,18 @@ def needles(environment: Environment) -> Needles:
     for spelling in plain:
         escaped.pop(spelling.pattern, None)
     placeholders = tuple(text for text in environment.placeholders if text not in renames)
-    opaque = {text for old in renames for text in (quote(old, safe=""), _lower(quote(old, safe="")))}
-    components = {old: _component(old, renames) for old in renames}
-    probes = [text for old, part in components.items() for text in ([part] if part else _all(old))]
     shadows = [text for text in placeholders if text.startswith(tuple(renames))]
-    tails = [part or old[max(old.find(b"/", 1), 0) :] for old, part in components.items()]
     return Needles(
         root=root,
         plain=tuple(sorted(plain, key=lambda spelling: (-len(spelling.pattern), spelling.pattern))),
         escaped=tuple(escaped.values()),
         wide=tuple(wide),
-        opaque=tuple(sorted(text.encode("ascii") for text in opaque)),
+        opaque=tuple(sorted({text for old in renames for text in _opaque(old)})),
         shadows=(*shadows, *(wide.pattern for text in shadows for wide in _wide(text, Rename(text, b"")))),
         recorded=tuple(text for text in environment.placeholders if text in renames),
         placeholders=placeholders,
         marks=tuple(sorted({text[-_MARK:] for text in placeholders})),
-        probes=tuple(dict.fromkeys(probes)),
-        wide_probes=tuple(dict.fromkeys(text for tail in tails for text in _wide_probes(tail))),
+        probes=_probes(renames),
     )
 
 
@@ -194,22 +199,40 @@ def _wide(path: bytes, rename: Rename) -> list[Spelling]:
         return []
 
 
-def _component(old: bytes, renames: Iterable[bytes]) -> bytes:
-    """A component of `old` that every spelling has unchanged, the one that serves most paths; empty if none is rare."""
-    parts = [part for part in old.split(b"/") if len(part) >= _RARE and quote(part, safe="").encode() == part]
-    return max(parts, key=lambda part: (sum(part in other for other in renames), len(part), part), default=b"")
+def _probes(renames: Mapping[bytes, Rename]) -> tuple[Probe, ...]:
+    """A probe for each group of paths: as few as there can be, since each goes over every byte of the environment."""
+    groups: dict[bytes, list[bytes]] = {}
+
+    def worth(part: bytes) -> tuple[int, int, bytes]:
+        return sum(part in _parts(old) for old in renames) if len(part) >= _RARE else 0, len(part), part
+
+    for old in renames:
+        groups.setdefault(max(_parts(old), key=worth, default=old), []).append(old)
+    return tuple(_probe([renames[old] for old in group]) for group in groups.values())
 
 
-def _wide_probes(text: bytes) -> list[bytes]:
-    """What the wide spellings of `text` have in common in both byte orders."""
-    rename = Rename(text, b"")
-    return [spelling.pattern.strip(b"\0") for spelling in _wide(text, rename)]
+def _probe(group: list[Rename]) -> Probe:
+    shared = set.intersection(*(_parts(rename.old) for rename in group))
+    common = posixpath.commonpath([rename.old for rename in group])
+    common = common[max(common.find(b"/", 1), 0) :]  # from the slash on that may be doubled
+    text = max([common, *shared], key=len)
+    paths = [(path, rename) for rename in group for path in (rename.old, doubled(rename.old)) if path]
+    escaped = [spelling.pattern for path, rename in paths for spelling in _escaped(path, rename)]
+    opaque = [text for rename in group for text in _opaque(rename.old)]
+    return Probe(
+        parts=tuple(sorted(shared, key=lambda part: (-len(part), part))),
+        patterns=tuple(dict.fromkeys([*(path for path, _ in paths), *escaped, *opaque])),
+        wide_parts=tuple(dict.fromkeys(spelling.pattern.strip(b"\0") for spelling in _wide(text, group[0]))),
+        wide=tuple(spelling.pattern for path, rename in paths for spelling in _wide(path, rename)),
+    )
 
 
-def _all(old: bytes) -> list[bytes]:
-    """Every spelling of `old` but the wide ones."""
-    rename = Rename(old, b"")
-    paths = [path for path in (old, doubled(old)) if path]
-    escaped = [spelling.pattern for path in paths for spelling in _escaped(path, rename)]
-    opaque = quote(old, safe="")
-    return list(dict.fromkeys([*paths, *escaped, opaque.encode("ascii"), _lower(opaque).encode("ascii")]))
+def _parts(old: bytes) -> set[bytes]:
+    """Components that percent-encoding and the escapes leave as they are."""
+    return {part for part in old.split(b"/") if part and quote(part, safe="").encode() == part}
+
+
+def _opaque(old: bytes) -> tuple[bytes, bytes]:
+    """Percent-encoded with the slashes."""
+    text = quote(old, safe="")
+    return text.encode("ascii"), _lower(text).encode("ascii")

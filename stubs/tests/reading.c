@@ -93,6 +93,11 @@ static enum sfx_error siphash_of(void *context, uint32_t target, int rounds, uin
     return SFX_OK;
 }
 
+struct sfx_sources reading_sources(struct reading *reading)
+{
+    return (struct sfx_sources){final_of, siphash_of, reading};
+}
+
 static enum sfx_error join(const struct sfx_rendering *rendering, struct rendered *ret_file, struct sfx_fault *fault)
 {
     size_t count = 0;
@@ -191,7 +196,7 @@ static enum sfx_error check_pieces(const struct reading *reading, uint32_t entry
 enum sfx_error reading_render(struct reading *reading, const struct sfx_prefix *prefix, struct sfx_fault *fault)
 {
     const struct sfx_index *index = reading->index;
-    const struct sfx_sources sources = {final_of, siphash_of, reading};
+    const struct sfx_sources sources = reading_sources(reading);
     struct sfx_rendering *rendering = sfx_rendering_new();
     struct sfx_growths *growths = NULL;
     reading->files = calloc((size_t)index->header.entry_count + 1, sizeof *reading->files);

@@ -23,6 +23,8 @@ enum sfx_error reading_check(const struct sfx_artifact *artifact, uint64_t limit
 /* Render every file of the index for PREFIX, level by level, and check that neutralising gives the content back
  * and that the pieces of a content of several blocks, rendered one by one, give the file. */
 enum sfx_error reading_render(struct reading *reading, const struct sfx_prefix *prefix, struct sfx_fault *fault);
+/* What derived values need, from the files rendered so far. */
+struct sfx_sources reading_sources(struct reading *reading);
 /* BLAKE2b-256 in hex of the listing (see tests/oracle.py) of the rendered tree. */
 enum sfx_error reading_list(const struct reading *reading, const struct sfx_prefix *prefix, char ret_hex[65],
                             struct sfx_fault *fault);

@@ -16,6 +16,7 @@ from sfxpack import sites
 from sfxpack.format.layout import PycDetail, Strategy
 from sfxpack.model import CondaFile, Policy, Rename
 from sfxpack.sites import pyc
+from sfxpack.sites.hits import occurrences
 from tests.sitekit import ROOT, categories, environment, find, move
 
 VERSIONS = ["3.8", "3.9", "3.10", "3.11", "3.12", "3.13", "3.14"]
@@ -216,6 +217,7 @@ def test_every_type_of_marshal_is_walked() -> None:
     [
         stream(z(b"/opt/env")) + b"trailing",
         stream(z(b"/opt/env/x"))[:-1],
+        stream(z(b"/opt/env/r\1\0\0\0and"))[:-3],
         stream(z(b"/opt/env"), b"?"),
         b"\x01\x02\r\n" + stream(z(b"/opt/env"))[4:],
         stream(z(b"/opt/env"), b"(\xff\xff\xff\xff"),
@@ -225,6 +227,18 @@ def test_every_type_of_marshal_is_walked() -> None:
 def test_what_cannot_be_walked_is_reported_and_stays(content: bytes) -> None:
     found = find(content, b"a.pyc")
     assert (found.sites, categories(found)) == ((), {"unreachable": 1})
+
+
+@pytest.mark.parametrize("version", VERSIONS)
+def test_what_follows_the_last_hit_changes_nothing(version: str, compile_with: Callable[..., bytes]) -> None:
+    """Walked, as where the version is not a released one, or not; what was cut or goes on is seen all the same."""
+    content = compile_with(version)
+    hits = [*occurrences(content, ROOT)]
+    other = (int.from_bytes(content[:2], "little") - 1).to_bytes(2, "little") + content[2:]
+    for count in (1, 2, len(hits)):
+        assert pyc.walk(content, hits[:count]) == pyc.walk(other, hits[:count])
+    for damaged in (content[:-1], content[:-2], content[:-5], content + b"\0", content + b"trailing"):
+        assert pyc.walk(damaged, hits[:1]) is None
 
 
 def test_code_and_line_tables_are_never_touched() -> None:

@@ -6,11 +6,14 @@ import json
 from urllib.parse import quote
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from sfxpack import sites
 from sfxpack.format.layout import Encoding
 from sfxpack.model import Rename
 from sfxpack.sites.spelling import doubled, encode
+from tests.property.strategies import SETTINGS, prefixes
 from tests.sitekit import environment, move
 
 PREFIXES = [
@@ -45,7 +48,16 @@ def test_the_prefilter_sees_all_renames() -> None:
     for rename in renames:
         assert needles.contains(b"=" + rename.old + b"\n")
         assert needles.contains(b"\0" + encode(rename.old, Encoding.UTF16LE) + b"\0\0")
-    assert needles.probes.count(b"python3.11") == 1
+    assert sum(b"python3.11" in probe.parts for probe in needles.probes) == 1
+
+
+@given(st.lists(prefixes(), min_size=1, max_size=5, unique=True))
+@SETTINGS
+def test_the_prefilter_sees_whatever_is_searched_for(paths: list[bytes]) -> None:
+    needles = sites.needles(environment(paths[0], tuple(Rename(path, b"/x") for path in paths[1:])))
+    for spelling in (*needles.plain, *needles.escaped, *needles.wide):
+        assert needles.contains(b"\0" + spelling.pattern + b"\0"), spelling
+    assert all(needles.contains(pattern) for pattern in needles.opaque)
 
 
 def test_the_prefilter_lets_nothing_else_through() -> None:
