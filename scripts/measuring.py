@@ -128,3 +128,10 @@ def extent(root: Path) -> tuple[int, int]:
         seen[status.st_dev, status.st_ino] = status.st_size
         number += 1
     return sum(seen.values()), number
+
+
+def differing(one: Path, other: Path) -> list[str]:
+    """Files, below two installations of one artifact, whose contents differ; not `.sfxpack`."""
+    paths = (path.relative_to(one) for path in files_of(one) if path.is_file() and not path.is_symlink())
+    kept = (path for path in paths if path.parts[0] != ".sfxpack")
+    return sorted(str(path) for path in kept if (one / path).read_bytes() != (other / path).read_bytes())
