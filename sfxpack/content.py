@@ -8,36 +8,47 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Final
 
-from sfxpack import classify, neutral, records, sites
+from sfxpack import binaries, classify, neutral, records, sites
+from sfxpack.binaries import Binary
 from sfxpack.errors import ChangedError, UnreadableError
 from sfxpack.format.digest import digest
-from sfxpack.model import Entry, Environment, Finding, Found, Neutral, Site
+from sfxpack.model import Edit, Entry, Environment, Finding, Found, Site
 from sfxpack.plan import COMPILED, CONDA, RECORD, stage
 from sfxpack.records import OnDisk
-from sfxpack.requirements import glibc_version
 
 LARGE: Final = 32 * 1024 * 1024
 """Bytes from which a file is read in windows instead of at once."""
 WHOLE: Final = 5 * LARGE
 """The same for files that conda put its prefix into."""
-_ELF: Final = b"\x7fELF"
 _NOTHING: Final = Found()
+
+
+@dataclass(frozen=True, slots=True)
+class Examined:
+    """What a file says of itself, without its content."""
+
+    entry: Entry
+    sites: tuple[Site, ...]
+    """At their offsets on disk."""
+    edits: tuple[Edit, ...]
+    findings: tuple[Finding, ...]
+    changed: OnDisk | None
+    """Set if the file has sites or edits: what is installed depends on the prefix, or on the file's own path."""
+    binary: Binary | None
+    source_mtime: int | None
+    """Seconds a valid timestamp `.pyc` records for its source."""
 
 
 @dataclass(frozen=True, slots=True)
 class Prepared:
     """A file ready to be packed."""
 
-    entry: Entry
+    examined: Examined
     content: bytes
+    """Neutral."""
     digest: bytes
     sites: tuple[tuple[int, Site], ...]
-    findings: tuple[Finding, ...]
-    changed: OnDisk | None
-    glibc: int
-    """Highest version of the C library an ELF file asks for, as `requirements` encodes it; 0 for none."""
-    source_mtime: int | None
-    """Seconds a valid timestamp `.pyc` records for its source."""
+    """(offset in the neutral content, site)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,24 +115,28 @@ def prepare(entry: Entry, context: Context) -> Prepared:
         ProofError: the neutral content does not give back the bytes on disk.
     """
     content = read(entry)
+    examined = examine(entry, content, context)
+    if examined.changed is None:
+        return Prepared(examined, content, digest(content), ())
+    found = Found(examined.sites, examined.edits)
+    result = neutral.neutralise(content, found)
+    neutral.prove(content, result, found, os.fsencode(context.environment.root))
+    return Prepared(examined, result.content, digest(result.content), result.sites)
+
+
+def examine(entry: Entry, content: bytes, context: Context) -> Examined:
+    """Look at a file that was read."""
     found = find(entry, content, context)
-    result = neutral.neutralise(content, found) if found.sites or found.edits else Neutral(content, ())
-    if found.sites or found.edits:
-        neutral.prove(content, result, found, os.fsencode(context.environment.root))
-    return Prepared(
+    depends = bool(found.sites or found.edits)
+    return Examined(
         entry=entry,
-        content=result.content,
-        digest=digest(result.content),
-        sites=result.sites,
+        sites=found.sites,
+        edits=found.edits,
         findings=found.findings,
-        changed=_changed(content) if found.sites or found.edits else None,
-        glibc=glibc_version(content) if content[:4] == _ELF else 0,
+        changed=OnDisk(len(content), hashlib.sha256(content).hexdigest()) if depends else None,
+        binary=binaries.read(content),
         source_mtime=_source_mtime(entry, content, context),
     )
-
-
-def _changed(content: bytes) -> OnDisk:
-    return OnDisk(len(content), hashlib.sha256(content).hexdigest())
 
 
 def find(entry: Entry, content: bytes, context: Context) -> Found:

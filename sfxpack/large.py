@@ -9,13 +9,13 @@ from collections.abc import Iterator
 from dataclasses import replace
 from typing import BinaryIO, Final
 
-from sfxpack import classify, neutral, sites
-from sfxpack.content import Context, changed_error, check_unchanged
+from sfxpack import binaries, classify, neutral, sites
+from sfxpack.binaries import Binary
+from sfxpack.content import Context, Examined, changed_error, check_unchanged
 from sfxpack.errors import UnreadableError
 from sfxpack.format.digest import hasher
 from sfxpack.model import Edit, Entry, Finding, Found, Kind, Site
 from sfxpack.records import OnDisk
-from sfxpack.requirements import glibc_version
 from sfxpack.sites.window import OVERLAP
 
 _READ: Final = 8 * 1024 * 1024
@@ -32,12 +32,12 @@ class Large:
         """Of the neutral bytes."""
         self.sites: list[tuple[int, Site]] = []
         """(offset in the neutral content, site)."""
-        self.findings: list[Finding] = []
-        self.changed: OnDisk | None = None
-        """Set if the file has sites or edits: what is installed depends on the prefix, or on the file's own path."""
-        self.glibc = 0
+        self._found: list[Site | Edit] = []
+        """At their offsets on disk."""
+        self._findings: list[Finding] = []
+        self._changed: OnDisk | None = None
+        self._binary: Binary | None = None
         self._context = context
-        self._depends = False
         self._root = os.fsencode(context.environment.root)
 
     def pieces(self, limit: int) -> Iterator[bytes]:
@@ -48,19 +48,48 @@ class Large:
             UnreadableError: it cannot be read.
         """
         state = hasher()
+        for piece in self._read(limit, whole=True):
+            state.update(piece)
+            self.size += len(piece)
+            yield piece
+        self.digest = state.digest()
+
+    def examine(self) -> Examined:
+        """What `examined` says, without packing: a file that does not hold an old path is read once.
+
+        Raises:
+            ChangedError, UnreadableError: as `pieces`.
+        """
+        for _ in self._read(_READ, whole=False):
+            pass
+        return self.examined()
+
+    def examined(self) -> Examined:
+        """What the file says of itself."""
+        return Examined(
+            entry=self.entry,
+            sites=tuple(change for change in self._found if isinstance(change, Site)),
+            edits=tuple(change for change in self._found if isinstance(change, Edit)),
+            findings=tuple(self._findings),
+            changed=self._changed,
+            binary=self._binary,
+            source_mtime=None,
+        )
+
+    def _read(self, limit: int, *, whole: bool) -> Iterator[bytes]:
+        """Neutral pieces; unless `whole`, only where there may be sites."""
         try:
             with open(self.entry.source, "rb", buffering=0) as file:
                 check_unchanged(self.entry, os.fstat(file.fileno()))
-                for piece in self._neutral(file, limit) if self._holds_old_path(file) else _windows(file, limit):
-                    state.update(piece)
-                    self.size += len(piece)
-                    yield piece
-                if self._depends:
-                    self.changed = OnDisk(self.entry.size, _sha256(file))
+                if self._holds_old_path(file):
+                    yield from self._neutral(file, limit)
+                elif whole:
+                    yield from _windows(file, limit)
+                if self._found:
+                    self._changed = OnDisk(self.entry.size, _sha256(file))
                 check_unchanged(self.entry, os.fstat(file.fileno()))
         except OSError as error:
             raise UnreadableError(f"{os.fsdecode(self.entry.source)}: cannot be read: {error.strerror}") from error
-        self.digest = state.digest()
 
     def disk_digest(self) -> bytes:
         """Digest of the bytes on disk, by reading the file once more.
@@ -82,7 +111,7 @@ class Large:
         head = file.read(classify.HEAD)
         if head.startswith(b"\x7fELF"):
             with mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as mapped:
-                self.glibc = glibc_version(mapped)
+                self._binary = binaries.read(mapped)
         probe = classify.TextProbe()
         binary = b"\0" in head
         tail = b""
@@ -132,7 +161,7 @@ class Large:
             start,
             start + len(content),
         )
-        self._depends = self._depends or bool(changes)
+        self._found += changes
         result = neutral.neutralise(content, found)
         neutral.prove(content, result, found, self._root)
         self.sites += [(self.size + offset, site) for offset, site in result.sites]
@@ -141,12 +170,12 @@ class Large:
     def _note(self, findings: tuple[Finding, ...]) -> None:
         """One finding a category, counting those of all windows."""
         for finding in findings:
-            for at, known in enumerate(self.findings):
+            for at, known in enumerate(self._findings):
                 if (known.category, known.detail) == (finding.category, finding.detail):
-                    self.findings[at] = replace(known, count=known.count + finding.count)
+                    self._findings[at] = replace(known, count=known.count + finding.count)
                     break
             else:
-                self.findings.append(finding)
+                self._findings.append(finding)
 
 
 def _whole(changes: list[Site | Edit], cut: int) -> int:
