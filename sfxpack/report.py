@@ -29,7 +29,8 @@ EXPLAIN: Final = {
     "dropped": "cannot be packed (socket, device, pipe); left out",
     "mode": "set-id or world-writable bits dropped",
 }
-_FIRST: Final = 3
+FIRST: Final = 3
+"""Files listed of each kind, unless all are asked for."""
 _UNITS: Final = ("B", "KB", "MB", "GB", "TB")
 
 
@@ -55,11 +56,15 @@ def as_json(result: Result) -> dict[str, Any]:
     value["path"] = str(result.path)
     value["platform"] = result.platform.label
     value["prefix_limit"] = None if result.prefix_limit == NO_LIMIT else result.prefix_limit
-    value["findings"] = [
-        {"category": f.category, "path": os.fsdecode(f.path), "detail": f.detail, "count": f.count}
-        for f in result.findings
-    ]
+    value["findings"] = findings_as_json(result.findings)
     return value
+
+
+def findings_as_json(findings: Iterable[Finding]) -> list[dict[str, Any]]:
+    """Findings for programs."""
+    return [
+        {"category": f.category, "path": os.fsdecode(f.path), "detail": f.detail, "count": f.count} for f in findings
+    ]
 
 
 def print_result(result: Result, console: Console, *, verbose: bool) -> None:
@@ -75,20 +80,21 @@ def print_result(result: Result, console: Console, *, verbose: bool) -> None:
     console.print(table)
     for warning in result.warnings:
         console.print(f"warning: {escape(warning)}")
-    _print_findings(result.findings, console, verbose=verbose)
+    print_findings(result.findings, console, verbose=verbose)
     name = shlex.quote(result.path.name)
     console.print("\ncarry it and install it:", style="bold")
     console.print(escape(f"  scp {shlex.quote(str(result.path))} HOST:"), soft_wrap=True)
     console.print(escape(f"  sh {name} --prefix /opt/{result.name}"), soft_wrap=True)
 
 
-def _print_findings(findings: Iterable[Finding], console: Console, *, verbose: bool) -> None:
+def print_findings(findings: Iterable[Finding], console: Console, *, verbose: bool) -> None:
+    """A heading for each category and its files, the first ones unless `verbose`."""
     for category, group in groupby(findings, key=lambda finding: finding.category):
         members = list(group)
         files = {finding.path: finding for finding in members}
         text = EXPLAIN.get(category, "")
         console.print(escape(f"\n{category}: {len(files)} {'file' if len(files) == 1 else 'files'}; {text}"))
-        shown = members if verbose else list(files.values())[:_FIRST]
+        shown = members if verbose else list(files.values())[:FIRST]
         for finding in shown:
             detail = f"  {finding.detail}" if finding.detail else ""
             console.print(escape(f"  {os.fsdecode(finding.path)}{detail}"), soft_wrap=True)
@@ -118,5 +124,5 @@ def print_inspection(facts: Inspection, console: Console) -> None:
     console.print(table)
     findings = facts.report.get("findings", {})
     for category, found in sorted(findings.items()):
-        paths = ", ".join(item["path"] for item in found["files"][:_FIRST])
+        paths = ", ".join(item["path"] for item in found["files"][:FIRST])
         console.print(escape(f"{category}: {found['count']}: {paths}"), soft_wrap=True)

@@ -21,6 +21,7 @@ RANKS = (
     {"packing", "closure"},
     {"build", "scan", "inspect"},
     {"verify", "extract", "report"},
+    {"scan_report"},
     {"cli"},
 )
 

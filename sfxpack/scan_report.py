@@ -1,0 +1,213 @@
+"""What a scan says, to people and to programs."""
+
+from __future__ import annotations
+
+import dataclasses
+import os
+from collections import Counter
+from collections.abc import Iterable, Iterator
+from typing import Any, Final
+
+from rich.console import Console
+from rich.markup import escape
+
+from sfxpack.closure import Supply, Wanted
+from sfxpack.format.layout import NO_LIMIT, RequirementFlag, RequirementKind
+from sfxpack.inspect import requirement_text
+from sfxpack.plan import site_limit
+from sfxpack.report import FIRST, findings_as_json, limit_text, print_findings, size
+from sfxpack.scan import Choice, File, Limit, Scan
+
+_SUPPLIES: Final = {
+    Supply.MISSING: ("missing", "neither in the environment nor part of a base system; bring them along"),
+    Supply.UNREACHED: (
+        "unreached",
+        "in the environment, but no search path of who asks leads there; found only if loaded by something else before",
+    ),
+    Supply.DRIVER: ("driver", "come with the driver of the graphics card"),
+    Supply.DESKTOP: ("desktop", "systems with a desktop have them; servers and containers often do not"),
+}
+"""What is worth saying, most important first."""
+_CHOICES: Final = {
+    "--ambiguous relocate": "moves {}, too",
+    "--limit strict": "never leaves {} behind",
+    "--binary-padding slash": "fills {} up with slashes before the path instead of NULs after it",
+}
+_KINDS: Final = {RequirementKind.GLIBC: "the C library, glibc", RequirementKind.CPU_LEVEL: "a processor of level"}
+_LABEL: Final = 13
+"""Columns of the first column."""
+
+
+def as_json(result: Scan, *, verbose: bool) -> dict[str, Any]:
+    """A scan for programs; the keys are described in docs/scan.md."""
+    limits = {"limits": result.limits, "left_behind": result.left_behind}
+    return {
+        "root": str(result.root),
+        "kind": result.kind,
+        "name": result.name,
+        "platform": result.platform.label,
+        "entries": result.entries,
+        "size": result.size,
+        "seconds": result.seconds,
+        "sites": result.sites,
+        "prefix_limit": _limit_or_none(result.prefix_limit),
+        **{
+            key: [{**dataclasses.asdict(item), "path": os.fsdecode(item.path)} for item in limits[key]]
+            for key in limits
+        },
+        "libraries": [_library_as_json(item) for item in result.libraries],
+        "requirements": [
+            {
+                "kind": need.kind.name.lower(),
+                "value": requirement_text(need.kind, need.value),
+                "hard": bool(need.flags & RequirementFlag.HARD),
+                "path": os.fsdecode(need.path),
+            }
+            for need in result.requirements
+        ],
+        "libstdcxx": [{"version": version, "path": os.fsdecode(path)} for version, path in result.cxx],
+        "choices": [
+            {**dataclasses.asdict(item), "prefix_limit": _limit_or_none(item.prefix_limit)} for item in result.choices
+        ],
+        "files": [_file_as_json(file, verbose=verbose) for file in result.files],
+        "findings": findings_as_json(result.findings),
+        "warnings": list(result.warnings),
+    }
+
+
+def _limit_or_none(limit: int) -> int | None:
+    return None if limit == NO_LIMIT else limit
+
+
+def _library_as_json(item: Wanted) -> dict[str, Any]:
+    return {
+        "name": os.fsdecode(item.name),
+        "supply": item.supply.value,
+        "files": [os.fsdecode(path) for path in item.files],
+        "places": [os.fsdecode(path) for path in item.places],
+        "here": item.here or None,
+        "needs": [os.fsdecode(name) for name in item.needs],
+    }
+
+
+def _file_as_json(file: File, *, verbose: bool) -> dict[str, Any]:
+    value: dict[str, Any] = {
+        "path": os.fsdecode(file.path),
+        "sites": dict(sorted(Counter(site.strategy.name.lower() for site in file.sites).items())),
+        "loader_paths": [os.fsdecode(text) for text in file.loader_paths],
+        "blanked": file.blanked,
+        "link": os.fsdecode(file.link) or None,
+    }
+    if verbose:
+        value["places"] = [
+            {
+                "start": site.start,
+                "end": site.end,
+                "strategy": site.strategy.name.lower(),
+                "encoding": site.encoding.name.lower(),
+                "limit": _limit_or_none(site_limit(site)),
+                "soft": site in file.soft,
+            }
+            for site in file.sites
+        ]
+    return value
+
+
+def print_scan(result: Scan, console: Console, *, verbose: bool) -> None:
+    """The report of a scan: what is missing first, then what a build would do."""
+    for label, text in _rows(result):
+        console.print(f"{label:<{_LABEL}}{escape(text)}", soft_wrap=True)
+    for warning in result.warnings:
+        console.print(f"warning: {escape(warning)}")
+    for supply, (title, text) in _SUPPLIES.items():
+        members = [item for item in result.libraries if item.supply is supply]
+        if members:
+            console.print(escape(f"\n{title}: {_counted(len(members), 'library', 'libraries')}; {text}"))
+            _print_lines(console, map(_library_line, members), verbose=verbose)
+    print_findings(result.findings, console, verbose=verbose)
+    if result.left_behind:
+        count = _counted(len(result.left_behind), "file holds", "files hold")
+        console.print(f"\nleft behind: {count} paths in data that stay as they are where the new prefix is longer")
+        lines = (f"{os.fsdecode(item.path)}  than {item.size} bytes" for item in result.left_behind)
+        _print_lines(console, lines, verbose=verbose)
+    if result.choices:
+        console.print("\noptions of `sfxpack build` that would matter:")
+        _print_lines(console, (_choice_line(choice, result.prefix_limit) for choice in result.choices), verbose=True)
+    if verbose:
+        console.print("\nfiles that a build changes:")
+        _print_lines(console, (line for file in result.files for line in _file_lines(file)), verbose=True)
+
+
+def _rows(result: Scan) -> Iterator[tuple[str, str]]:
+    yield "environment", f"{result.root} ({result.kind}), for {result.platform.label}"
+    missing = [os.fsdecode(item.name) for item in result.libraries if item.supply is Supply.MISSING]
+    if missing:
+        yield "missing", ", ".join(missing)
+    yield "holds", f"{result.entries} files, links and directories, {size(result.size)}; seen in {result.seconds:.1f} s"
+    files = _counted(sum(bool(file.sites) for file in result.files), "file", "files")
+    strategies = ", ".join(f"{count} {name}" for name, count in result.sites.items())
+    yield "relocates", f"{strategies}, in {files}" if strategies else "nothing: no file holds the prefix"
+    for label, text in (
+        ("relative", _counted(sum(len(file.loader_paths) for file in result.files), "loader path", "loader paths")),
+        ("relative", _counted(sum(bool(file.link) for file in result.files), "link", "links")),
+        ("blanked", _counted(sum(bool(file.blanked) for file in result.files), "record", "records")),
+    ):
+        if not text.startswith("0 "):
+            yield label, text
+    first = result.limits[0] if result.limits else Limit(b"", NO_LIMIT, 0)
+    yield "prefix", limit_text(first.size, os.fsdecode(first.path))
+    for limit in result.limits[1:FIRST]:
+        yield "", f"{limit.size} bytes, because of {os.fsdecode(limit.path)}, once that is dealt with"
+    for need in sorted(result.requirements, key=lambda need: -need.flags):
+        label = "needs" if need.flags & RequirementFlag.HARD else "wants"
+        yield label, f"{_KINDS[need.kind]} {requirement_text(need.kind, need.value)} ({os.fsdecode(need.path)})"
+    for version, path in result.cxx:
+        yield "wants", f"libstdc++ with {version} ({os.fsdecode(path)})"
+
+
+def _library_line(item: Wanted) -> str:
+    more = f" and {len(item.files) - 1} more" if len(item.files) > 1 else ""
+    line = f"{os.fsdecode(item.name)}  for {os.fsdecode(item.files[0])}{more}"
+    if item.supply is Supply.UNREACHED:
+        line += f"; lies at {os.fsdecode(item.places[0])}"
+    if item.supply is Supply.MISSING:
+        line += f"; here it is {item.here}" if item.here else "; not on this machine either"
+    if item.needs:
+        line += f", which needs {', '.join(map(os.fsdecode, item.needs))}"
+    return line
+
+
+def _choice_line(choice: Choice, limit: int) -> str:
+    where = f"{_counted(choice.places, 'place', 'places')} in {_counted(choice.files, 'file', 'files')}"
+    line = f"{choice.option}  {_CHOICES[choice.option].format(where)}"
+    if choice.prefix_limit != limit:
+        was = "none" if limit == NO_LIMIT else str(limit)
+        line += f"; the limit of the prefix would be {choice.prefix_limit} bytes, not {was}"
+    return line
+
+
+def _file_lines(file: File) -> Iterator[str]:
+    path = os.fsdecode(file.path)
+    if file.link:
+        yield f"{path}  link becomes {os.fsdecode(file.link)}"
+    for text in file.loader_paths:
+        yield f"{path}  loader path becomes {os.fsdecode(text)}"
+    if file.blanked:
+        yield f"{path}  {_counted(file.blanked, 'place', 'places')} blanked"
+    soft = frozenset(file.soft)
+    for site in file.sites:
+        limit = site_limit(site)
+        most = ", soft" if site in soft else "" if limit == NO_LIMIT else f", {limit} bytes at most"
+        yield f"{path}  {site.strategy.name.lower()} at {site.start}{most}"
+
+
+def _counted(count: int, one: str, many: str) -> str:
+    return f"{count} {one if count == 1 else many}"
+
+
+def _print_lines(console: Console, lines: Iterable[str], *, verbose: bool) -> None:
+    left = list(lines)
+    for line in left if verbose else left[:FIRST]:
+        console.print(escape(f"  {line}"), soft_wrap=True)
+    if not verbose and len(left) > FIRST:
+        console.print(f"  … {len(left) - FIRST} more, listed by -v")
