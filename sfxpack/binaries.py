@@ -32,11 +32,11 @@ class Binary:
     needed: tuple[bytes, ...]
     rpath: tuple[bytes, ...]
     runpath: tuple[bytes, ...]
-    glibc: int
+    glibc: int = 0
     """The newest version of the GNU C library it asks for, as major << 16 | minor; 0 for none."""
-    cxx: tuple[bytes, ...]
+    cxx: tuple[bytes, ...] = ()
     """The versions it asks for of libstdc++: the newest `GLIBCXX_` and the newest `CXXABI_`."""
-    cpu_level: int
+    cpu_level: int = 0
     """The level of x86-64 it is marked to need; 0 for none."""
 
 

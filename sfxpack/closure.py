@@ -20,7 +20,7 @@ from sfxpack.environments import libraries
 from sfxpack.environments.libraries import Library
 from sfxpack.format.layout import EntryKind
 from sfxpack.model import Entry, Environment
-from sfxpack.reading import Reading
+from sfxpack.reading import Subject
 
 _RUNTIME: Final = frozenset({b"libgcc_s.so.1", b"libstdc++.so.6"})
 """What every Linux system has beside the C library (PEP 599, "The manylinux2014 policy")."""
@@ -55,7 +55,7 @@ class Wanted:
     name: bytes
     supply: Supply
     files: tuple[bytes, ...]
-    """Who asks, below the prefix."""
+    """Who asks, below the prefix; programs first."""
     places: tuple[bytes, ...] = ()
     """UNREACHED: where it lies below the prefix."""
     here: str = ""
@@ -64,21 +64,24 @@ class Wanted:
     """MISSING: other libraries that the one of this machine needs, not in the tree and in no base system either."""
 
 
-def wanted(reading: Reading, variables: Mapping[str, str]) -> tuple[Wanted, ...]:
+def wanted(subject: Subject, binaries: Mapping[bytes, Binary], variables: Mapping[str, str]) -> tuple[Wanted, ...]:
     """Resolve what every ELF file of the tree's platform needs.
 
     Args:
-        reading: all files were noted.
+        subject: the tree.
+        binaries: its ELF files by path, under all names of hard links.
         variables: the process's environment variables, for what this machine would find.
     """
-    subject = reading.subject
     kind = requirements.kind_of(subject.platform)
-    binaries = {path: binary for path, binary in reading.all_binaries().items() if binary.kind == kind}
-    tree = _Tree(subject.environment, subject.tree.entries, binaries)
-    search = _Search(tree, subject.options.aliases)
+    mine = {path: binary for path, binary in binaries.items() if binary.kind == kind}
+    tree = _Tree(subject.environment, subject.tree.entries, mine)
     mains = tuple(dict.fromkeys(requirements.interpreters(tree.entries)))
-    asking = search.unresolved(mains)
-    return tuple(_wanted(name, tuple(sorted(asking[name])), tree, variables) for name in sorted(asking))
+    asking = _Search(tree, subject.options.aliases).unresolved(mains)
+    return tuple(_wanted(name, _programs_first(asking[name], mine), tree, variables) for name in sorted(asking))
+
+
+def _programs_first(paths: Iterable[bytes], binaries: Mapping[bytes, Binary]) -> tuple[bytes, ...]:
+    return tuple(sorted(paths, key=lambda path: (not binaries[path].program, path)))
 
 
 def _wanted(name: bytes, files: tuple[bytes, ...], tree: _Tree, variables: Mapping[str, str]) -> Wanted:

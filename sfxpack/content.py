@@ -67,7 +67,7 @@ def read(entry: Entry) -> bytes:
     """The bytes of a file.
 
     Raises:
-        ChangedError: it is not the file that was scanned, or it changed while it was read.
+        ChangedError: it is not the file that was listed, or it changed while it was read.
         UnreadableError: it cannot be read.
     """
     if entry.data is not None:
@@ -90,7 +90,7 @@ def read(entry: Entry) -> bytes:
 
 
 def check_unchanged(entry: Entry, status: os.stat_result) -> None:
-    """Compare with what the scan saw.
+    """Compare with what was listed.
 
     Raises:
         ChangedError: the file changed since.
@@ -100,11 +100,9 @@ def check_unchanged(entry: Entry, status: os.stat_result) -> None:
 
 
 def changed_error(entry: Entry) -> ChangedError:
-    """The error of a file that is not what was scanned."""
+    """The error of a file that is not what was listed."""
     path = os.fsdecode(entry.source)
-    return ChangedError(
-        f"{path}: changed while it was being packed; stop what writes to the environment and build again"
-    )
+    return ChangedError(f"{path}: changed while it was being read; stop what writes to the environment and try again")
 
 
 def prepare(entry: Entry, context: Context) -> Prepared:

@@ -44,7 +44,7 @@ class Large:
         """Neutral bytes in pieces of at most `limit` bytes, none of which divides a site.
 
         Raises:
-            ChangedError: the file is not what was scanned, or changed meanwhile.
+            ChangedError: the file is not what was listed, or changed meanwhile.
             UnreadableError: it cannot be read.
         """
         state = hasher()

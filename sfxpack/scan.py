@@ -5,13 +5,14 @@ from __future__ import annotations
 import os
 import time
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
 from sfxpack import binaries, closure, plan, requirements
+from sfxpack.binaries import Binary
 from sfxpack.closure import Wanted
 from sfxpack.content import Context, Examined, examine, read
 from sfxpack.format.layout import NO_LIMIT, Platform, SiteFlag, Strategy
@@ -94,7 +95,6 @@ class Scan:
     cxx: tuple[tuple[str, bytes], ...]
     """The newest versions of a libstdc++ that is not in the tree, and a file that asks for each."""
     libraries: tuple[Wanted, ...]
-    """What ELF files ask for and do not find in the tree; the C library is not among them."""
     choices: tuple[Choice, ...]
     findings: tuple[Finding, ...]
     warnings: tuple[str, ...]
@@ -124,7 +124,8 @@ def scan(request: Request, progress: Progress = silent) -> Scan:
                 files.append(_file(examined))
     files.sort(key=lambda file: file.path.split(b"/"))
     entries, findings = found.tree.entries, reading.all_findings()
-    wanted = closure.wanted(reading, os.environ)
+    known = reading.all_binaries()
+    wanted = closure.wanted(found, known, os.environ)
     limits = _limits(files)
     return Scan(
         root=found.environment.root,
@@ -138,12 +139,12 @@ def scan(request: Request, progress: Progress = silent) -> Scan:
         files=tuple(files),
         limits=limits,
         left_behind=_left_behind(files),
-        requirements=plan.requirements(requirements.requirements(entries, reading.all_binaries())),
-        cxx=_cxx(wanted, reading),
+        requirements=plan.requirements(requirements.requirements(entries, known)),
+        cxx=_cxx(wanted, known),
         libraries=wanted,
         choices=tuple(_choices(request, found.environment, files, findings, limits)),
         findings=findings,
-        warnings=found.environment.warnings,
+        warnings=(*found.environment.warnings, *_refusals(request, findings)),
     )
 
 
@@ -191,8 +192,7 @@ def _strictest(found: Iterable[tuple[bytes, int]]) -> tuple[Limit, ...]:
     return tuple(sorted(best.values(), key=lambda limit: (limit.size, limit.path.split(b"/"))))
 
 
-def _cxx(wanted: Iterable[Wanted], reading: Reading) -> tuple[tuple[str, bytes], ...]:
-    known = reading.all_binaries()
+def _cxx(wanted: Iterable[Wanted], known: Mapping[bytes, Binary]) -> tuple[tuple[str, bytes], ...]:
     files = next((item.files for item in wanted if item.name == _LIBSTDCXX), ())
     newest = binaries.newest_cxx(version for path in files for version in known[path].cxx)
     return tuple(
@@ -209,10 +209,9 @@ def _choices(
 ) -> Iterator[Choice]:
     """Options that would change something, with the limit they lead to."""
     limit = limits[0].size if limits else NO_LIMIT
-    doubtful = [finding for finding in findings if finding.category == "ambiguous"]
+    doubtful = _ambiguous(findings)
     if doubtful and request.ambiguous is not Policy.RELOCATE:
-        places = sum(finding.count for finding in doubtful)
-        yield Choice("--ambiguous relocate", places, len({finding.path for finding in doubtful}), limit)
+        yield Choice("--ambiguous relocate", sum(doubtful.values()), len(doubtful), limit)
     soft = [file for file in files if file.soft]
     if soft:
         strict = min(limit, *(_span(site) for file in soft for site in file.soft))
@@ -222,6 +221,21 @@ def _choices(
         held = (len(environment.conda[path].placeholder) for path, count in padded.items() if count)
         other = (size for file in files for site in file.sites if (size := _slash_limit(site)) != NO_LIMIT)
         yield Choice("--binary-padding slash", places, sum(map(bool, padded.values())), min(*held, *other, NO_LIMIT))
+
+
+def _refusals(request: Request, findings: Iterable[Finding]) -> Iterator[str]:
+    doubtful = _ambiguous(findings)
+    if doubtful and request.ambiguous is Policy.FAIL:
+        yield f"--ambiguous fail: a build is refused, for {sum(doubtful.values())} places in {len(doubtful)} files"
+
+
+def _ambiguous(findings: Iterable[Finding]) -> Counter[bytes]:
+    """Ambiguous places by file."""
+    counts: Counter[bytes] = Counter()
+    for finding in findings:
+        if finding.category == "ambiguous":
+            counts[finding.path] += finding.count
+    return counts
 
 
 def _slash_limit(site: Site) -> int:

@@ -19,13 +19,11 @@ from sfxpack.report import FIRST, findings_as_json, limit_text, print_findings, 
 from sfxpack.scan import Choice, File, Limit, Scan
 
 _SUPPLIES: Final = {
-    Supply.MISSING: ("missing", "neither in the environment nor part of a base system; bring them along"),
-    Supply.UNREACHED: (
-        "unreached",
-        "in the environment, but no search path of who asks leads there; found only if loaded by something else before",
-    ),
-    Supply.DRIVER: ("driver", "come with the driver of the graphics card"),
-    Supply.DESKTOP: ("desktop", "systems with a desktop have them; servers and containers often do not"),
+    Supply.MISSING: "neither in the environment nor part of a base system; add what provides them",
+    Supply.UNREACHED: "in the environment, but no search path of who asks leads there: programs will not start, "
+    "modules work if something loaded it before",
+    Supply.DRIVER: "come with the driver of the graphics card",
+    Supply.DESKTOP: "systems with a desktop have them; servers and containers often do not",
 }
 """What is worth saying, most important first."""
 _CHOICES: Final = {
@@ -119,11 +117,11 @@ def print_scan(result: Scan, console: Console, *, verbose: bool) -> None:
         console.print(f"{label:<{_LABEL}}{escape(text)}", soft_wrap=True)
     for warning in result.warnings:
         console.print(f"warning: {escape(warning)}")
-    for supply, (title, text) in _SUPPLIES.items():
+    for supply, text in _SUPPLIES.items():
         members = [item for item in result.libraries if item.supply is supply]
         if members:
-            console.print(escape(f"\n{title}: {_counted(len(members), 'library', 'libraries')}; {text}"))
-            _print_lines(console, map(_library_line, members), verbose=verbose)
+            console.print(escape(f"\n{supply.value}: {_counted(len(members), 'library', 'libraries')}; {text}"))
+            _print_lines(console, map(_library_line, members), verbose=verbose or supply is Supply.MISSING)
     print_findings(result.findings, console, verbose=verbose)
     if result.left_behind:
         count = _counted(len(result.left_behind), "file holds", "files hold")

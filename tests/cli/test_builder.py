@@ -33,7 +33,7 @@ def test_alone_it_shows_an_example() -> None:
     assert "sfxpack build myenv" in run(*SFXPACK).stdout
 
 
-@pytest.mark.parametrize("command", ["build", "inspect", "verify", "extract"])
+@pytest.mark.parametrize("command", ["build", "scan", "inspect", "verify", "extract"])
 def test_help_of_each_command(command: str) -> None:
     assert "Usage: sfxpack" in run(*SFXPACK, command, "--help").stdout
 
