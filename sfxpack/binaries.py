@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Final, TypeVar
 
 from sfxpack import elf
-from sfxpack.elf import DT_RPATH, DT_RUNPATH, PT_INTERP, Elf
+from sfxpack.elf import DT_RPATH, DT_RUNPATH, Elf
 
 _T = TypeVar("_T")
 _GLIBC: Final = re.compile(rb"GLIBC_(\d+)\.(\d+)(?:\.\d+)?")
@@ -26,8 +26,8 @@ class Binary:
 
     kind: tuple[bool, str, int]
     """Word size, byte order and machine, as `Elf.kind`."""
-    program: bool
-    """It names a loader: it is started, not loaded."""
+    loader: bytes
+    """The loader it names, which programs do; or empty."""
     soname: bytes
     needed: tuple[bytes, ...]
     rpath: tuple[bytes, ...]
@@ -39,6 +39,11 @@ class Binary:
     cpu_level: int = 0
     """The level of x86-64 it is marked to need; 0 for none."""
 
+    @property
+    def program(self) -> bool:
+        """Whether it is started, not loaded by another."""
+        return bool(self.loader)
+
 
 def read(content: bytes | mmap.mmap) -> Binary | None:
     """Read a file; None if it is no ELF file. About 40 microseconds, whatever its size."""
@@ -48,7 +53,7 @@ def read(content: bytes | mmap.mmap) -> Binary | None:
     versions: tuple[bytes, ...] = _read(parsed, lambda found: found.versions, ())
     return Binary(
         kind=parsed.kind,
-        program=any(segment.type == PT_INTERP for segment in parsed.segments),
+        loader=parsed.loader,
         soname=_read(parsed, lambda found: found.soname, b""),
         needed=_read(parsed, lambda found: found.needed, ()),
         rpath=_read(parsed, lambda found: found.search(DT_RPATH), ()),

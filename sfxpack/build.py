@@ -109,7 +109,9 @@ def _index(request: Request, packing: Packing, findings: tuple[Finding, ...]) ->
     reading, found = packing.reading, packing.reading.subject
     files = found.tree.entries
     default_mtime = _default_mtime(reading.mtimes.values(), files)
-    entries = plan.index_entries(files, packing.packed, reading.hard_links, found.links, reading.mtimes, default_mtime)
+    entries = plan.index_entries(
+        files, packing.packed, reading.hard_links, found.links(), reading.mtimes, default_mtime
+    )
     limit = plan.limit(files, packing.packed)
     activate = any(entry.path == b"bin/activate" for entry in entries)
     product = Product(

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import posixpath
+import re
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
@@ -33,6 +34,8 @@ _DESKTOP: Final = frozenset(
 """The rest of that policy's list: systems with a desktop have them, servers and containers often do not."""
 _DRIVER: Final = frozenset({b"libcuda.so.1", b"libnvidia-ml.so.1", b"libnvcuvid.so.1", b"libnvidia-encode.so.1"})
 """Installed by the graphics card's driver and of its version, never shipped (CUDA Compatibility guide)."""
+_LOADER: Final = re.compile(rb"/(?:usr/)?lib(?:32|64|x32)?/ld[^/]*")
+"""Where systems have the program that loads others; elsewhere it has to come along, or is not there."""
 _MOST_LINKS: Final = 40
 """Linux: MAXSYMLINKS."""
 
@@ -153,6 +156,11 @@ class _Tree:
             left += target.split(b"/")[::-1]
         return b"/".join(done)
 
+    def holds(self, path: bytes) -> bool:
+        """Whether an absolute path of this machine is a file of the tree."""
+        below = self.below(path)
+        return below is not None and self.real(below) in self.entries
+
     def named(self, name: bytes) -> tuple[bytes, ...]:
         """Every place with a library of that name."""
         return tuple(sorted(self._names.get(name, ())))
@@ -189,6 +197,8 @@ class _Search:
         loaded = self._reached(mains)
         missing: defaultdict[bytes, set[bytes]] = defaultdict(set)
         for path, binary in binaries.items():
+            if binary.program and not _LOADER.fullmatch(binary.loader) and not self._tree.holds(binary.loader):
+                missing[binary.loader].add(path)
             for name in binary.needed:
                 if libraries.is_system(name) or self._resolve(path, name) is not None:
                     continue

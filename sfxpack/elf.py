@@ -133,6 +133,14 @@ class Elf:
         return self.offset(address)
 
     @property
+    def loader(self) -> bytes:
+        """The program that loads it, or empty."""
+        for segment in self.segments:
+            if segment.type == PT_INTERP:
+                return self.content[segment.offset : segment.offset + segment.file_size][:_LONGEST_STRING].rstrip(b"\0")
+        return b""
+
+    @property
     def needed(self) -> tuple[bytes, ...]:
         """Names of the libraries it asks for."""
         return tuple(self.string(value) for tag, value in self.dynamic if tag == DT_NEEDED)

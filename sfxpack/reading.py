@@ -48,7 +48,6 @@ class Subject:
     tree: Tree
     options: sites.Options
 
-    @property
     def links(self) -> dict[bytes, tuple[bytes, tuple[Site, ...]]]:
         """Symbolic links by path: neutral text and sites."""
         entries = self.tree.entries

@@ -43,7 +43,7 @@ class File:
     @property
     def soft(self) -> tuple[Site, ...]:
         """Sites that are left as they are where the new prefix is longer than they."""
-        return tuple(site for site in self.sites if site.strategy is Strategy.SLASH and site.flags & SiteFlag.SOFT)
+        return tuple(site for site in self.sites if is_soft(site))
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,13 +148,18 @@ def scan(request: Request, progress: Progress = silent) -> Scan:
     )
 
 
+def is_soft(site: Site) -> bool:
+    """Whether a site is left as it is where the new prefix is longer than it."""
+    return site.strategy is Strategy.SLASH and bool(site.flags & SiteFlag.SOFT)
+
+
 def _look(entry: Entry, context: Context) -> Examined:
     return examine(entry, read(entry), context)
 
 
 def _links(found: Subject) -> Iterator[File]:
     entries = {entry.path: entry for entry in found.tree.entries}
-    for path, (text, sites) in found.links.items():
+    for path, (text, sites) in found.links().items():
         if sites or text != entries[path].link:
             yield File(path, sites, link=b"" if sites else text)
 

@@ -6,6 +6,7 @@ import dataclasses
 import os
 from collections import Counter
 from collections.abc import Iterable, Iterator
+from itertools import groupby
 from typing import Any, Final
 
 from rich.console import Console
@@ -16,7 +17,7 @@ from sfxpack.format.layout import NO_LIMIT, RequirementFlag, RequirementKind
 from sfxpack.inspect import requirement_text
 from sfxpack.plan import site_limit
 from sfxpack.report import FIRST, findings_as_json, limit_text, print_findings, size
-from sfxpack.scan import Choice, File, Limit, Scan
+from sfxpack.scan import Choice, File, Scan, is_soft
 
 _SUPPLIES: Final = {
     Supply.MISSING: "neither in the environment nor part of a base system; add what provides them",
@@ -104,7 +105,7 @@ def _file_as_json(file: File, *, verbose: bool) -> dict[str, Any]:
                 "strategy": site.strategy.name.lower(),
                 "encoding": site.encoding.name.lower(),
                 "limit": _limit_or_none(site_limit(site)),
-                "soft": site in file.soft,
+                "soft": is_soft(site),
             }
             for site in file.sites
         ]
@@ -145,22 +146,33 @@ def _rows(result: Scan) -> Iterator[tuple[str, str]]:
     files = _counted(sum(bool(file.sites) for file in result.files), "file", "files")
     strategies = ", ".join(f"{count} {name}" for name, count in result.sites.items())
     yield "relocates", f"{strategies}, in {files}" if strategies else "nothing: no file holds the prefix"
-    for label, text in (
-        ("relative", _counted(sum(len(file.loader_paths) for file in result.files), "loader path", "loader paths")),
-        ("relative", _counted(sum(bool(file.link) for file in result.files), "link", "links")),
-        ("blanked", _counted(sum(bool(file.blanked) for file in result.files), "record", "records")),
-    ):
-        if not text.startswith("0 "):
-            yield label, text
-    first = result.limits[0] if result.limits else Limit(b"", NO_LIMIT, 0)
-    yield "prefix", limit_text(first.size, os.fsdecode(first.path))
-    for limit in result.limits[1:FIRST]:
-        yield "", f"{limit.size} bytes, because of {os.fsdecode(limit.path)}, once that is dealt with"
+    made = {
+        "relative": (
+            _counted(sum(len(file.loader_paths) for file in result.files), "loader path", "loader paths"),
+            _counted(sum(bool(file.link) for file in result.files), "link", "links"),
+        ),
+        "blanked": (_counted(sum(bool(file.blanked) for file in result.files), "record", "records"),),
+    }
+    for label, texts in made.items():
+        if some := [text for text in texts if not text.startswith("0 ")]:
+            yield label, ", ".join(some)
+    yield from _limit_rows(result)
     for need in sorted(result.requirements, key=lambda need: -need.flags):
         label = "needs" if need.flags & RequirementFlag.HARD else "wants"
         yield label, f"{_KINDS[need.kind]} {requirement_text(need.kind, need.value)} ({os.fsdecode(need.path)})"
     for version, path in result.cxx:
         yield "wants", f"libstdc++ with {version} ({os.fsdecode(path)})"
+
+
+def _limit_rows(result: Scan) -> Iterator[tuple[str, str]]:
+    """The strictest limit, and what comes next if that is dealt with."""
+    steps = [(limit, list(group)) for limit, group in groupby(result.limits, key=lambda limit: limit.size)]
+    if not steps:
+        yield "prefix", limit_text(NO_LIMIT, "")
+    for number, (limit, group) in enumerate(steps[:FIRST]):
+        more = f" and {_counted(len(group) - 1, 'more file', 'more files')}" if len(group) > 1 else ""
+        path = os.fsdecode(group[0].path) + more
+        yield ("", f"then {limit} bytes, because of {path}") if number else ("prefix", limit_text(limit, path))
 
 
 def _library_line(item: Wanted) -> str:
@@ -192,10 +204,9 @@ def _file_lines(file: File) -> Iterator[str]:
         yield f"{path}  loader path becomes {os.fsdecode(text)}"
     if file.blanked:
         yield f"{path}  {_counted(file.blanked, 'place', 'places')} blanked"
-    soft = frozenset(file.soft)
     for site in file.sites:
         limit = site_limit(site)
-        most = ", soft" if site in soft else "" if limit == NO_LIMIT else f", {limit} bytes at most"
+        most = ", soft" if is_soft(site) else "" if limit == NO_LIMIT else f", {limit} bytes at most"
         yield f"{path}  {site.strategy.name.lower()} at {site.start}{most}"
 
 

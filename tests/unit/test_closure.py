@@ -24,13 +24,13 @@ ROOT = "/old/env"
 X86_64 = (True, "<", 62)
 
 
-def program(*needed: str, rpath: str = "", runpath: str = "") -> Binary:
-    return replace(library(*needed, rpath=rpath, runpath=runpath), program=True)
+def program(*needed: str, rpath: str = "", runpath: str = "", loader: bytes = b"/lib64/ld-linux-x86-64.so.2") -> Binary:
+    return replace(library(*needed, rpath=rpath, runpath=runpath), loader=loader)
 
 
 def library(*needed: str, rpath: str = "", runpath: str = "") -> Binary:
     names = tuple(name.encode() for name in needed)
-    return Binary(X86_64, program=False, soname=b"", needed=names, rpath=_split(rpath), runpath=_split(runpath))
+    return Binary(X86_64, loader=b"", soname=b"", needed=names, rpath=_split(rpath), runpath=_split(runpath))
 
 
 def _split(text: str) -> tuple[bytes, ...]:
@@ -157,6 +157,21 @@ def test_only_files_of_the_same_kind_count() -> None:
 def test_names_with_a_slash() -> None:
     tree = {"bin/x": program("/old/env/lib/libx.so", "/far/liby.so"), "lib/libx.so": library()}
     assert brief(tree) == {"/far/liby.so": ("missing", "bin/x")}
+
+
+@pytest.mark.parametrize(
+    ("loader", "missing"),
+    [
+        ("/lib/ld-linux-aarch64.so.1", False),
+        ("/lib64/ld-linux-x86-64.so.2", False),
+        ("/old/env/lib/ld.so", False),
+        ("/old/env/none/ld.so", True),
+        ("/store/abc/lib/ld-linux-x86-64.so.2", True),
+    ],
+)
+def test_the_loader_itself(loader: str, *, missing: bool) -> None:
+    found = brief({"bin/x": program(loader=loader.encode()), "lib/ld.so": library()})
+    assert found == ({loader: ("missing", "bin/x")} if missing else {})
 
 
 @pytest.mark.parametrize(
