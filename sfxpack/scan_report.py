@@ -33,6 +33,7 @@ _CHOICES: Final = {
     "--binary-padding slash": "fills {} up with slashes before the path instead of NULs after it",
 }
 _KINDS: Final = {RequirementKind.GLIBC: "the C library, glibc", RequirementKind.CPU_LEVEL: "a processor of level"}
+_MISSING: Final = "missing"
 _LABEL: Final = 13
 """Columns of the first column."""
 
@@ -115,7 +116,8 @@ def _file_as_json(file: File, *, verbose: bool) -> dict[str, Any]:
 def print_scan(result: Scan, console: Console, *, verbose: bool) -> None:
     """The report of a scan: what is missing first, then what a build would do."""
     for label, text in _rows(result):
-        console.print(f"{label:<{_LABEL}}{escape(text)}", soft_wrap=True)
+        style = "bold red" if label == _MISSING else None
+        console.print(f"{label:<{_LABEL}}{escape(text)}", style=style, soft_wrap=True)
     for warning in result.warnings:
         console.print(f"warning: {escape(warning)}")
     for supply, text in _SUPPLIES.items():
@@ -141,7 +143,7 @@ def _rows(result: Scan) -> Iterator[tuple[str, str]]:
     yield "environment", f"{result.root} ({result.kind}), for {result.platform.label}"
     missing = [os.fsdecode(item.name) for item in result.libraries if item.supply is Supply.MISSING]
     if missing:
-        yield "missing", ", ".join(missing)
+        yield _MISSING, ", ".join(missing)
     yield "holds", f"{result.entries} files, links and directories, {size(result.size)}; seen in {result.seconds:.1f} s"
     files = _counted(sum(bool(file.sites) for file in result.files), "file", "files")
     strategies = ", ".join(f"{count} {name}" for name, count in result.sites.items())

@@ -13,7 +13,7 @@ RANKS = (
     {"elf", "resources"},
     {"elfedit", "binaries"},
     {"environments", "tree", "classify", "sites", "requirements"},
-    {"neutral", "records", "reference"},
+    {"neutral", "records", "reference", "loading"},
     {"plan"},
     {"compress", "header", "content"},
     {"assemble", "large"},
