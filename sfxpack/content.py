@@ -114,7 +114,7 @@ def prepare(entry: Entry, context: Context) -> Prepared:
     """
     content = read(entry)
     examined = examine(entry, content, context)
-    if examined.changed is None:
+    if not (examined.sites or examined.edits):
         return Prepared(examined, content, digest(content), ())
     found = Found(examined.sites, examined.edits)
     result = neutral.neutralise(content, found)

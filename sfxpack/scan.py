@@ -120,7 +120,7 @@ def scan(request: Request, progress: Progress = silent) -> Scan:
         for item in reading.files(_look):
             examined = item.examine() if isinstance(item, Large) else item
             reading.note(examined)
-            if examined.changed is not None:
+            if examined.sites or examined.edits:
                 files.append(_file(examined))
     files.sort(key=lambda file: file.path.split(b"/"))
     entries, findings = found.tree.entries, reading.all_findings()
