@@ -157,14 +157,14 @@ def _request(
 @click.option("-v", "--verbose", is_flag=True, help="List every finding.")
 @click.option("--json", "as_json", is_flag=True, help="Print the result as JSON.")
 def build(*, quiet: bool, verbose: bool, as_json: bool, **options: Any) -> None:  # noqa: ANN401 read by _request
-    r"""Pack ENVIRONMENT: a name, a path, or nothing for the active one.
+    """Pack ENVIRONMENT: a name, a path, or nothing for the active one.
 
     \b
     Examples:
       sfxpack build myenv
       sfxpack build ./venv -o out/app.sh --name app --release 2.1 --default-prefix /opt/app
       sfxpack build -p /opt/tools --level 19
-    """
+    """  # noqa: D301 click looks for the character
     request = _request(**options)
     gc.disable()  # a build makes hundreds of thousands of values without a cycle; looking for one takes 5 % of the time
     if quiet or as_json:
@@ -184,7 +184,7 @@ def build(*, quiet: bool, verbose: bool, as_json: bool, **options: Any) -> None:
 @click.option("-v", "--verbose", is_flag=True, help="List every site, finding and file.")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON, described in docs/scan.md; with -v every site.")
 def scan(*, verbose: bool, as_json: bool, **options: Any) -> None:  # noqa: ANN401 read by _request
-    r"""Show what a build of ENVIRONMENT would do and what it would need, without building.
+    """Show what a build of ENVIRONMENT would do and what it would need, without building.
 
     Lists the libraries that are missing, how long the new prefix may be and which files say so, what cannot be moved,
     and the options that would change any of it. Writes nothing and runs nothing; exit 0 whatever is found.
@@ -194,7 +194,7 @@ def scan(*, verbose: bool, as_json: bool, **options: Any) -> None:  # noqa: ANN4
       sfxpack scan myenv
       sfxpack scan -p /opt/tools -v
       sfxpack scan ./venv --json | jq .libraries
-    """
+    """  # noqa: D301 click looks for the character
     request = _request(**options)
     gc.disable()  # as in build
     if as_json:
