@@ -18,12 +18,12 @@ from sfxpack.compress import BlockWriter
 from sfxpack.errors import DiscoveryError
 from sfxpack.format.layout import EntryKind, Platform
 from sfxpack.format.tables import Index, Product
-from sfxpack.model import Entry, Environment, Finding, Policy, Request
+from sfxpack.model import Entry, Environment, Finding, Origin, Policy, Request
 from sfxpack.packing import Packing
 from sfxpack.reading import Progress, Reading, silent, subject, usable_cores
 
 _REPORT_PATHS: Final = 1000
-"""Paths a category of the report lists at most; its count is always whole."""
+"""Paths a category of the report lists at most, but for mismatches of records; its count is always whole."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +50,8 @@ class Result:
     """File that imposes it, or empty."""
     findings: tuple[Finding, ...]
     warnings: tuple[str, ...]
+    origin: Origin | None = None
+    """Where the tree was made, if it lies elsewhere now and that was worked out."""
 
 
 def build(request: Request, progress: Progress = silent) -> Result:
@@ -87,6 +89,7 @@ def build(request: Request, progress: Progress = silent) -> Result:
         prefix_limit_path=os.fsdecode(index.entries[limit_entry].path) if limit_entry < len(index.entries) else "",
         findings=findings,
         warnings=found.environment.warnings,
+        origin=found.environment.origin,
     )
 
 
@@ -110,7 +113,7 @@ def _index(request: Request, packing: Packing, findings: tuple[Finding, ...]) ->
     files = found.tree.entries
     default_mtime = _default_mtime(reading.mtimes.values(), files)
     entries = plan.index_entries(
-        files, packing.packed, reading.hard_links, found.links(), reading.mtimes, default_mtime
+        files, packing.packed, reading.names.hard_links, found.links(), reading.mtimes, default_mtime
     )
     limit = plan.limit(files, packing.packed)
     activate = any(entry.path == b"bin/activate" for entry in entries)
@@ -157,11 +160,12 @@ def _report(environment: Environment, findings: tuple[Finding, ...]) -> bytes:
         category = report.setdefault(finding.category, {"count": 0, "files": []})
         files = category["files"]
         category["count"] += finding.count
-        if len(files) < _REPORT_PATHS:
+        if len(files) < _REPORT_PATHS or finding.record:
             detail = finding.detail
             for path in old:
                 detail = detail.replace(path, "PREFIX")
-            files.append({"path": finding.path.decode(errors="backslashreplace"), "detail": detail})
+            record = {"record": finding.record.decode(errors="backslashreplace")} if finding.record else {}
+            files.append({"path": finding.path.decode(errors="backslashreplace"), "detail": detail, **record})
     return json.dumps({"kind": environment.kind, "findings": report}, sort_keys=True).encode()
 
 

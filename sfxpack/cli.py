@@ -80,7 +80,13 @@ _POLICIES: Final = (
         "old_prefixes",
         multiple=True,
         metavar="P",
-        help="Where the environment was made, if it does not lie there; repeatable.",
+        help="Where the environment was made, if it does not lie there; repeatable. [what its files agree on]",
+    ),
+    click.option(
+        "--fix-stale",
+        multiple=True,
+        metavar="P",
+        help="An earlier place that some files still name (listed as stale), besides where it was made; repeatable.",
     ),
     click.option(
         "--ambiguous",
@@ -101,7 +107,8 @@ _POLICIES: Final = (
         type=click.Choice(["conda", "slash"]),
         default="conda",
         show_default=True,
-        help="How conda's own binary files are filled up.",
+        help="How paths in conda's own binary files are filled up: with NULs, byte for byte as conda does it, or with "
+        "leading slashes, so that nothing behind a path moves (for files reported as unsafe).",
     ),
     click.option("--platform", callback=_platform, help="Platform to pack for. [the environment's]"),
     click.option("-j", "--jobs", type=click.IntRange(1, 1024), help="Threads. [usable cores]"),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
-from collections.abc import Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, replace
 from typing import Final
 
@@ -14,7 +14,9 @@ from sfxpack.errors import ChangedError, UnreadableError
 from sfxpack.format.digest import digest
 from sfxpack.model import Edit, Entry, Environment, Finding, Found, Site
 from sfxpack.plan import COMPILED, CONDA, RECORD, stage
-from sfxpack.records import OnDisk
+from sfxpack.records import Files, OnDisk
+from sfxpack.rows import Row
+from sfxpack.scrub import scrub
 
 LARGE: Final = 32 * 1024 * 1024
 """Bytes from which a file is read in windows instead of at once."""
@@ -32,8 +34,8 @@ class Examined:
     """At their offsets on disk."""
     edits: tuple[Edit, ...]
     findings: tuple[Finding, ...]
-    changed: OnDisk | None
-    """Set if the file has sites or edits: what is installed depends on the prefix, or on the file's own path."""
+    on_disk: OnDisk | None
+    """Set if the file has sites or edits, or if a record states a digest of it."""
     binary: Binary | None
     source_mtime: int | None
     """Seconds a valid timestamp `.pyc` records for its source."""
@@ -58,9 +60,12 @@ class Context:
     environment: Environment
     needles: sites.Needles
     options: sites.Options
-    changed: Mapping[bytes, OnDisk]
-    """Files of earlier stages whose final content depends on the prefix."""
-    entries: Mapping[bytes, Entry]
+    files: Files
+    """What was read in earlier stages."""
+    rows: Mapping[bytes, tuple[Row, ...]]
+    """Of every record, by its path."""
+    wanted: Mapping[bytes, Collection[str]]
+    """Algorithms of the digests that records state, by path of the file."""
 
 
 def read(entry: Entry) -> bytes:
@@ -125,16 +130,26 @@ def prepare(entry: Entry, context: Context) -> Prepared:
 def examine(entry: Entry, content: bytes, context: Context) -> Examined:
     """Look at a file that was read."""
     found = find(entry, content, context)
-    depends = bool(found.sites or found.edits)
     return Examined(
         entry=entry,
         sites=found.sites,
         edits=found.edits,
         findings=found.findings,
-        changed=OnDisk(len(content), hashlib.sha256(content).hexdigest()) if depends else None,
+        on_disk=_on_disk(content, context.wanted.get(entry.path), changes=bool(found.sites or found.edits)),
         binary=binaries.read(content),
         source_mtime=_source_mtime(entry, content, context),
     )
+
+
+def _on_disk(content: bytes, wanted: Collection[str] | None, *, changes: bool) -> OnDisk | None:
+    if wanted is None and not changes:
+        return None
+    return OnDisk(len(content), digests(content, wanted or ()), changes)
+
+
+def digests(content: bytes, algorithms: Iterable[str]) -> dict[str, str]:
+    """Hex by algorithm, as hashlib names it."""
+    return {name: hashlib.new(name, content, usedforsecurity=False).hexdigest() for name in algorithms}
 
 
 def find(entry: Entry, content: bytes, context: Context) -> Found:
@@ -154,20 +169,43 @@ def find(entry: Entry, content: bytes, context: Context) -> Found:
 
 def _derived(entry: Entry, content: bytes, context: Context) -> Found:
     where = stage(entry.path)
+    rows = context.rows.get(entry.path, ())
     if where == RECORD:
-        return records.derive_record(entry.path, content, context.changed)
+        return _derived_record(records.derive_record(entry.path, content, rows, context.files), entry, context)
     if where == CONDA:
-        return records.derive_conda(entry.path, content, context.changed)
-    if where == COMPILED and (source := _source(entry, context)) and source.path in context.changed:
+        found = records.derive_conda(entry.path, content, rows, context.files)
+        return replace(found, edits=found.edits + _scrubbed(entry, content, context))
+    source = _source(entry, context) if where == COMPILED else None
+    if source and context.files.changed(source.path):
         hashed = content[4:8] != bytes(4)
         mtime = source.mtime_ns // 10**9
         text = read(source) if hashed else None
-        return Found(records.derive_pyc(entry.path, content, context.changed, mtime=mtime, source=text))
-    return Found((), records.scrub(entry.path, content))
+        return Found(records.derive_pyc(entry.path, content, context.files, mtime=mtime, source=text))
+    return Found((), _scrubbed(entry, content, context))
+
+
+def _derived_record(found: Found, entry: Entry, context: Context) -> Found:
+    """Name the signatures (PEP 427) of a RECORD that changes."""
+    if not found.sites:
+        return found
+    text = "signs a RECORD that follows the new prefix"
+    names = (entry.path + end for end in (b".jws", b".p7s"))
+    lost = tuple(Finding("signature", name, text) for name in names if name in context.files.names.entries)
+    return replace(found, findings=found.findings + lost)
+
+
+def _scrubbed(entry: Entry, content: bytes, context: Context) -> tuple[Edit, ...]:
+    environment = context.environment
+    record = environment.conda.get(entry.path)
+    roots = [rename.old for rename in environment.renames]
+    packaged = (record.sha256 or record.sha256_in_prefix) if record else ""
+    return scrub(entry.path, content, roots, package_sha256=packaged)
 
 
 def _source(entry: Entry, context: Context) -> Entry | None:
-    return context.entries.get(records.pyc_source(entry.path) or b"")
+    """The file a `.pyc` was compiled from, under the name it is packed by."""
+    names = context.files.names
+    return names.entries.get(names.resolve(records.pyc_source(entry.path) or b""))
 
 
 def _source_mtime(entry: Entry, content: bytes, context: Context) -> int | None:

@@ -5,7 +5,8 @@ from __future__ import annotations
 import hashlib
 import mmap
 import os
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import replace
 from typing import BinaryIO, Final
 
@@ -19,6 +20,40 @@ from sfxpack.records import OnDisk
 from sfxpack.sites.window import OVERLAP
 
 _READ: Final = 8 * 1024 * 1024
+
+
+class Digests:
+    """Digests of a stream, computed by a thread of their own while the bytes are used here."""
+
+    def __init__(self, algorithms: Iterable[str]) -> None:
+        self._states = {name: hashlib.new(name, usedforsecurity=False) for name in algorithms}
+        self._thread = ThreadPoolExecutor(1)
+        self._running: Future[None] | None = None
+
+    def __enter__(self) -> Digests:  # noqa: PYI034 Self is not there in Python 3.10
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._thread.shutdown()
+
+    def update(self, data: bytes) -> None:
+        """Add bytes; waits for those before."""
+        self._wait()
+        if self._states:
+            self._running = self._thread.submit(self._update, data)
+
+    def hex(self) -> dict[str, str]:
+        """Hex by algorithm."""
+        self._wait()
+        return {name: state.hexdigest() for name, state in self._states.items()}
+
+    def _update(self, data: bytes) -> None:
+        for state in self._states.values():
+            state.update(data)
+
+    def _wait(self) -> None:
+        if self._running:
+            self._running.result()
 
 
 class Large:
@@ -35,9 +70,10 @@ class Large:
         self._found: list[Site | Edit] = []
         """At their offsets on disk."""
         self._findings: list[Finding] = []
-        self._changed: OnDisk | None = None
+        self._on_disk: OnDisk | None = None
         self._binary: Binary | None = None
         self._context = context
+        self._wanted = context.wanted.get(entry.path)
         self._root = os.fsencode(context.environment.root)
 
     def pieces(self, limit: int) -> Iterator[bytes]:
@@ -55,7 +91,7 @@ class Large:
         self.digest = state.digest()
 
     def examine(self) -> Examined:
-        """What `examined` says, without packing: a file that does not hold an old path is read once.
+        """What `examined` says, without packing: a file without old path that no record digests is read once.
 
         Raises:
             ChangedError, UnreadableError: as `pieces`.
@@ -71,22 +107,22 @@ class Large:
             sites=tuple(change for change in self._found if isinstance(change, Site)),
             edits=tuple(change for change in self._found if isinstance(change, Edit)),
             findings=tuple(self._findings),
-            changed=self._changed,
+            on_disk=self._on_disk,
             binary=self._binary,
             source_mtime=None,
         )
 
     def _read(self, limit: int, *, whole: bool) -> Iterator[bytes]:
-        """Neutral pieces; unless `whole`, only where there may be sites."""
+        """Neutral pieces; unless `whole`, only of what may have sites or has to be digested."""
         try:
-            with open(self.entry.source, "rb", buffering=0) as file:
+            with open(self.entry.source, "rb", buffering=0) as file, Digests(self._wanted or ()) as digests:
                 check_unchanged(self.entry, os.fstat(file.fileno()))
                 if self._holds_old_path(file):
-                    yield from self._neutral(file, limit)
-                elif whole:
-                    yield from _windows(file, limit)
-                if self._found:
-                    self._changed = OnDisk(self.entry.size, _sha256(file))
+                    yield from self._neutral(file, limit, digests)
+                elif whole or self._wanted is not None:
+                    yield from _windows(file, limit, digests)
+                if self._wanted is not None or self._found:
+                    self._on_disk = OnDisk(self.entry.size, digests.hex(), changes=bool(self._found))
                 check_unchanged(self.entry, os.fstat(file.fileno()))
         except OSError as error:
             raise UnreadableError(f"{os.fsdecode(self.entry.source)}: cannot be read: {error.strerror}") from error
@@ -98,13 +134,29 @@ class Large:
             UnreadableError: it cannot be read.
         """
         state = hasher()
+        for window in self._again():
+            state.update(window)
+        return state.digest()
+
+    def twin_on_disk(self) -> OnDisk | None:
+        """What records must know of a file that is packed as another one; reads it once more.
+
+        Raises:
+            UnreadableError: it cannot be read.
+        """
+        if self._wanted is None:
+            return None
+        with Digests(self._wanted) as digests:
+            for window in self._again():
+                digests.update(window)
+            return OnDisk(self.entry.size, digests.hex(), changes=False)
+
+    def _again(self) -> Iterator[bytes]:
         try:
             with open(self.entry.source, "rb", buffering=0) as file:
-                for window in _windows(file, _READ):
-                    state.update(window)
+                yield from _windows(file, _READ)
         except OSError as error:
             raise UnreadableError(f"{os.fsdecode(self.entry.source)}: cannot be read: {error.strerror}") from error
-        return state.digest()
 
     def _holds_old_path(self, file: BinaryIO) -> bool:
         """The first pass; also finds the kind and what an ELF file needs."""
@@ -128,7 +180,7 @@ class Large:
             self._kind = Kind.ARCHIVE  # a marshal stream of this size is not walked, hence not touched
         return found
 
-    def _neutral(self, file: BinaryIO, limit: int) -> Iterator[bytes]:
+    def _neutral(self, file: BinaryIO, limit: int, digests: Digests) -> Iterator[bytes]:
         """The second pass where there may be sites: the end of a window is held back until its sites are known."""
         context = self._context
         with mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as mapped:
@@ -148,7 +200,9 @@ class Large:
             seen = inner.stop
             cut = seen if seen == end else _whole(found, seen - OVERLAP)
             done = [change for change in found if change.end <= cut]
-            yield self._piece(window[start - base : cut - base], start, done)
+            piece = window[start - base : cut - base]
+            digests.update(piece)
+            yield self._piece(piece, start, done)
             found = [change for change in found if change.end > cut]
             start = cut
 
@@ -183,9 +237,11 @@ def _whole(changes: list[Site | Edit], cut: int) -> int:
     return min([cut, *(change.start for change in changes if change.start < cut < change.end)])
 
 
-def _windows(file: BinaryIO, size: int) -> Iterator[bytes]:
+def _windows(file: BinaryIO, size: int, digests: Digests | None = None) -> Iterator[bytes]:
     file.seek(0)
     while window := file.read(size):
+        if digests:
+            digests.update(window)
         yield window
 
 
@@ -199,10 +255,3 @@ def _read(file: BinaryIO, start: int, size: int, entry: Entry) -> bytes:
         parts.append(part)
         size -= len(part)
     return b"".join(parts)
-
-
-def _sha256(file: BinaryIO) -> str:
-    state = hashlib.sha256()
-    for window in _windows(file, _READ):
-        state.update(window)
-    return state.hexdigest()

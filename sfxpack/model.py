@@ -38,6 +38,15 @@ class Rename:
 
 
 @dataclass(frozen=True, slots=True)
+class Origin:
+    """Where a tree was made that lies elsewhere now, worked out from its files."""
+
+    path: bytes
+    count: int
+    """Files that say so."""
+
+
+@dataclass(frozen=True, slots=True)
 class CondaFile:
     """What conda-meta says of one file, as far as relocation and records need it."""
 
@@ -53,6 +62,10 @@ class CondaFile:
     """`hardlink`, `softlink`, `pyc_file`, `unix_python_entry_point`, ..."""
     package: str
     """Name of the package, for reports."""
+    offsets: object = None
+    """Where the package's file holds the placeholder (conda/ceps#179), as recorded: any JSON, never trusted."""
+    shebang_length: object = None
+    """The same: bytes of the package's first line with its newline."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,7 +100,7 @@ class Environment:
     """Absolute; links resolved only where the caller's spelling was relative."""
     name: str
     renames: tuple[Rename, ...]
-    """Longest `old` first; includes the root in both spellings if it is reached through a link."""
+    """Longest `old` first; includes the root in both spellings if it is reached through a link, and earlier places."""
     conda: Mapping[bytes, CondaFile] = field(default_factory=dict)
     """By path below the prefix."""
     placeholders: tuple[bytes, ...] = ()
@@ -97,6 +110,10 @@ class Environment:
     omissions: frozenset[bytes] = frozenset()
     """Paths below the root that are left out, with everything below them."""
     warnings: tuple[str, ...] = ()
+    origin: Origin | None = None
+    """One of the renames that nobody gave."""
+    findings: tuple[Finding, ...] = ()
+    """What its own well-known files tell: `stale`."""
 
 
 class Kind(Enum):
@@ -148,10 +165,12 @@ class Finding:
     """Something the user should know of a file: where, which kind, how often."""
 
     category: str
-    """`unreachable`, `ambiguous`, `external`, `unmanaged`, `soft`, `unquoted`, `stale`, ..."""
+    """`unreachable`, `ambiguous`, `external`, `unmanaged`, `soft`, `unquoted`, `stale`, `unsafe`, `offsets`, ..."""
     path: bytes
     detail: str = ""
     count: int = 1
+    record: bytes = b""
+    """`mismatch`: path of the RECORD or the file of `conda-meta` that is not true of the file."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -204,6 +223,9 @@ class Request:
     """Threads; 0 is the number of usable cores."""
     force: bool = False
     old_prefixes: tuple[str, ...] = ()
+    """Where the tree was made; empty: worked out."""
+    fix_stale: tuple[str, ...] = ()
+    """Further places that some files still name."""
     ambiguous: Policy = Policy.KEEP
     limit_strict: bool = False
     binary_padding: str = "conda"

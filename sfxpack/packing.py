@@ -64,7 +64,7 @@ class Packing:
         twin = self._twin(item)
         if twin is not None:
             self.packed[item.entry.path] = self.packed[twin]
-            self.reading.note_twin(item.examined(), twin)
+            self.reading.note_twin(item, twin)
             return
         for piece in item.pieces(self.writer.limit):
             self.writer.add_piece(piece)
@@ -75,10 +75,11 @@ class Packing:
     def _twin(self, item: Large) -> bytes | None:
         """Path of a packed large file with the same, unchanged bytes; only files of one size are read for it."""
         size = item.entry.size
-        if sum(entry.size == size for entry in self.reading.by_path.values()) == 1:
+        if sum(entry.size == size for entry in self.reading.names.entries.values()) == 1:
             return None
         twin = self._twins.setdefault((size, item.disk_digest()), item.entry.path)
-        return twin if twin != item.entry.path and twin not in self.reading.changed else None
+        disk = self.reading.on_disk.get(twin)
+        return twin if twin != item.entry.path and not (disk and disk.changes) else None
 
     def _pack_deferred(self) -> None:
         targets = {path: frozenset(self._targets(item)) for path, item in self._deferred.items()}
@@ -89,7 +90,7 @@ class Packing:
     def _targets(self, item: Prepared) -> Iterator[bytes]:
         for _, site in item.sites:
             if site.derived is not None:
-                yield self.reading.hard_links.get(site.target, site.target)
+                yield self.reading.names.hard_links.get(site.target, site.target)
 
 
 def cut_before(at: int, found: tuple[tuple[int, Site], ...]) -> int:

@@ -35,6 +35,12 @@ def stage(path: bytes) -> int:
     return PLAIN
 
 
+def turn(path: bytes) -> tuple[int, int]:
+    """Stage, and within it which files come before others: a RECORD that lies deeper may be listed by another."""
+    where = stage(path)
+    return where, -path.count(b"/") if where == RECORD else 0
+
+
 def reading_order(entries: Iterable[Entry]) -> tuple[tuple[Entry, ...], dict[bytes, bytes]]:
     """Files in the order they are read and packed, and the hard links: path -> path of the file that stands for it."""
     files: list[Entry] = []
@@ -49,7 +55,7 @@ def reading_order(entries: Iterable[Entry]) -> tuple[tuple[Entry, ...], dict[byt
                 links[entry.path] = known
                 continue
         files.append(entry)
-    files.sort(key=lambda entry: stage(entry.path))
+    files.sort(key=lambda entry: turn(entry.path))
     return tuple(files), links
 
 
@@ -160,12 +166,13 @@ def limit(entries: tuple[Entry, ...], packed: Mapping[bytes, Packed]) -> Limit:
 
 
 def site_limit(site: Site) -> int:
-    """Bytes of the longest prefix a site allows."""
+    """Bytes of the longest prefix a site allows; a prefix has no more code units than bytes."""
     if site.strategy is Strategy.SLASH and not site.flags & SiteFlag.SOFT:
         return len(site.neutral) // UNITS.get(site.encoding, 1)
     if site.strategy is Strategy.CSTRING:
-        used = max(len(site.neutral.rstrip(b"\0")), site.hits[-1])
-        return (len(site.neutral) - used) // len(site.hits)
+        unit = UNITS.get(site.encoding, 1)
+        used = max(-(-len(site.neutral.rstrip(b"\0")) // unit), site.hits[-1] // unit)
+        return (len(site.neutral) // unit - used) // len(site.hits)
     return NO_LIMIT
 
 

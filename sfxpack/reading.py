@@ -5,13 +5,13 @@ from __future__ import annotations
 import itertools
 import os
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Executor, Future
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Final, TypeVar
 
-from sfxpack import plan, requirements, resources, sites
+from sfxpack import listing, plan, requirements, resources, sites
 from sfxpack.binaries import Binary
 from sfxpack.content import LARGE, WHOLE, Context, Examined
 from sfxpack.environments import discover
@@ -19,7 +19,8 @@ from sfxpack.errors import UsageError
 from sfxpack.format.layout import EntryKind, Platform
 from sfxpack.large import Large
 from sfxpack.model import Entry, Environment, Finding, Request, Site
-from sfxpack.records import OnDisk
+from sfxpack.names import Names
+from sfxpack.records import Files, OnDisk
 from sfxpack.tree import Tree, list_tree
 
 Progress = Callable[[int, int], None]
@@ -109,63 +110,72 @@ class Reading:
     executor: Executor
     jobs: int
     progress: Progress = silent
-    hard_links: dict[bytes, bytes] = field(default_factory=dict)
-    """Path -> path of the file it is another name of."""
-    by_path: Mapping[bytes, Entry] = field(init=False)
-    changed: dict[bytes, OnDisk] = field(default_factory=dict)
-    """Files whose installed content depends on the prefix."""
+    names: Names = field(init=False)
+    on_disk: dict[bytes, OnDisk] = field(default_factory=dict)
+    """As `Files.on_disk`."""
     mtimes: dict[bytes, int] = field(default_factory=dict)
     """Seconds that `.pyc` files record for their sources."""
     findings: list[Finding] = field(default_factory=list)
     binaries: dict[bytes, Binary] = field(default_factory=dict)
+    _order: tuple[Entry, ...] = field(init=False)
     _done: int = 0
-    _total: int = 0
+    _total: int = field(init=False)
 
     def __post_init__(self) -> None:
-        self.by_path = {entry.path: entry for entry in self.subject.tree.entries}
+        entries = self.subject.tree.entries
+        self._order, hard_links = plan.reading_order(entries)
+        self._total = sum(entry.size for entry in self._order)
+        by_path = {entry.path: entry for entry in entries}
+        self.names = Names(by_path, hard_links, self.subject.environment.renames)
 
     def files(self, prepare: Callable[[Entry, Context], _T]) -> Iterator[_T | Large]:
-        """Every file, stage after stage. Each must be noted before the next is taken.
+        """Every file, turn after turn (`plan.turn`). Each must be noted before the next is taken.
 
         Raises:
             SfxpackError: the first file that cannot be read.
         """
-        order, self.hard_links = plan.reading_order(self.subject.tree.entries)
-        self._total = sum(entry.size for entry in order)
-        environment = self.subject.environment
+        environment, options = self.subject.environment, self.subject.options
         needles = sites.needles(environment)
-        for _, files in itertools.groupby(order, key=lambda entry: plan.stage(entry.path)):
-            context = Context(environment, needles, self.subject.options, dict(self.changed), self.by_path)
+        listed = listing.list_records(self._order, self.names, self.executor)
+        self.on_disk.update(listed.records)
+        for _, files in itertools.groupby(self._order, key=lambda entry: plan.turn(entry.path)):
+            known = Files(self.names, dict(self.on_disk))
+            context = Context(environment, needles, options, known, listed.rows, listed.wanted)
             yield from self._ahead(files, context, prepare)
 
     def note(self, found: Examined) -> None:
         """Keep what later stages, the index and the report need of a file."""
         path = found.entry.path
         self.findings.extend(found.findings)
-        if found.changed is not None:
-            self.changed[path] = found.changed
+        if found.on_disk is not None:
+            self.on_disk[path] = found.on_disk
         if found.binary is not None:
             self.binaries[path] = found.binary
         if found.source_mtime is not None:
-            source = plan.source_of(path, self.by_path)
+            source = plan.source_of(path, self.names.entries)
             if source is not None:
-                self.mtimes[self.hard_links.get(source, source)] = found.source_mtime
+                self.mtimes[self.names.resolve(source)] = found.source_mtime
         self._done += found.entry.size
         self.progress(self._done, self._total)
 
-    def note_twin(self, found: Examined, twin: bytes) -> None:
-        """Note a file that is the same as another, which was noted, and has no sites."""
-        findings = (replace(item, path=found.entry.path) for item in self.findings if item.path == twin)
-        self.note(replace(found, findings=tuple(findings), binary=self.binaries.get(twin)))
+    def note_twin(self, file: Large, twin: bytes) -> None:
+        """Note a file that is the same as another, which was noted, and has no sites.
+
+        Raises:
+            UnreadableError: it cannot be read once more, for a digest that a record states.
+        """
+        findings = tuple(replace(item, path=file.entry.path) for item in self.findings if item.path == twin)
+        binary, on_disk = self.binaries.get(twin), file.twin_on_disk()
+        self.note(replace(file.examined(), findings=findings, binary=binary, on_disk=on_disk))
 
     def all_binaries(self) -> dict[bytes, Binary]:
         """The ELF files under all their names, hard links included."""
-        others = {path: self.binaries[first] for path, first in self.hard_links.items() if first in self.binaries}
+        others = {path: self.binaries[first] for path, first in self.names.hard_links.items() if first in self.binaries}
         return {**self.binaries, **others}
 
     def all_findings(self) -> tuple[Finding, ...]:
-        """Those of the tree and of its files, in order."""
-        found = [*self.subject.tree.findings, *self.findings]
+        """Those of the environment, of the tree and of its files, in order."""
+        found = [*self.subject.environment.findings, *self.subject.tree.findings, *self.findings]
         return tuple(sorted(found, key=lambda finding: (finding.category, finding.path)))
 
     def _ahead(

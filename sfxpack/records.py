@@ -1,21 +1,21 @@
-"""Values in files that depend on other files' final content, and what records tell of the build machine.
+"""Values in files that depend on other files' final content, and rows of records that are not true.
 
-`.pyc` headers (PEP 552), RECORD of a dist-info (PEP 376, PEP 627), `conda-meta/*.json`. A value becomes DERIVED only
-where it was right for the bytes on disk: records that were wrong stay as they are.
+`.pyc` headers (PEP 552), RECORD of a dist-info, `conda-meta/*.json`. A value becomes DERIVED only where it was right
+for the bytes on disk: rows that were wrong stay as they are, and are findings.
 """
 
 from __future__ import annotations
 
-import base64
-import json
-import re
-from collections.abc import Collection, Iterator, Mapping
+import hashlib
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from posixpath import normpath
+from enum import Enum
 from typing import Final
 
-from sfxpack.format.layout import Derived, Strategy
-from sfxpack.model import Edit, Finding, Found, Site
+from sfxpack.format.layout import Derived, EntryKind, Strategy
+from sfxpack.model import Edit, Entry, Finding, Found, Site
+from sfxpack.names import MISSING, Names
+from sfxpack.rows import OUTSIDE, Row, digest_size, located_conda_rows
 
 PYC_HEADER: Final = 16
 _SIPHASH13_MAGIC: Final = 3450
@@ -23,43 +23,45 @@ _SIPHASH13_MAGIC: Final = 3450
 _MAGICS: Final = range(3390, 4000)
 _HASHED: Final = (0b01, 0b11)
 """Flags of a file that is checked by the hash of its source: unchecked, checked (PEP 552)."""
-_STRING: Final = rb'"(?:[^"\\]|\\.)*"'
-_PATH: Final = re.compile(rb'"_path"\s*:\s*(' + _STRING + rb")", re.DOTALL)
-_FLAT_OBJECT: Final = re.compile(rb'\{[^{}"]*(?:' + _STRING + rb'[^{}"]*)*\}', re.DOTALL)
-_MEMBER: Final = re.compile(rb"(" + _STRING + rb")\s*:\s*(?:(" + _STRING + rb")|(-?[0-9]+))", re.DOTALL)
-_BUILD_PATHS: Final = re.compile(
-    rb'"(?:source|extracted_package_dir|package_tarball_full_path)"\s*:\s*"((?:[^"\\]|\\.)*)"', re.DOTALL
-)
-_URL: Final = re.compile(rb":(?:\\?/){2}([^/@\"\\\s]+@)?[^/@\"\\\s]+(\\?/t\\?/[^/\"\\\s]+(?=\\?/))?")
-"""User and password, and a token as anaconda.org and its relatives have it in the path; JSON may escape `/`."""
-_ROW: Final = re.compile(
-    rb'^(?:"((?:[^"]|"")*)"|([^",\r\n]*)),(?:sha256=([A-Za-z0-9_=-]*))?,([0-9]*)\r?$', re.MULTILINE
-)
+_SHA256: Final = "sha256"
 
 
 @dataclass(frozen=True, slots=True)
 class OnDisk:
-    """A file as it was when the build began."""
+    """A file as it was when the build read it."""
 
     size: int
     """Bytes."""
-    sha256: str
-    """Hex."""
+    digests: Mapping[str, str]
+    """Hex by algorithm, as hashlib names it: those that a record states."""
+    changes: bool
+    """What is installed depends on the new prefix, or is not what is on disk."""
 
 
 @dataclass(frozen=True, slots=True)
-class Row:
-    """One file's recorded values, with where they stand."""
+class Files:
+    """The tree as far as it was read."""
 
-    path: bytes
-    sha256: str
-    """Hex; empty if not recorded."""
-    sha256_at: tuple[int, int]
-    size: int
-    """-1 if not recorded."""
-    size_at: tuple[int, int]
-    record: Derived
-    """SHA256_HEX or SHA256_RECORD."""
+    names: Names
+    on_disk: Mapping[bytes, OnDisk]
+    """By the path that `names` resolves to: files that change, and those whose digest a record states."""
+
+    def changed(self, path: bytes) -> OnDisk | None:
+        """The file a path leads to, if it changes."""
+        disk = self.on_disk.get(self.names.resolve(path))
+        return disk if disk is not None and disk.changes else None
+
+
+class Verdict(Enum):
+    """What becomes of a row when it is checked."""
+
+    RIGHT = "right"
+    ALTERED = "altered"
+    """The digest is of other bytes."""
+    SIZE = "size"
+    """There is no digest or it is right, but the size is not."""
+    MISSING = "missing"
+    UNCHECKED = "unchecked"
 
 
 def pyc_source(path: bytes) -> bytes | None:
@@ -86,23 +88,25 @@ def recorded_source_mtime(content: bytes) -> int | None:
 def derive_pyc(
     path: bytes,
     content: bytes,
-    changed: Mapping[bytes, OnDisk],
+    files: Files,
     *,
     mtime: int | None = None,
     source: bytes | None = None,
 ) -> tuple[Site, ...]:
-    """Header values of a `.pyc` whose source is among the `changed` files.
+    """Header values of a `.pyc` whose source changes.
 
     `mtime` (seconds) and `source` (content) are those of the source on disk. What is given must fit the header, as must
     the size: a stale file stays stale. A file that is checked by a hash needs `source`; without it, it stays.
     """
-    target = pyc_source(path)
-    if target is None or target not in changed or not _is_pyc(content):
+    name = pyc_source(path)
+    disk = files.changed(name) if name else None
+    if name is None or disk is None or not _is_pyc(content):
         return ()
+    target = files.names.resolve(name)
     flags = int.from_bytes(content[4:8], "little")
     if flags == 0:
         recorded_mtime, recorded_size = (int.from_bytes(content[at : at + 4], "little") for at in (8, 12))
-        stale = changed[target].size & 0xFFFFFFFF != recorded_size
+        stale = disk.size & 0xFFFFFFFF != recorded_size
         if stale or (mtime is not None and mtime & 0xFFFFFFFF != recorded_mtime):
             return ()
         return _value(8, 12, Derived.MTIME_LE32, target), _value(12, 16, Derived.SIZE_LE32, target)
@@ -115,31 +119,75 @@ def derive_pyc(
     return (_value(8, 16, derived, target),)
 
 
-def derive_record(path: bytes, content: bytes, changed: Mapping[bytes, OnDisk]) -> Found:
-    """Rows of a RECORD that tell hash and size of files that will change; those that were wrong are a finding."""
-    return _derive(path, _record_rows(path, content, changed), changed)
+def derive_record(path: bytes, content: bytes, rows: Sequence[Row], files: Files) -> Found:
+    """Rows of a RECORD that tell digest and size of files that change; those that are wrong are findings.
 
-
-def derive_conda(path: bytes, content: bytes, changed: Mapping[bytes, OnDisk]) -> Found:
-    """The same for a file of `conda-meta`, and what `scrub` blanks there."""
-    found = _derive(path, _conda_rows(content, changed), changed)
-    return Found(found.sites, scrub(path, content), found.findings)
-
-
-def scrub(path: bytes, content: bytes) -> tuple[Edit, ...]:
-    """Blank what `conda-meta` and `direct_url.json` tell of the build machine: cache paths, tokens, passwords."""
+    Digests of other algorithms become SHA-256, the one the format can renew. A RECORD's own size, which no rule could
+    renew, is blanked: it is optional (PEP 376).
+    """
+    sites: list[Site] = []
     edits: list[Edit] = []
-    if path.startswith(b"conda-meta/") and path.endswith(b".json"):
-        edits += [Edit(*match.span(1), b"") for match in _BUILD_PATHS.finditer(content) if match[1]]
-    elif path != b"conda-meta/history" and not path.endswith(b".dist-info/direct_url.json"):
-        return ()
-    for match in _URL.finditer(content):
-        ssh = content.endswith(b"ssh", 0, match.start())
-        if match[1] and not match[1].startswith(b"${") and (not ssh or b":" in match[1]):
-            edits.append(Edit(*match.span(1), b""))  # PEP 610: variables stay, and so does `git@` of ssh
-        if match[2]:
-            edits.append(Edit(*match.span(2), b""))
-    return tuple(sorted(edits, key=lambda edit: edit.start))
+    for row in rows:
+        disk = _follows(row, files)
+        if disk is None:
+            continue
+        if row.digest and row.algorithm != _SHA256:
+            edits.append(Edit(*row.algorithm_at, _SHA256.encode()))
+        sites += _values(row, files.names.resolve(row.path), disk)
+    if sites:
+        own = (row for row in rows if row.path == path and row.size == len(content))
+        edits += [Edit(*row.size_at, b"") for row in own]
+    return Found(tuple(sorted(sites, key=lambda site: site.start)), tuple(edits), check(path, rows, files))
+
+
+def derive_conda(path: bytes, content: bytes, rows: Sequence[Row], files: Files) -> Found:
+    """The same for a file of `conda-meta`."""
+    right = {row.path: disk for row in rows if (disk := _follows(row, files))}
+    sites: list[Site] = []
+    for row in located_conda_rows(content, right):
+        disk = right[row.path]
+        if not row.digest or row.digest == disk.digests.get(_SHA256):
+            sites += _values(row, files.names.resolve(row.path), disk)
+    return Found(tuple(sorted(sites, key=lambda site: site.start)), (), check(path, rows, files))
+
+
+def check(path: bytes, rows: Iterable[Row], files: Files) -> tuple[Finding, ...]:
+    """What the record at `path` says that is not so on disk, and what cannot be checked."""
+    verdicts = [(row, verdict) for row in rows if (verdict := judge(row, files)) is not Verdict.RIGHT]
+    wrong = [
+        Finding("mismatch", row.path, verdict.value, record=path)
+        for row, verdict in verdicts
+        if verdict is not Verdict.UNCHECKED
+    ]
+    unchecked = len(verdicts) - len(wrong)
+    if unchecked:
+        text = "rows of files outside the prefix, or with a digest that cannot be computed here"
+        wrong.append(Finding("unchecked", path, text, unchecked))
+    return tuple(wrong)
+
+
+def judge(row: Row, files: Files) -> Verdict:
+    """Whether a row is true of the bytes on disk."""
+    real = files.names.resolve(row.path)
+    disk = files.on_disk.get(real)
+    entry = files.names.entries.get(row.path)
+    if row.link and entry is not None and entry.kind is EntryKind.LINK:
+        return _judge_link(row, entry, disk)
+    if real in (MISSING, OUTSIDE):
+        return Verdict.MISSING if real == MISSING else Verdict.UNCHECKED
+    known = not row.algorithm or digest_size(row.algorithm) > 0
+    if row.algorithm and known and not (disk and row.digest and disk.digests.get(row.algorithm) == row.digest):
+        return Verdict.ALTERED
+    if row.size not in (-1, files.names.entries[real].size):
+        return Verdict.SIZE
+    return Verdict.RIGHT if known else Verdict.UNCHECKED
+
+
+def _judge_link(row: Row, entry: Entry, disk: OnDisk | None) -> Verdict:
+    """Of a link conda manages rattler records the text's digest, mamba that of the content; sizes differ too."""
+    if not row.digest or row.digest == hashlib.sha256(entry.link).hexdigest():
+        return Verdict.RIGHT
+    return Verdict.RIGHT if disk and disk.digests.get(_SHA256) == row.digest else Verdict.ALTERED
 
 
 def siphash(key: int, data: bytes, rounds: int) -> bytes:
@@ -184,64 +232,18 @@ def _value(start: int, end: int, derived: Derived, target: bytes) -> Site:
     return Site(start, end, Strategy.DERIVED, b"", (), derived=derived, target=target)
 
 
-def _derive(path: bytes, rows: Iterator[Row], changed: Mapping[bytes, OnDisk]) -> Found:
-    sites: list[Site] = []
-    wrong: list[bytes] = []
-    for row in rows:
-        file = changed[row.path]
-        if row.sha256 and row.sha256 != file.sha256:
-            wrong.append(row.path)
-            continue
-        if row.sha256:
-            sites.append(_value(*row.sha256_at, row.record, row.path))
-        if row.size == file.size:
-            sites.append(_value(*row.size_at, Derived.SIZE_DECIMAL, row.path))
-    findings = (Finding("mismatch", path, wrong[0].decode(errors="replace"), len(wrong)),) if wrong else ()
-    return Found(tuple(sorted(sites, key=lambda site: site.start)), (), findings)
+def _follows(row: Row, files: Files) -> OnDisk | None:
+    """The file a row tells of, if it changes and the row's digest, if there is one, is of its bytes."""
+    disk = files.on_disk.get(files.names.resolve(row.path))
+    if disk is None or not disk.changes or (row.link and not row.digest):
+        return None
+    if row.algorithm and digest_size(row.algorithm) and row.digest != disk.digests.get(row.algorithm):
+        return None
+    return disk
 
 
-def _record_rows(path: bytes, content: bytes, changed: Collection[bytes]) -> Iterator[Row]:
-    folder = path.rpartition(b"/")[0].rpartition(b"/")[0]
-    for match in _ROW.finditer(content):
-        name = match[1].replace(b'""', b'"') if match[1] is not None else match[2]
-        target = normpath(folder + b"/" + name) if folder else normpath(name)
-        if target not in changed:
-            continue
-        digest = match[3] or b""
-        try:
-            sha256 = base64.urlsafe_b64decode(digest + b"=").hex() if len(digest) == 43 else ""  # noqa: PLR2004 - 32 bytes
-        except ValueError:
-            sha256 = ""
-        size = int(match[4]) if match[4] else -1
-        yield Row(target, sha256, match.span(3), size, match.span(4), Derived.SHA256_RECORD)
-
-
-def _conda_rows(content: bytes, changed: Collection[bytes]) -> Iterator[Row]:
-    for found in _PATH.finditer(content):
-        target = json.loads(found[1]).encode("utf-8", "surrogateescape")
-        if target not in changed:
-            continue
-        members = {match[1]: match for match in _MEMBER.finditer(content, *_object(content, found.start()))}
-        digest = members.get(b'"sha256_in_prefix"')
-        if digest is None or digest[2] in (None, b'""'):
-            digest = members.get(b'"sha256"')
-        size = members.get(b'"size_in_bytes"')
-        at = (digest.start(2) + 1, digest.end(2) - 1) if digest and digest[2] else (0, 0)
-        yield Row(
-            target,
-            content[at[0] : at[1]].decode("latin-1"),
-            at,
-            int(size[3]) if size and size[3] else -1,
-            size.span(3) if size and size[3] else (0, 0),
-            Derived.SHA256_HEX,
-        )
-
-
-def _object(content: bytes, at: int) -> tuple[int, int]:
-    """Bounds of the object without inner objects that has a member at `at`; a brace before it may be in a string."""
-    start = at
-    while (start := content.rfind(b"{", 0, start)) >= 0:
-        found = _FLAT_OBJECT.match(content, start)
-        if found and found.end() > at:
-            return found.span()
-    return at, at
+def _values(row: Row, target: bytes, disk: OnDisk) -> Iterator[Site]:
+    if row.digest and row.record is not None:
+        yield _value(*row.digest_at, row.record, target)
+    if row.size == disk.size:
+        yield _value(*row.size_at, Derived.SIZE_DECIMAL, target)

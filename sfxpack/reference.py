@@ -119,7 +119,7 @@ def render_site(site: IndexSite, span: bytes, prefix: bytes, platform: Platform)
         limit = layout.MAX_SHEBANG_MACOS if platform.system == "macos" else layout.MAX_SHEBANG_LINUX
         return shebang(site.line, site.hits, prefix, ShebangForm(site.detail), limit)
     if site.strategy is Strategy.CSTRING:
-        text = insert(span, site.hits, prefix)
+        text = insert(span, site.hits, spell(prefix, Encoding(site.encoding)))
         if any(text[len(span) :]):
             raise ValueError("does not fit")
         return text[: len(span)]

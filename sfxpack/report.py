@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import os
 import shlex
+from collections import Counter
 from collections.abc import Iterable
 from itertools import groupby
 from typing import Any, Final
@@ -16,16 +17,21 @@ from rich.table import Table
 from sfxpack.build import Result
 from sfxpack.format.layout import MAX_PREFIX, NO_LIMIT
 from sfxpack.inspect import Inspection
-from sfxpack.model import Finding
+from sfxpack.model import Finding, Origin
 
 EXPLAIN: Final = {
     "unreachable": "holds the old prefix where it cannot be moved (compressed or damaged data); left as it is",
     "ambiguous": "holds the old prefix as part of something that may be another path; left as it is",
     "external": "refers to something outside the environment",
     "unmanaged": "conda's record does not describe it as it is; moved by the general rules",
+    "unsafe": "conda's way of moving them may break them, at the old place too; build with --binary-padding slash",
+    "offsets": "conda's record of where they hold the prefix is wrong; what was found is used",
     "soft": "data that is moved only where the new prefix fits",
     "other": "names another path that starts with the old prefix; left as it is",
-    "mismatch": "recorded digest or size was already wrong; left as it is",
+    "stale": "names an earlier place of the environment or of its packages; left as it is, unless you add",
+    "mismatch": "was already not as its record says; left as it is",
+    "unchecked": "has rows that cannot be checked",
+    "signature": "cannot be signed again; nothing reads it once a wheel is installed",
     "dropped": "cannot be packed (socket, device, pipe); left out",
     "mode": "set-id or world-writable bits dropped",
 }
@@ -50,11 +56,28 @@ def limit_text(limit: int | None, path: str) -> str:
     return f"{limit} bytes, because of {path}; build the environment at a longer path to raise it"
 
 
+def origin_text(origin: Origin) -> str:
+    """Where a tree was made that lies elsewhere now."""
+    place = f"{os.fsdecode(origin.path)} (named by {counted(origin.count, 'file', 'files')})"
+    return f"{place}, which counts as its own path"
+
+
+def origin_as_json(origin: Origin | None) -> dict[str, Any] | None:
+    """The same for programs."""
+    return None if origin is None else {"path": os.fsdecode(origin.path), "count": origin.count}
+
+
+def counted(count: int, one: str, many: str) -> str:
+    """`1 file`, `2 files`."""
+    return f"{count} {one if count == 1 else many}"
+
+
 def as_json(result: Result) -> dict[str, Any]:
     """A build's result for programs."""
     value = dataclasses.asdict(result)
     value["path"] = str(result.path)
     value["platform"] = result.platform.label
+    value["origin"] = origin_as_json(result.origin)
     value["prefix_limit"] = None if result.prefix_limit == NO_LIMIT else result.prefix_limit
     value["findings"] = findings_as_json(result.findings)
     return value
@@ -63,7 +86,9 @@ def as_json(result: Result) -> dict[str, Any]:
 def findings_as_json(findings: Iterable[Finding]) -> list[dict[str, Any]]:
     """Findings for programs."""
     return [
-        {"category": f.category, "path": os.fsdecode(f.path), "detail": f.detail, "count": f.count} for f in findings
+        {"category": f.category, "path": os.fsdecode(f.path), "detail": f.detail, "count": f.count}
+        | ({"record": os.fsdecode(f.record)} if f.record else {})
+        for f in findings
     ]
 
 
@@ -74,6 +99,8 @@ def print_result(result: Result, console: Console, *, verbose: bool) -> None:
     table.add_row("file", f"[bold]{escape(str(result.path))}[/bold]")
     table.add_row("size", f"{size(result.size)} for {size(result.tree_size)}{ratio}, in {result.seconds:.1f} s")
     table.add_row("holds", f"{result.files} files, links and directories")
+    if result.origin:
+        table.add_row("made at", escape(origin_text(result.origin)))
     strategies = ", ".join(f"{count} {name}" for name, count in result.sites.items())
     table.add_row("relocates", strategies or "nothing: no file holds the prefix")
     table.add_row("prefix", escape(limit_text(result.prefix_limit, result.prefix_limit_path)))
@@ -93,10 +120,15 @@ def print_findings(findings: Iterable[Finding], console: Console, *, verbose: bo
         members = list(group)
         files = {finding.path: finding for finding in members}
         text = EXPLAIN.get(category, "")
-        console.print(escape(f"\n{category}: {len(files)} {'file' if len(files) == 1 else 'files'}; {text}"))
+        console.print(escape(f"\n{category}: {counted(len(files), 'file', 'files')}; {text}"))
+        if category == "stale":
+            for place, count in Counter(finding.detail for finding in members).most_common():
+                line = f"  --fix-stale {shlex.quote(place)}  for {counted(count, 'file', 'files')}"
+                console.print(escape(line), soft_wrap=True)
         shown = members if verbose else list(files.values())[:FIRST]
         for finding in shown:
-            detail = f"  {finding.detail}" if finding.detail else ""
+            record = f" ({os.fsdecode(finding.record)})" if finding.record else ""
+            detail = f"  {finding.detail}{record}" if finding.detail else ""
             console.print(escape(f"  {os.fsdecode(finding.path)}{detail}"), soft_wrap=True)
         if len(files) > len(shown):
             console.print(f"  … {len(files) - len(shown)} more, listed by -v")

@@ -19,7 +19,7 @@ from sfxpack.format.layout import NO_LIMIT, Platform, SiteFlag, Strategy
 from sfxpack.format.sites import UNITS
 from sfxpack.format.tables import IndexRequirement
 from sfxpack.large import Large
-from sfxpack.model import Entry, Environment, Finding, Policy, Request, Site
+from sfxpack.model import Entry, Environment, Finding, Origin, Policy, Request, Site
 from sfxpack.reading import Progress, Reading, Subject, silent, subject, usable_cores
 
 _LIBSTDCXX: Final = b"libstdc++.so.6"
@@ -35,8 +35,8 @@ class File:
     """What depends on the new prefix."""
     loader_paths: tuple[bytes, ...] = ()
     """RPATHs and RUNPATHs as they become: relative."""
-    blanked: int = 0
-    """Places where something of the build machine is left out of a record."""
+    edited: int = 0
+    """Places of a record that a build cuts or changes, whatever the prefix."""
     link: bytes = b""
     """New text of a link that becomes relative."""
 
@@ -98,6 +98,8 @@ class Scan:
     choices: tuple[Choice, ...]
     findings: tuple[Finding, ...]
     warnings: tuple[str, ...]
+    origin: Origin | None
+    """Where the tree was made, if it lies elsewhere now and that was worked out."""
 
     @property
     def prefix_limit(self) -> int:
@@ -145,6 +147,7 @@ def scan(request: Request, progress: Progress = silent) -> Scan:
         choices=tuple(_choices(request, found.environment, files, findings, limits)),
         findings=findings,
         warnings=(*found.environment.warnings, *_refusals(request, findings)),
+        origin=found.environment.origin,
     )
 
 
@@ -170,7 +173,7 @@ def _file(examined: Examined) -> File:
         path=examined.entry.path,
         sites=examined.sites,
         loader_paths=tuple(edit.new for edit in edits if edit.new) if examined.binary else (),
-        blanked=0 if examined.binary else len(edits),
+        edited=0 if examined.binary else len(edits),
     )
 
 

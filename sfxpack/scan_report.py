@@ -16,7 +16,16 @@ from sfxpack.closure import Supply, Wanted
 from sfxpack.format.layout import NO_LIMIT, RequirementFlag, RequirementKind
 from sfxpack.inspect import requirement_text
 from sfxpack.plan import site_limit
-from sfxpack.report import FIRST, findings_as_json, limit_text, print_findings, size
+from sfxpack.report import (
+    FIRST,
+    counted,
+    findings_as_json,
+    limit_text,
+    origin_as_json,
+    origin_text,
+    print_findings,
+    size,
+)
 from sfxpack.scan import Choice, File, Scan, is_soft
 
 _SUPPLIES: Final = {
@@ -44,6 +53,7 @@ def as_json(result: Scan, *, verbose: bool) -> dict[str, Any]:
     return {
         "root": str(result.root),
         "kind": result.kind,
+        "origin": origin_as_json(result.origin),
         "name": result.name,
         "platform": result.platform.label,
         "entries": result.entries,
@@ -95,7 +105,7 @@ def _file_as_json(file: File, *, verbose: bool) -> dict[str, Any]:
         "path": os.fsdecode(file.path),
         "sites": dict(sorted(Counter(site.strategy.name.lower() for site in file.sites).items())),
         "loader_paths": [os.fsdecode(text) for text in file.loader_paths],
-        "blanked": file.blanked,
+        "edited": file.edited,
         "link": os.fsdecode(file.link) or None,
     }
     if verbose:
@@ -123,11 +133,11 @@ def print_scan(result: Scan, console: Console, *, verbose: bool) -> None:
     for supply, text in _SUPPLIES.items():
         members = [item for item in result.libraries if item.supply is supply]
         if members:
-            console.print(escape(f"\n{supply.value}: {_counted(len(members), 'library', 'libraries')}; {text}"))
+            console.print(escape(f"\n{supply.value}: {counted(len(members), 'library', 'libraries')}; {text}"))
             _print_lines(console, map(_library_line, members), verbose=verbose or supply is Supply.MISSING)
     print_findings(result.findings, console, verbose=verbose)
     if result.left_behind:
-        count = _counted(len(result.left_behind), "file holds", "files hold")
+        count = counted(len(result.left_behind), "file holds", "files hold")
         console.print(f"\nleft behind: {count} paths in data that stay as they are where the new prefix is longer")
         lines = (f"{os.fsdecode(item.path)}  than {item.size} bytes" for item in result.left_behind)
         _print_lines(console, lines, verbose=verbose)
@@ -144,16 +154,18 @@ def _rows(result: Scan) -> Iterator[tuple[str, str]]:
     missing = [os.fsdecode(item.name) for item in result.libraries if item.supply is Supply.MISSING]
     if missing:
         yield _MISSING, ", ".join(missing)
+    if result.origin:
+        yield "made at", origin_text(result.origin)
     yield "holds", f"{result.entries} files, links and directories, {size(result.size)}; seen in {result.seconds:.1f} s"
-    files = _counted(sum(bool(file.sites) for file in result.files), "file", "files")
+    files = counted(sum(bool(file.sites) for file in result.files), "file", "files")
     strategies = ", ".join(f"{count} {name}" for name, count in result.sites.items())
     yield "relocates", f"{strategies}, in {files}" if strategies else "nothing: no file holds the prefix"
     made = {
         "relative": (
-            _counted(sum(len(file.loader_paths) for file in result.files), "loader path", "loader paths"),
-            _counted(sum(bool(file.link) for file in result.files), "link", "links"),
+            counted(sum(len(file.loader_paths) for file in result.files), "loader path", "loader paths"),
+            counted(sum(bool(file.link) for file in result.files), "link", "links"),
         ),
-        "blanked": (_counted(sum(bool(file.blanked) for file in result.files), "record", "records"),),
+        "edits": (counted(sum(bool(file.edited) for file in result.files), "record", "records"),),
     }
     for label, texts in made.items():
         if some := [text for text in texts if not text.startswith("0 ")]:
@@ -172,9 +184,9 @@ def _limit_rows(result: Scan) -> Iterator[tuple[str, str]]:
     if not steps:
         yield "prefix", limit_text(NO_LIMIT, "")
     for number, (limit, group) in enumerate(steps[:FIRST]):
-        more = f" and {_counted(len(group) - 1, 'more file', 'more files')}" if len(group) > 1 else ""
+        more = f" and {counted(len(group) - 1, 'more file', 'more files')}" if len(group) > 1 else ""
         path = os.fsdecode(group[0].path) + more
-        yield ("", f"then {limit} bytes, because of {path}") if number else ("prefix", limit_text(limit, path))
+        yield (("", f"then {limit} bytes, because of {path}") if number else ("prefix", limit_text(limit, path)))
 
 
 def _library_line(item: Wanted) -> str:
@@ -190,7 +202,7 @@ def _library_line(item: Wanted) -> str:
 
 
 def _choice_line(choice: Choice, limit: int) -> str:
-    where = f"{_counted(choice.places, 'place', 'places')} in {_counted(choice.files, 'file', 'files')}"
+    where = f"{counted(choice.places, 'place', 'places')} in {counted(choice.files, 'file', 'files')}"
     line = f"{choice.option}  {_CHOICES[choice.option].format(where)}"
     if choice.prefix_limit != limit:
         was = "none" if limit == NO_LIMIT else str(limit)
@@ -204,16 +216,12 @@ def _file_lines(file: File) -> Iterator[str]:
         yield f"{path}  link becomes {os.fsdecode(file.link)}"
     for text in file.loader_paths:
         yield f"{path}  loader path becomes {os.fsdecode(text)}"
-    if file.blanked:
-        yield f"{path}  {_counted(file.blanked, 'place', 'places')} blanked"
+    if file.edited:
+        yield f"{path}  {counted(file.edited, 'place', 'places')} cut or changed"
     for site in file.sites:
         limit = site_limit(site)
         most = ", soft" if is_soft(site) else "" if limit == NO_LIMIT else f", {limit} bytes at most"
         yield f"{path}  {site.strategy.name.lower()} at {site.start}{most}"
-
-
-def _counted(count: int, one: str, many: str) -> str:
-    return f"{count} {one if count == 1 else many}"
 
 
 def _print_lines(console: Console, lines: Iterable[str], *, verbose: bool) -> None:

@@ -46,6 +46,8 @@ class Package:
     depends: tuple[str, ...] = ()
     programs: tuple[str, ...] = ()
     """Paths that are executable."""
+    modes: Mapping[str, str] = field(default_factory=dict)
+    """`file_mode` by path where it is not what the content looks like; empty: the placeholder is not replaced."""
     entry_points: tuple[str, ...] = ()
     """Of a `noarch: python` package; its modules are in `site-packages`."""
 
@@ -251,12 +253,14 @@ def _archive(package: Package) -> bytes:
     for path, content in package.files.items():
         item = {"_path": path, "path_type": "hardlink", "size_in_bytes": len(content)}
         item["sha256"] = hashlib.sha256(content).hexdigest()
-        if PLACEHOLDER in content:
+        usual = ("binary" if b"\0" in content else "text") if PLACEHOLDER in content else ""
+        mode = package.modes.get(path, usual)
+        if mode:
             item["prefix_placeholder"] = PLACEHOLDER.decode()
-            item["file_mode"] = "binary" if b"\0" in content else "text"
+            item["file_mode"] = mode
         paths.append(item)
     for path, text in package.links.items():
-        target = package.files[os.path.normpath(os.path.join(os.path.dirname(path), text))]
+        target = package.files.get(os.path.normpath(os.path.join(os.path.dirname(path), text)), b"")
         digest = hashlib.sha256(target).hexdigest()
         paths.append({"_path": path, "path_type": "softlink", "sha256": digest, "size_in_bytes": len(target)})
     members["info/index.json"] = json.dumps(_index(package)).encode()

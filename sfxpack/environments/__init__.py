@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import os
+from dataclasses import replace
 from pathlib import Path
 
-from sfxpack.environments import conda, prefix, venv
+from sfxpack.environments import conda, origin, prefix, venv, witnesses
 from sfxpack.environments.locate import locate
 from sfxpack.environments.spelling import Spellings
 from sfxpack.errors import DiscoveryError
@@ -17,19 +18,28 @@ def discover(request: Request) -> Environment:
 
     Raises:
         UsageError: the name is unknown or ambiguous.
-        DiscoveryError: the folder is missing or unreadable, or cannot be packed as it is.
+        DiscoveryError: the folder is missing or unreadable, or cannot be packed as it is, or does not lie where it was
+            made and its files do not agree where that was.
     """
     try:
         folder = Path.cwd()
     except OSError as error:
         raise DiscoveryError("the current folder does not exist any more; change to one that does") from error
     located = locate(request, os.environ, folder)
-    spellings = Spellings.of(located.root, request.old_prefixes, os.environ)
-    if conda.is_conda(located.root):
-        return conda.environment(located.root, spellings, located.warnings)
-    if venv.is_venv(located.root):
-        return venv.environment(located.root, spellings, located.warnings)
-    return prefix.environment(located.root, spellings, located.warnings)
+    spellings = Spellings.of(located.root, request.old_prefixes, os.environ, request.fix_stale)
+    spellings, verdict = origin.work_out(located.root, spellings, given=bool(request.old_prefixes))
+    found = _read(located.root, spellings, (*located.warnings, *verdict.warnings))
+    left_out = {witnesses.STATE, *(entry.path for entry in found.additions)}
+    stale = tuple(finding for finding in verdict.stale if finding.path not in left_out)
+    return replace(found, origin=verdict.origin, findings=stale)
+
+
+def _read(root: Path, spellings: Spellings, warnings: tuple[str, ...]) -> Environment:
+    if conda.is_conda(root):
+        return conda.environment(root, spellings, warnings)
+    if venv.is_venv(root):
+        return venv.environment(root, spellings, warnings)
+    return prefix.environment(root, spellings, warnings)
 
 
 __all__ = ["discover"]

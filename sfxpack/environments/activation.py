@@ -88,12 +88,6 @@ def appended(root: Path) -> bytes:
     return text + b"\n" if text else b""
 
 
-def recorded(root: Path) -> str:
-    """Where a venv's own script says that it lies, or empty."""
-    found = re.search(rb"^\s*VIRTUAL_ENV=(['\"]?)(/[^'\"\n]*)\1\s*$", _read(root), re.MULTILINE)
-    return os.fsdecode(found[2]) if found else ""
-
-
 def _read(root: Path) -> bytes:
     try:
         return (root / os.fsdecode(PATH)).read_bytes()

@@ -60,7 +60,7 @@ def environment(root: Path, spellings: Spellings, warnings: tuple[str, ...]) -> 
 def _load(path: Path, notes: list[str]) -> dict[str, Any]:
     try:
         record = json.loads(path.read_bytes())
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, RecursionError) as error:
         notes.append(
             f"{path}: cannot be read as a record ({error}); its files are packed as if conda did not know them"
         )
@@ -77,7 +77,7 @@ def _files(record: dict[str, Any], name: str) -> Iterator[tuple[bytes, CondaFile
             yield _bytes(path), CondaFile("", "", "", b"", "hardlink", package)
         return
     for item in paths:
-        if "_path" not in item:
+        if not (isinstance(item, dict) and isinstance(item.get("_path"), str)):
             continue
         yield (
             _bytes(item["_path"]),
@@ -88,6 +88,8 @@ def _files(record: dict[str, Any], name: str) -> Iterator[tuple[bytes, CondaFile
                 placeholder=_bytes(item.get("prefix_placeholder") or ""),
                 path_type=item.get("path_type") or "",
                 package=package,
+                offsets=item.get("offsets"),
+                shebang_length=item.get("shebang_length"),
             ),
         )
 

@@ -15,7 +15,7 @@ from typing import Final
 
 from sfxpack.environments import tcl, vendor
 from sfxpack.environments.files import Collector
-from sfxpack.environments.locate import SYSTEM_ROOTS
+from sfxpack.environments.locate import SHARED_ROOTS, SYSTEM_ROOTS
 from sfxpack.errors import DiscoveryError, UnreadableError
 from sfxpack.format.layout import EntryKind
 from sfxpack.model import Entry, Rename
@@ -39,8 +39,6 @@ _BESIDE: Final = (
     "lib/libpypy*.so*",
 )
 """What libraries of a base with a prefix of its own look for there; a system's libraries look in the system."""
-_SHARED: Final = frozenset({b"/opt", b"/sw", b"/srv", b"/data", b"/home", b"/root", b"/var", b"/tmp"})
-"""Prefixes that some give to `configure` though they hold other things too; never renamed as a whole."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -189,7 +187,7 @@ def _beside(prefix: str, name: str) -> Iterator[tuple[str, str]]:
 def _is_shared(prefix: str, variables: Mapping[str, str]) -> bool:
     """Whether a prefix holds much besides its Python, so that paths in it need not mean what comes along."""
     home = os.path.normpath(variables.get("HOME") or "/")
-    return prefix in (home, os.path.join(home, ".local")) or os.fsencode(prefix) in SYSTEM_ROOTS | _SHARED
+    return prefix in (home, os.path.join(home, ".local")) or os.fsencode(prefix) in SYSTEM_ROOTS | SHARED_ROOTS
 
 
 def _renames(collector: Collector, prefix: str, name: str, variables: Mapping[str, str]) -> Iterator[Rename]:

@@ -15,6 +15,8 @@ from sfxpack.model import Request
 
 SYSTEM_ROOTS: Final = frozenset({b"/", b"/usr", b"/usr/local"})
 """Prefixes that programs of the system name too: they cannot be told from an environment's own paths."""
+SHARED_ROOTS: Final = frozenset({b"/opt", b"/sw", b"/srv", b"/data", b"/home", b"/root", b"/var", b"/tmp"})
+"""Prefixes that some give to `configure` though they hold other things too; never renamed as a whole."""
 _MOST_NAMED: Final = 20
 """Names an error lists."""
 

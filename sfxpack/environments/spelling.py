@@ -24,14 +24,16 @@ class Spellings:
     paths: tuple[bytes, ...]
     """The first is the root as it was given."""
     foreign: tuple[bytes, ...]
-    """Where the user says that the tree was made (`--old-prefix`)."""
+    """Where it lay before: where it was made (`--old-prefix`, or worked out), what else is named (`--fix-stale`)."""
 
     @classmethod
-    def of(cls, root: Path, old_prefixes: Iterable[str], variables: Mapping[str, str]) -> Spellings:
+    def of(
+        cls, root: Path, old_prefixes: Iterable[str], variables: Mapping[str, str], stale: Iterable[str] = ()
+    ) -> Spellings:
         """Collect the spellings that lead to this folder: its real path, the shell's, conda's register.
 
         Raises:
-            UsageError: an old prefix is not absolute, or a system's root.
+            UsageError: an old or stale prefix is not absolute, or a system's root.
         """
         home = Path(variables.get("HOME") or "/")
         candidates = [os.path.realpath(root)]
@@ -42,7 +44,9 @@ class Spellings:
         paths = [os.fsencode(root)]
         for candidate in candidates:
             _append_if_same(paths, candidate)
-        return cls(tuple(paths), tuple(_old_prefix(text) for text in old_prefixes))
+        given = [_earlier("--old-prefix", text) for text in old_prefixes]
+        given += [_earlier("--fix-stale", text) for text in stale]
+        return cls(tuple(paths), ()).with_foreign(given)
 
     def with_recorded(self, recorded: Iterable[str]) -> Spellings:
         """These and such of the recorded ones that lead to the same folder."""
@@ -51,13 +55,18 @@ class Spellings:
             _append_if_same(paths, candidate)
         return Spellings(tuple(paths), self.foreign)
 
-    def leads_here(self, path: str) -> bool:
-        """Whether a path is this folder, or was given as one it had."""
-        return os.fsencode(path).rstrip(b"/") in (*self.paths, *self.foreign) or _same(self.paths[0], path)
+    def with_foreign(self, earlier: Iterable[bytes]) -> Spellings:
+        """These and further places where the tree lay."""
+        new = [path for path in earlier if path not in self.paths]
+        return Spellings(self.paths, tuple(dict.fromkeys((*self.foreign, *new))))
 
     def contains(self, path: str) -> bool:
-        """Whether a path lies below the folder, links resolved."""
-        return os.path.realpath(os.fsencode(path)).startswith(os.path.realpath(self.paths[0]) + b"/")
+        """Whether a path lies below the folder, links resolved, or did so before the folder was moved."""
+        text = os.fsencode(path)
+        if os.path.realpath(text).startswith(os.path.realpath(self.paths[0]) + b"/"):
+            return True
+        below = (text[len(old) :] for old in self.foreign if text.startswith(old + b"/"))
+        return any(os.path.exists(self.paths[0] + part) for part in below)
 
     def renames(self, others: Iterable[Rename] = ()) -> tuple[Rename, ...]:
         """The root under all its names and the others, longest first."""
@@ -80,12 +89,12 @@ def product_name(root: Path) -> str:
     return clean or "environment"
 
 
-def _old_prefix(text: str) -> bytes:
+def _earlier(option: str, text: str) -> bytes:
     path = os.fsencode(text).rstrip(b"/")
     if not path.startswith(b"/") and not re.match(rb"[A-Za-z]:[\\/]", path):
-        raise UsageError(f"--old-prefix {text}: is not an absolute path; give the folder the environment was made in")
+        raise UsageError(f"{option} {text}: is not an absolute path; give the folder the environment lay in")
     if path in SYSTEM_ROOTS or not path:
-        raise UsageError(f"--old-prefix {text}: is a system's own prefix and cannot be searched for")
+        raise UsageError(f"{option} {text}: is a system's own prefix and cannot be searched for")
     return path
 
 

@@ -46,13 +46,6 @@ def environment(root: Path, spellings: Spellings, warnings: tuple[str, ...]) -> 
             "what is missing, and pack that"
         )
     notes = list(warnings)
-    recorded = activation.recorded(root)
-    spellings = spellings.with_recorded([recorded] if recorded else [])
-    if recorded and not spellings.leads_here(recorded):
-        notes.append(
-            f"{root}: was made at {recorded} and moved since; "
-            f"add `--old-prefix {recorded}` to repair what names that path"
-        )
     appended = activation.appended(root)
     if appended:
         notes.append("bin/activate: is replaced; what somebody appended to the old one is kept at the new one's end")

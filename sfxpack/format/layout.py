@@ -542,7 +542,7 @@ SITE: Final = Record(
             "encoding",
             "u8",
             "an Encoding; for DERIVED a Derived",
-            "known; SHEBANG, CSTRING, PYC: PLAIN; SLASH: not JSON_SLASH, else bad_site",
+            "known; SHEBANG, PYC: PLAIN; CSTRING: PLAIN, UTF16 or UTF32; SLASH: not JSON_SLASH, else bad_site",
         ),
         Field("flags", "u8", "SiteFlag bits", "known bits, SOFT for SLASH only, else bad_site"),
         Field("detail", "u8", "PYC: PycDetail bits; SHEBANG: a ShebangForm; else 0", "known, else bad_site"),

@@ -100,8 +100,7 @@ def _site(reader: Reader, values: Values, hits: tuple[int, ...]) -> IndexSite:
         detail=detail,
         target=values["target"],
     )
-    ascending = all(a < b for a, b in itertools.pairwise(hits)) and (not hits or hits[-1] <= site.span)
-    require(ascending and _kind_rules(site), Verdict.BAD_SITE)
+    require(_hit_rules(site) and _kind_rules(site), Verdict.BAD_SITE)
     return _with_line(reader, site) if site.strategy is Strategy.SHEBANG else site
 
 
@@ -112,6 +111,14 @@ def _with_line(reader: Reader, site: IndexSite) -> IndexSite:
     sound = len(line) == site.span and line.startswith(b"#!") and b"\0" not in line and b"\n" not in line
     require(sound and site.hits[0] >= len(b"#!"), Verdict.BAD_SITE)
     return replace(site, target=0, line=line)
+
+
+def _hit_rules(site: IndexSite) -> bool:
+    """Ascending, inside the span; two prefixes of a C string may stand side by side."""
+    ascending = all(a < b for a, b in itertools.pairwise(site.hits))
+    if site.strategy is Strategy.CSTRING:
+        ascending = all(a <= b for a, b in itertools.pairwise(site.hits))
+    return ascending and (not site.hits or site.hits[-1] <= site.span)
 
 
 def _kind_rules(site: IndexSite) -> bool:
@@ -129,7 +136,9 @@ def _kind_rules(site: IndexSite) -> bool:
         fits = _MIN_SHEBANG_SPAN <= site.span <= _MAX_SHEBANG_SPAN
         sound = hits and plain and fits and site.detail in ShebangForm._value2member_map_
     elif site.strategy is Strategy.CSTRING:
-        sound = hits and plain and no_detail and 1 <= site.span < _MAX_HIT_SPAN
+        unit = UNITS.get(Encoding(site.encoding), 1) if known else 1
+        whole = site.span % unit == 0 and not any(hit % unit for hit in site.hits)
+        sound = hits and (plain or unit > 1) and no_detail and 1 <= site.span < _MAX_HIT_SPAN and whole
     elif site.strategy is Strategy.PYC:
         sound = hits and plain and site.span < _MAX_HIT_SPAN and site.detail & ~sum(PycDetail) == 0
     elif site.strategy is Strategy.SLASH:

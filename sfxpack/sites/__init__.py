@@ -38,7 +38,9 @@ def find(
         managed = conda.find(path, content, record, needles, options)
         if managed is not None:
             return managed
-        extra = (Finding("unmanaged", path, f"not as {record.package} installed it"),)
+        extra = (conda.unmanaged(path, record),)
+    if path.startswith(b"conda-meta/"):
+        needles = needles.of_records()
     found = _unmanaged(path, kind, content, needles, options)
     if extra and not (found.sites or found.edits or found.findings):
         return found

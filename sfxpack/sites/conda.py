@@ -1,19 +1,21 @@
 """Files conda manages: what conda replaced is proved, then moved exactly as conda would.
 
-conda and rattler look for the placeholder as it is, then in UTF-16 and UTF-32 (conda/core/portability.py).
+conda looks for the placeholder as it is, then in UTF-16 and UTF-32 (conda/core/portability.py), and so does rattler
+since 2026. Before, and libmamba still, it was looked for as it is only: then wide strings hold the placeholder, and
+keep it.
 """
 
 from __future__ import annotations
 
 import hashlib
-import mmap
-from bisect import bisect_left
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from itertools import accumulate
 from typing import Final
 
 from sfxpack.format.layout import Encoding, Strategy
-from sfxpack.model import CondaFile, Edit, Found, Site
-from sfxpack.sites import shebang, text
+from sfxpack.model import CondaFile, Edit, Finding, Found, Site
+from sfxpack.sites import cstring, offsets, shebang, unsafe
+from sfxpack.sites.cstring import Content, CString, Replacement
 from sfxpack.sites.hits import Hit
 from sfxpack.sites.language import context
 from sfxpack.sites.options import Options
@@ -21,38 +23,12 @@ from sfxpack.sites.spelling import UNIT, Needles, Spelling, encode
 
 MAX_SPAN: Final = (1 << 24) - 1
 """SPEC, "Sites": bytes of a CSTRING."""
+MAX_HITS: Final = (1 << 16) - 1
+"""The same: its hits."""
 _ENCODINGS: Final = (Encoding.PLAIN, *UNIT)
 
 
-@dataclass(frozen=True, slots=True)
-class Replacement:
-    """What conda replaced, in one encoding."""
-
-    placeholder: bytes
-    old: bytes
-    encoding: Encoding
-
-
-@dataclass(frozen=True, slots=True)
-class CString:
-    """A C string in which conda replaced the placeholder, from the first hit on."""
-
-    start: int
-    end: int
-    """After the text, before the first NUL."""
-    hits: tuple[int, ...]
-    """Offsets in the file."""
-    done: Replacement
-
-    @property
-    def padding(self) -> int:
-        """Bytes of NULs that conda put after the text."""
-        return len(self.hits) * (len(self.done.placeholder) - len(self.done.old))
-
-
-def find(
-    path: bytes, content: bytes | mmap.mmap, record: CondaFile, needles: Needles, options: Options
-) -> Found | None:
+def find(path: bytes, content: Content, record: CondaFile, needles: Needles, options: Options) -> Found | None:
     """Sites of a file whose record names a placeholder; None if the record does not describe `content`.
 
     Proof: undoing the replacement gives the file of the package, or the file is what conda recorded when it installed
@@ -64,17 +40,31 @@ def find(
         done = [step for step in _replacements(spelling.pattern, record) if content.find(step.old) >= 0]
         if not done:
             continue
+        prefix = _Prefix(spelling, spelling.pattern != needles.root, done, _replacements(record.placeholder, record))
         if record.file_mode == "binary":
-            strings = _strings(content, done)
-            if strings is None or not (_is_package(content, record, strings) or _is_installed(content, record)):
-                continue
-            if options.binary_padding == "slash":
-                return _slashes(strings)
-            return _cstrings(content, strings, renamed=spelling.pattern != needles.root)
-        whole = content[:]
-        if _is_package_text(whole, record, done) or _is_installed(whole, record):
-            return _text(path, whole, spelling, done, needles, options)
+            found = _binary(path, content, record, prefix, options)
+        else:
+            found = _text(path, content[:], record, prefix, needles, options)
+        if found is not None:
+            return found
     return None
+
+
+def unmanaged(path: bytes, record: CondaFile) -> Finding:
+    """What to say of a file that its record does not describe."""
+    return Finding("unmanaged", path, f"not as {record.package} installed it")
+
+
+@dataclass(frozen=True, slots=True)
+class _Prefix:
+    """A name of the old prefix that a file holds."""
+
+    spelling: Spelling
+    renamed: bool
+    """It is not the root itself."""
+    done: list[Replacement]
+    kept: list[Replacement]
+    """The placeholder by itself, in every encoding."""
 
 
 def _replacements(old: bytes, record: CondaFile) -> list[Replacement]:
@@ -84,136 +74,98 @@ def _replacements(old: bytes, record: CondaFile) -> list[Replacement]:
         return [Replacement(record.placeholder, old, Encoding.PLAIN)]
 
 
+def _binary(path: bytes, content: Content, record: CondaFile, prefix: _Prefix, options: Options) -> Found | None:
+    strings = cstring.search(content, prefix.done)
+    if strings is None or not (_is_package(content, record, strings) or _is_installed(content, record)):
+        return None
+    if options.binary_padding == "slash":
+        found: Found | None = _slashes(strings, prefix)
+    else:
+        found = _cstrings(content, strings, prefix)
+    if found is None:
+        return None
+    findings = offsets.check_binary(path, content, record, strings, prefix.kept)
+    if options.binary_padding == "conda":
+        findings += unsafe.check(path, content, strings)
+    return replace(found, findings=findings)
+
+
 def _text(
-    path: bytes, content: bytes, spelling: Spelling, done: list[Replacement], needles: Needles, options: Options
-) -> Found:
+    path: bytes, content: bytes, record: CondaFile, prefix: _Prefix, needles: Needles, options: Options
+) -> Found | None:
     """Every occurrence, as conda does; only what a quote or backslash in the new prefix would break is escaped."""
-    size = len(spelling.pattern)
-    hits = [Hit(at, at + size, spelling) for at in _occurrences(content, spelling.pattern, 0, len(content))]
+    places = cstring.places(content, prefix.done)
+    package = cstring.undo(content, 0, len(content), places)
+    findings: tuple[Finding, ...] = ()
+    if hashlib.sha256(package).hexdigest() == record.sha256:
+        findings = offsets.check_text(path, package, record, prefix.kept)
+    elif not _is_installed(content, record):
+        return None
+    old = prefix.spelling.pattern
+    hits = [Hit(at, at + len(old), prefix.spelling) for at, step in places if step.unit == 1]
     first, rest = shebang.take(content, hits, needles, options.platform)
     surroundings = context(path, content)
-    renamed = spelling.pattern != needles.root
     sites = [*first]
     for hit in hits[len(hits) - rest :]:
-        site = text.splice(hit, surroundings, needles)
-        plain = site.encoding is Encoding.PERCENT
-        sites.append(Site(hit.start, hit.end, Strategy.TEXT, renamed=renamed) if plain else site)
-    for step in done:
-        if step.encoding is not Encoding.PLAIN:
-            sites += [
-                Site(at, at + len(step.old), Strategy.TEXT, encoding=step.encoding, renamed=renamed)
-                for at in _occurrences(content, step.old, 0, len(content))
-            ]
+        encoding, flags = surroundings.quoting(hit, urls=False)
+        renamed = encode(needles.root, encoding) != old
+        sites.append(Site(hit.start, hit.end, Strategy.TEXT, encoding=encoding, flags=flags, renamed=renamed))
+    for at, step in places:
+        if step.unit > 1:
+            end = at + len(step.old)
+            sites.append(Site(at, end, Strategy.TEXT, encoding=step.encoding, renamed=prefix.renamed))
     sites.sort(key=lambda site: site.start)
-    return Found(tuple(site for at, site in enumerate(sites) if at == 0 or site.start >= sites[at - 1].end))
+    kept = tuple(site for at, site in enumerate(sites) if at == 0 or site.start >= sites[at - 1].end)
+    return Found(kept, (), findings)
 
 
-def _cstrings(content: bytes | mmap.mmap, strings: list[CString], *, renamed: bool) -> Found | None:
-    """None if a string cannot be a site: two prefixes without a byte between them, or too long.
-
-    Wide strings get slashes, as the format has no wide CSTRING.
-    """
-    wide = [string for string in strings if string.done.encoding is not Encoding.PLAIN]
-    sites = list(_slashes(wide).sites)
+def _cstrings(content: Content, strings: list[CString], prefix: _Prefix) -> Found | None:
+    """None if a string cannot be a site: too long, or a prefix across the code units of the others."""
+    sites = []
     for string in strings:
-        if string.done.encoding is not Encoding.PLAIN:
-            continue
-        pieces = content[string.start : string.end].split(string.done.old)
-        neutral = b"".join(pieces)
-        span = string.end - string.start + string.padding
-        offsets: list[int] = [0]
-        for piece in pieces[1:-1]:
-            offsets.append(offsets[-1] + len(piece))
-        if b"" in pieces[1:-1] or span > MAX_SPAN:
+        cuts = [string.start, *(hit + len(string.done.old) for hit in string.hits)]
+        pieces = [content[start:end] for start, end in zip(cuts, (*string.hits, string.end), strict=True)]
+        hits = tuple(accumulate(map(len, pieces[1:-1]), initial=0))
+        span = string.stop - string.start
+        if span > MAX_SPAN or len(hits) > MAX_HITS or any(hit % string.done.unit for hit in hits):
             return None
-        padded = neutral + bytes(span - len(neutral))
-        sites.append(Site(string.start, string.start + span, Strategy.CSTRING, padded, tuple(offsets), renamed=renamed))
-    return Found(tuple(sorted(sites, key=lambda site: site.start)), _slashes(wide).edits)
+        neutral = b"".join(pieces).ljust(span, b"\0")
+        encoding = string.done.encoding
+        sites.append(
+            Site(string.start, string.start + span, Strategy.CSTRING, neutral, hits, encoding, renamed=prefix.renamed)
+        )
+    return Found(tuple(sites))
 
 
-def _slashes(strings: list[CString]) -> Found:
+def _slashes(strings: list[CString], prefix: _Prefix) -> Found:
     """Back to where the package had its placeholder, then leading slashes instead of NULs at the end."""
     sites = []
     edits = []
     for string in strings:
         size, span = len(string.done.old), len(string.done.placeholder)
+        renamed = prefix.renamed or span != size
         sites += [
-            Site(hit, hit + size, Strategy.SLASH, bytes(span), (), string.done.encoding, renamed=span != size)
+            Site(hit, hit + size, Strategy.SLASH, bytes(span), (), string.done.encoding, renamed=renamed)
             for hit in string.hits
         ]
         if string.padding:
-            edits.append(Edit(string.end, string.end + string.padding, b""))
+            edits.append(Edit(string.end, string.stop, b""))
     return Found(tuple(sites), tuple(edits))
 
 
-def _strings(content: bytes | mmap.mmap, done: list[Replacement]) -> list[CString] | None:
-    """The C strings in which something was replaced; None if one lacks the NULs that its capacity needs."""
-    strings: list[CString] = []
-    for step in done:
-        at = content.find(step.old)
-        while at >= 0:
-            end = _terminator(content, at, UNIT.get(step.encoding, 1))
-            string = CString(at, end, _occurrences(content, step.old, at, end), step)
-            after = end + string.padding
-            if string.padding < 0 or content[end:after] != bytes(string.padding):
-                return None
-            strings.append(string)
-            at = content.find(step.old, after)
-    return _apart(strings)
-
-
-def _apart(strings: list[CString]) -> list[CString]:
-    """Without overlaps: ASCII reads the same in both byte orders, the aligned one is taken, else that of conda."""
-
-    def doubt(string: CString) -> tuple[bool, int]:
-        return string.start % UNIT.get(string.done.encoding, 1) != 0, string.done.encoding
-
-    apart: list[CString] = []
-    for string in sorted(strings, key=doubt):
-        at = bisect_left(apart, string.start, key=lambda other: other.start)
-        before = at == 0 or apart[at - 1].end + apart[at - 1].padding <= string.start
-        after = at == len(apart) or string.end + string.padding <= apart[at].start
-        if before and after:
-            apart.insert(at, string)
-    return apart
-
-
-def _terminator(content: bytes | mmap.mmap, start: int, unit: int) -> int:
-    """Where the text from `start` on ends: at its first NUL, or with the file."""
-    end = content.find(bytes(unit), start)
-    while end >= 0 and (end - start) % unit:
-        end = content.find(bytes(unit), end + 1)
-    return len(content) if end < 0 else end
-
-
-def _occurrences(content: bytes | mmap.mmap, old: bytes, start: int, end: int) -> tuple[int, ...]:
-    """As `bytes.replace` sees them: from the left, without overlaps."""
-    found = []
-    at = content.find(old, start, end)
-    while at >= 0:
-        found.append(at)
-        at = content.find(old, at + len(old), end)
-    return tuple(found)
-
-
-def _is_package(content: bytes | mmap.mmap, record: CondaFile, strings: list[CString]) -> bool:
+def _is_package(content: Content, record: CondaFile, strings: list[CString]) -> bool:
     """Whether the file has the package's digest once its C strings hold the placeholder again."""
     digest = hashlib.sha256()
     with memoryview(content) as view:
         at = 0
         for string in strings:
             digest.update(view[at : string.start])
-            digest.update(content[string.start : string.end].replace(string.done.old, string.done.placeholder))
-            at = string.end + string.padding
+            hits = ((hit, string.done) for hit in string.hits)
+            digest.update(cstring.undo(content, string.start, string.end, hits))
+            at = string.stop
         digest.update(view[at:])
     return digest.hexdigest() == record.sha256
 
 
-def _is_package_text(content: bytes, record: CondaFile, done: list[Replacement]) -> bool:
-    for step in done:
-        content = content.replace(step.old, step.placeholder)
-    return hashlib.sha256(content).hexdigest() == record.sha256
-
-
-def _is_installed(content: bytes | mmap.mmap, record: CondaFile) -> bool:
+def _is_installed(content: Content, record: CondaFile) -> bool:
     return hashlib.sha256(content).hexdigest() == record.sha256_in_prefix

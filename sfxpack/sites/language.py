@@ -87,11 +87,11 @@ class Context:
     head: int
     """Bytes at the start that are shell, whatever the language: the re-exec lines."""
 
-    def quoting(self, hit: Hit) -> tuple[Encoding, int]:
-        """Encoding and flags of a site at `hit`."""
+    def quoting(self, hit: Hit, *, urls: bool = True) -> tuple[Encoding, int]:
+        """Encoding and flags of a site at `hit`; `urls`: whether paths in `file://` are percent-encoded."""
         if hit.spelling.encoding is not Encoding.PLAIN:
             return hit.spelling.encoding, 0
-        if self.content.endswith(b"file://", max(hit.start - 7, 0), hit.start):
+        if urls and self.content.endswith(b"file://", max(hit.start - 7, 0), hit.start):
             return Encoding.PERCENT, 0
         if self.language is Language.JSON:
             return Encoding.JSON, 0

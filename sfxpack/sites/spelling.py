@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 from urllib.parse import quote
 
@@ -54,6 +54,15 @@ def encode(path: bytes, encoding: Encoding) -> bytes:
     return path
 
 
+def decode(text: bytes, encoding: Encoding) -> str:
+    """What `text` says in UTF-8 or a wide encoding.
+
+    Raises:
+        UnicodeDecodeError: it is none.
+    """
+    return text.decode(_CODEC.get(encoding, "utf-8"))
+
+
 def doubled(path: bytes) -> bytes:
     """`path` with one more slash after its first component, as SLASH pads by one; empty if it is the only one."""
     cut = path.find(b"/", 1)
@@ -84,8 +93,11 @@ class Needles:
     opaque: tuple[bytes, ...]
     """Spellings no site can hold: percent-encoded with the slashes."""
     shadows: tuple[bytes, ...]
-    """conda's placeholders that start with an old path: never sites themselves."""
+    """conda's placeholders that start with an old path, wide ones too: never sites themselves."""
+    recorded: tuple[bytes, ...]
+    """conda's placeholders that are old paths: sites but in `conda-meta`, which tells what packages were built with."""
     placeholders: tuple[bytes, ...]
+    """The others."""
     marks: tuple[bytes, ...]
     """Ends of the placeholders."""
     probes: tuple[bytes, ...]
@@ -104,6 +116,10 @@ class Needles:
                 if holds(content, probe) and any(holds(content, spelling.pattern) for spelling in self.wide):
                     return True
         return False
+
+    def of_records(self) -> Needles:
+        """For the files of `conda-meta`."""
+        return replace(self, shadows=self.shadows + self.recorded) if self.recorded else self
 
     def holds_placeholder(self, content: bytes) -> bool:
         """Whether one of conda's placeholders is in `content`."""
@@ -129,9 +145,11 @@ def needles(environment: Environment) -> Needles:
             wide += _wide(path, rename)
     for spelling in plain:
         escaped.pop(spelling.pattern, None)
+    placeholders = tuple(text for text in environment.placeholders if text not in renames)
     opaque = {text for old in renames for text in (quote(old, safe=""), _lower(quote(old, safe="")))}
     components = {old: _component(old, renames) for old in renames}
     probes = [text for old, part in components.items() for text in ([part] if part else _all(old))]
+    shadows = [text for text in placeholders if text.startswith(tuple(renames))]
     tails = [part or old[max(old.find(b"/", 1), 0) :] for old, part in components.items()]
     return Needles(
         root=root,
@@ -139,9 +157,10 @@ def needles(environment: Environment) -> Needles:
         escaped=tuple(escaped.values()),
         wide=tuple(wide),
         opaque=tuple(sorted(text.encode("ascii") for text in opaque)),
-        shadows=tuple(text for text in environment.placeholders if text.startswith(tuple(renames))),
-        placeholders=environment.placeholders,
-        marks=tuple(sorted({text[-_MARK:] for text in environment.placeholders})),
+        shadows=(*shadows, *(wide.pattern for text in shadows for wide in _wide(text, Rename(text, b"")))),
+        recorded=tuple(text for text in environment.placeholders if text in renames),
+        placeholders=placeholders,
+        marks=tuple(sorted({text[-_MARK:] for text in placeholders})),
         probes=tuple(dict.fromkeys(probes)),
         wide_probes=tuple(dict.fromkeys(text for tail in tails for text in _wide_probes(tail))),
     )

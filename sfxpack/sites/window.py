@@ -6,7 +6,7 @@ import mmap
 from dataclasses import dataclass, replace
 from typing import Final
 
-from sfxpack.model import CondaFile, Edit, Found, Kind, Site
+from sfxpack.model import CondaFile, Edit, Finding, Found, Kind, Site
 from sfxpack.sites import archive, conda, elf, slash, text
 from sfxpack.sites.hits import leftovers, search
 from sfxpack.sites.language import Context, Language, context, language
@@ -31,6 +31,8 @@ class Survey:
     language: Language
     managed: Found | None = None
     """All sites of a file conda manages, at offsets in the file."""
+    findings: tuple[Finding, ...] = ()
+    """On the whole file."""
 
 
 def survey(
@@ -43,15 +45,17 @@ def survey(
 ) -> Survey:
     """Read the headers of a whole file, mapped into memory; conda's `record` of it, if it holds, gives all sites."""
     managed = None
+    findings: tuple[Finding, ...] = ()
     if record and record.file_mode and record.placeholder:
         managed = conda.find(path, content, record, needles, options)
+        findings = (conda.unmanaged(path, record),) if managed is None else managed.findings
     edits: tuple[Edit, ...] = ()
     loaded = slash.Loaded(strict=options.limit_strict)
     if kind is Kind.ELF:
         found = elf.read(content)
         edits = elf.relative(path, found, needles, depths(path, options))
         loaded = slash.Loaded(found.loaded, options.limit_strict, landmark(path))
-    return Survey(path, kind, needles, options, loaded, edits, language(path, content[:OVERLAP]), managed)
+    return Survey(path, kind, needles, options, loaded, edits, language(path, content[:OVERLAP]), managed, findings)
 
 
 def find_window(window: bytes, base: int, inner: range, survey: Survey) -> Found:
@@ -62,9 +66,10 @@ def find_window(window: bytes, base: int, inner: range, survey: Survey) -> Found
     then every site and edit is in exactly one result. A site may start before its `inner` (slashes before the path)
     and end after it. Kinds BINARY, ELF (SLASH), TEXT (splices, no SHEBANG) and ARCHIVE (a finding).
     """
+    findings = survey.findings if inner.start == 0 else ()
     if survey.managed is not None:
         sites = tuple(site for site in survey.managed.sites if site.start in inner)
-        return Found(sites, tuple(edit for edit in survey.managed.edits if edit.start in inner))
+        return Found(sites, tuple(edit for edit in survey.managed.edits if edit.start in inner), findings)
     near = range(inner.start - base, inner.stop - base)
     if survey.kind is Kind.TEXT:
         found = _text(window, near, survey)
@@ -75,7 +80,7 @@ def find_window(window: bytes, base: int, inner: range, survey: Survey) -> Found
         found = slash.find(survey.path, window, survey.needles, loaded, near)
     sites = tuple(replace(site, start=site.start + base, end=site.end + base) for site in found.sites)
     edits = tuple(edit for edit in survey.edits if edit.start in inner)
-    return Found(outside(sites, survey.edits), edits, found.findings)
+    return Found(outside(sites, survey.edits), edits, found.findings + findings)
 
 
 def outside(sites: tuple[Site, ...], edits: tuple[Edit, ...]) -> tuple[Site, ...]:

@@ -167,11 +167,11 @@ static void check_quoting(const struct sfx_index *index, const char *prefix, str
                       names.data ? names.data : "", found > 3 ? ", ..." : "");
 }
 
-void sfx_check_prefix(const struct sfx_artifact *artifact, const char *prefix, struct sfx_checks *checks)
+void sfx_check_prefix(const struct sfx_index *index, const char *prefix, struct sfx_checks *checks)
 {
-    check_limit(&artifact->index, strlen(prefix), checks);
-    check_paths(&artifact->index, strlen(prefix), checks);
-    check_quoting(&artifact->index, prefix, checks);
+    check_limit(index, strlen(prefix), checks);
+    check_paths(index, strlen(prefix), checks);
+    check_quoting(index, prefix, checks);
 }
 
 /* ---- Place ---- */
@@ -184,14 +184,12 @@ static uint64_t file_size(const struct sfx_index *index, uint32_t at, const stru
     return entry->site_count > 0 ? size + entry->site_count * BYTES_OF_SITE + 2 * prefix_size : size;
 }
 
-static uint64_t needed_bytes(const struct sfx_artifact *artifact, const struct sfx_place *place, uint64_t unit)
+static uint64_t needed_bytes(const struct sfx_index *index, uint64_t own_size, const struct sfx_place *place, uint64_t unit)
 {
-    const struct sfx_index *index = &artifact->index;
     struct sfx_prefix *prefix = NULL;
     struct sfx_fault ignored;
-    uint64_t needed = artifact->locator.stub_size + artifact->locator.index_size + index->product.report.size +
-                      index->product.notices.size + 8 * unit;
-    if (sfx_prefix_open(place->prefix, artifact->locator.platform, &prefix, &ignored) != SFX_OK)
+    uint64_t needed = own_size + index->product.report.size + index->product.notices.size + 8 * unit;
+    if (sfx_prefix_open(place->prefix, index->platform, &prefix, &ignored) != SFX_OK)
         return 0;                        /* the same fault comes again, with its message */
     for (uint32_t i = 0; i < index->header.entry_count; i++) {
         struct sfx_entry entry = sfx_index_entry(index, i);
@@ -204,12 +202,12 @@ static uint64_t needed_bytes(const struct sfx_artifact *artifact, const struct s
     return needed;
 }
 
-static void check_space(const struct sfx_artifact *artifact, const struct sfx_place *place, const char *folder,
+static void check_space(const struct sfx_index *index, uint64_t own_size, const struct sfx_place *place, const char *folder,
                         const struct sfx_os_space *space, struct sfx_checks *checks)
 {
     uint64_t unit = space->block_size <= LARGEST_UNIT ? space->block_size : SMALL_UNIT;
-    uint64_t bytes = needed_bytes(artifact, place, unit);
-    uint64_t inodes = (uint64_t)artifact->index.header.entry_count + 16;
+    uint64_t bytes = needed_bytes(index, own_size, place, unit);
+    uint64_t inodes = (uint64_t)index->header.entry_count + 16;
     char needs[32];
     char has[32];
     sfx_size_text(bytes, needs);
@@ -245,7 +243,7 @@ static void check_folder(const char *folder, const struct sfx_os_space *space, s
                       folder);
 }
 
-void sfx_check_place(const struct sfx_artifact *artifact, const struct sfx_place *place, struct sfx_checks *checks)
+void sfx_check_place(const struct sfx_index *index, uint64_t own_size, const struct sfx_place *place, struct sfx_checks *checks)
 {
     struct sfx_os_space space;
     bool inside = place->folder >= 0 && !(place->occupation == SFX_PLACE_INSTALLED && place->can_replace_beside);
@@ -257,5 +255,5 @@ void sfx_check_place(const struct sfx_artifact *artifact, const struct sfx_place
         return;
     }
     check_folder(folder, &space, checks);
-    check_space(artifact, place, folder, &space, checks);
+    check_space(index, own_size, place, folder, &space, checks);
 }

@@ -34,6 +34,8 @@ static const struct option options_known[] = {
     {"log", 0, false, SET_TEXT, 0, PLACE(log)},
     {"no-sync", 0, false, SET_FLAG, 0, PLACE(no_sync)},
     {"break-lock", 0, false, SET_FLAG, 0, PLACE(break_lock)},
+    {"move", 0, false, SET_FLAG, 0, PLACE(move)},
+    {"strict", 0, false, SET_FLAG, 0, PLACE(strict)},
     {"json", 0, false, SET_FLAG, 0, PLACE(json)},
     {"info", 0, false, SET_ACTION, SFX_ACTION_INFO, 0},
     {"list", 0, false, SET_ACTION, SFX_ACTION_LIST, 0},
@@ -56,7 +58,7 @@ struct parser {
     struct sfx_fault *fault;
     char **next;                         /* arguments not yet looked at */
     char **end;
-    const char *operand;                 /* the first argument that is no option */
+    const char *operands[2];             /* arguments that are no options */
 };
 
 /* ---- What was probably meant ---- */
@@ -220,8 +222,10 @@ static enum sfx_error parse_all(struct parser *parser)
             error = parse_long(parser, text + 2);
         else if (!only_operands && text[0] == '-' && text[1])
             error = parse_letters(parser, text + 1);
-        else if (!parser->operand)
-            parser->operand = text;
+        else if (!parser->operands[0])
+            parser->operands[0] = text;
+        else if (!parser->operands[1])
+            parser->operands[1] = text;
         else
             error = sfx_fail(parser->fault, SFX_ERROR_USAGE, "unexpected argument %s; --help lists the options", text);
     }
@@ -233,9 +237,11 @@ static enum sfx_error parse_all(struct parser *parser)
 static enum sfx_error finish_installer(const struct parser *parser)
 {
     struct sfx_options *options = parser->options;
-    if (parser->operand)
-        return sfx_fail(parser->fault, SFX_ERROR_USAGE, "unexpected argument %s; to install there: --prefix %s", parser->operand,
-                        parser->operand);
+    const char *operand = parser->operands[0];
+    if (operand)
+        return sfx_fail(parser->fault, SFX_ERROR_USAGE, "unexpected argument %s; to install there: --prefix %s", operand, operand);
+    if (options->move || options->strict)
+        return sfx_fail(parser->fault, SFX_ERROR_USAGE, "--move and --strict are of PREFIX/.sfxpack/sfx relocate");
     bool wants_tree = options->as || (options->directory && options->action != SFX_ACTION_EXTRACT);
     if (wants_tree && (!options->as || !options->directory || options->action != SFX_ACTION_INSTALL))
         return sfx_fail(parser->fault, SFX_ERROR_USAGE, "--tree and --as go together and with no other action");
@@ -248,11 +254,46 @@ static enum sfx_error finish_installer(const struct parser *parser)
     return SFX_OK;
 }
 
+struct command {
+    const char *name;
+    enum sfx_action action;
+};
+
+static enum sfx_error unknown_command(const char *typed, const struct command *commands, size_t count, struct sfx_fault *fault)
+{
+    for (size_t i = 0; i < count; i++)
+        if (distance(typed, commands[i].name) <= 2)
+            return sfx_fail(fault, SFX_ERROR_USAGE, "unknown command %s; did you mean %s?", typed, commands[i].name);
+    return sfx_fail(fault, SFX_ERROR_USAGE, "unknown command %s; --help lists the commands", typed);
+}
+
+/* What only `relocate` takes. */
+static enum sfx_error finish_relocate(const struct parser *parser)
+{
+    struct sfx_options *options = parser->options;
+    bool relocates = options->action == SFX_ACTION_TOOL_RELOCATE;
+    options->target = parser->operands[1];
+    if (!relocates && options->target)
+        return sfx_fail(parser->fault, SFX_ERROR_USAGE, "unexpected argument %s; --help lists the commands", options->target);
+    if (!relocates && (options->move || options->strict))
+        return sfx_fail(parser->fault, SFX_ERROR_USAGE, "--move and --strict go with relocate");
+    if (relocates && options->prefix)
+        return sfx_fail(parser->fault, SFX_ERROR_USAGE, "write sfx relocate %s, without --prefix", options->prefix);
+    if (options->move && !options->target)
+        return sfx_fail(parser->fault, SFX_ERROR_USAGE, "--move needs the new folder: sfx relocate NEW --move");
+    return SFX_OK;
+}
+
 static enum sfx_error finish_tool(const struct parser *parser)
 {
-    static const char *const commands[] = {"info", "verify"};
+    static const struct command commands[] = {
+        {"info", SFX_ACTION_TOOL_INFO},
+        {"verify", SFX_ACTION_TOOL_VERIFY},
+        {"relocate", SFX_ACTION_TOOL_RELOCATE},
+    };
+    const size_t count = sizeof commands / sizeof *commands;
     struct sfx_options *options = parser->options;
-    const char *command = parser->operand;
+    const char *command = parser->operands[0];
     if (options->action == SFX_ACTION_VERSION)
         return SFX_OK;
     if (options->action == SFX_ACTION_HELP || !command) {
@@ -261,22 +302,19 @@ static enum sfx_error finish_tool(const struct parser *parser)
     }
     if (options->action != SFX_ACTION_INSTALL)
         return sfx_fail(parser->fault, SFX_ERROR_USAGE, "this option is the installer's; --help lists the commands");
-    for (size_t i = 0; i < sizeof commands / sizeof *commands; i++)
-        if (distance(command, commands[i]) > 0 && distance(command, commands[i]) <= 2)
-            return sfx_fail(parser->fault, SFX_ERROR_USAGE, "unknown command %s; did you mean %s?", command, commands[i]);
-    if (strcmp(command, "info") == 0)
-        options->action = SFX_ACTION_TOOL_INFO;
-    else if (strcmp(command, "verify") == 0)
-        options->action = SFX_ACTION_TOOL_VERIFY;
-    else
-        return sfx_fail(parser->fault, SFX_ERROR_USAGE, "unknown command %s; --help lists the commands", command);
-    return SFX_OK;
+    for (size_t i = 0; i < count; i++) {
+        if (strcmp(command, commands[i].name) != 0)
+            continue;
+        options->action = commands[i].action;
+        return finish_relocate(parser);
+    }
+    return unknown_command(command, commands, count, parser->fault);
 }
 
 enum sfx_error sfx_cli_parse(int count, char **arguments, struct sfx_options *ret_options, struct sfx_fault *fault)
 {
     memset(ret_options, 0, sizeof *ret_options);
-    struct parser parser = {ret_options, fault, arguments + (count > 0), arguments + count, NULL};
+    struct parser parser = {ret_options, fault, arguments + (count > 0), arguments + count, {NULL, NULL}};
     enum sfx_error error = parse_all(&parser);
     if (error)
         return error;

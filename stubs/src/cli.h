@@ -17,6 +17,7 @@ enum sfx_action {
     SFX_ACTION_VERSION,
     SFX_ACTION_TOOL_INFO,                /* without an artifact: on the installation the program lies in */
     SFX_ACTION_TOOL_VERIFY,
+    SFX_ACTION_TOOL_RELOCATE,
     SFX_ACTION_TOOL_HELP,
 };
 
@@ -30,12 +31,15 @@ struct sfx_options {
     const char *pattern;
     const char *directory;
     const char *as;
+    const char *target;                  /* of relocate; NULL: where the installation lies */
     unsigned jobs;                       /* 0: by the machine */
     bool batch;
     bool force;
     bool quiet;
     bool no_sync;
     bool break_lock;
+    bool move;
+    bool strict;
     bool json;
 };
 

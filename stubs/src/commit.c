@@ -108,7 +108,7 @@ enum sfx_error sfx_commit_begin(struct sfx_place *place, bool inside, struct sfx
     const char *name = inside ? SFX_STAGING_INSIDE : place->staging;
     const char *base_path = inside ? place->path : place->parent_path;
     int base = inside ? place->folder : place->parent;
-    *commit = (struct sfx_commit){place, inside, place->occupation == SFX_PLACE_INSTALLED, false, base, -1, -1, NULL};
+    *commit = (struct sfx_commit){place, inside, place->occupation == SFX_PLACE_INSTALLED, false, 0755, base, -1, -1, NULL};
     commit->shown = sfx_print("%s%s%s%s", base_path, base_path[1] ? "/" : "", name, inside ? "/" SFX_STAGING_TREE : "");
     if (!commit->shown)
         return sfx_fail(fault, SFX_ERROR_MEMORY, "out of memory");
@@ -185,7 +185,7 @@ static int set_mode(int fd, uint32_t mode)
 static enum sfx_error publish_beside(struct sfx_commit *commit, bool sync, struct sfx_fault *fault)
 {
     const struct sfx_place *place = commit->place;
-    struct sfx_os_stat old = {.mode = 0755};
+    struct sfx_os_stat old = {.mode = commit->mode};
     int error = commit->replaces ? sfx_os_stat_fd(place->folder, &old) : 0;
     if (!error)
         error = set_mode(commit->tree, old.mode & 02777u);

@@ -14,6 +14,7 @@ struct sfx_commit {
     bool inside;
     bool replaces;                       /* an installation stands there */
     bool made_folder;                    /* the staging folder exists */
+    uint32_t mode;                       /* BESIDE: of the prefix, unless it replaces one */
     int base;                            /* where the staging folder stands: parent, or the prefix */
     int staging;                         /* INSIDE: the open staging folder */
     int tree;                            /* where the tree is made */

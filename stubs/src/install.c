@@ -7,6 +7,7 @@
 #include "produce.h"
 #include "prompt.h"
 #include "record.h"
+#include "relocation.h"
 
 /* What a place is good for. */
 enum decision { PRODUCE_BESIDE, PRODUCE_INSIDE, ALREADY_THERE };
@@ -16,6 +17,10 @@ static enum sfx_error decide_installed(const struct sfx_session *session, const 
 {
     SFX_CLEAN_STRING char *prefix = NULL;
     uint8_t build[SFX_DIGEST_SIZE];
+    struct sfx_os_stat found;
+    if (sfx_os_stat(place->folder, SFX_RELOCATING, &found) == 0)
+        return sfx_fail(fault, SFX_ERROR_PREFIX, "%s holds an installation that was being relocated when that run ended; first run "
+                                                 "%s/" SFX_STATE_DIRECTORY "/sfx relocate", place->path, place->path);
     if (session->options.force) {
         *ret_decision = place->can_replace_beside ? PRODUCE_BESIDE : PRODUCE_INSIDE;
         return SFX_OK;
@@ -30,8 +35,8 @@ static enum sfx_error decide_installed(const struct sfx_session *session, const 
         return sfx_fail(fault, SFX_ERROR_PREFIX, "%s holds another installation; --force replaces it and keeps what you added "
                                                  "or changed", place->path);
     if (strcmp(prefix, place->prefix) != 0)
-        return sfx_fail(fault, SFX_ERROR_PREFIX, "%s holds this build, but for the prefix %s; --force replaces it", place->path,
-                        prefix);
+        return sfx_fail(fault, SFX_ERROR_PREFIX, "%s holds this build, but for the prefix %s; `%s/" SFX_STATE_DIRECTORY
+                                                 "/sfx relocate` moves it here, --force replaces it", place->path, prefix, place->path);
     *ret_decision = ALREADY_THERE;
     return SFX_OK;
 }
@@ -82,7 +87,8 @@ static void say_end(const struct sfx_session *session, const struct sfx_place *p
         sfx_say(session, "activate:  . %s", script.data);
     else
         sfx_say(session, "use:       its programs are in %s/bin", quoted.data);
-    sfx_say(session, "remove:    rm -r %s  (move: install it again elsewhere, then remove this)", quoted.data);
+    sfx_say(session, "move:      mv it, then run NEW/" SFX_STATE_DIRECTORY "/sfx relocate");
+    sfx_say(session, "remove:    rm -r %s", quoted.data);
 }
 
 static enum sfx_error install_at(struct sfx_session *session, struct sfx_place *place, struct sfx_fault *fault)
@@ -97,7 +103,7 @@ static enum sfx_error install_at(struct sfx_session *session, struct sfx_place *
         say_end(session, place, true);
         return SFX_OK;
     }
-    error = sfx_preflight_place(session, place, fault);
+    error = sfx_preflight_place(session, &session->artifact.index, sfx_own_size(&session->artifact), place, fault);
     if (error)
         return error;
     struct sfx_production production = {
@@ -123,7 +129,7 @@ static enum sfx_error choose_place(struct sfx_session *session, struct sfx_place
     SFX_CLEAN_STRING char *prefix = NULL;
     enum sfx_error error = sfx_choose_prefix(session, &prefix, fault);
     if (!error)
-        error = sfx_preflight_prefix(session, prefix, fault);
+        error = sfx_preflight_prefix(session, &session->artifact.index, prefix, fault);
     return error ? error : sfx_place_open(prefix, ret_place, fault);
 }
 

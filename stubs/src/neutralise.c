@@ -1,9 +1,10 @@
 /* The way back: from an installed file to its neutral content, checking each site on the way. */
+#include "neutralise.h"
 #include "prefix.h"
 #include "shebang.h"
 #include "value.h"
 
-/* One call of sfx_neutralise. A function that finds a difference clears MATCHES and returns SFX_OK. */
+/* One call of sfx_read_back. A function that finds a difference clears MATCHES and returns SFX_OK. */
 struct reader {
     const struct sfx_index *index;
     const struct sfx_prefix *prefix;
@@ -14,8 +15,7 @@ struct reader {
     uint64_t neutral_size;       /* given to the sink so far */
     uint8_t head[4];             /* first neutral bytes, for SipHash */
     bool matches;
-    sfx_sink sink;
-    void *context;
+    const struct sfx_reading *reading;
     struct sfx_fault *fault;
 };
 
@@ -24,7 +24,7 @@ static enum sfx_error give(struct reader *reader, const uint8_t *data, size_t si
     for (size_t i = 0; i < size && reader->neutral_size + i < sizeof reader->head; i++)
         reader->head[reader->neutral_size + i] = data[i];
     reader->neutral_size += size;
-    return size == 0 ? SFX_OK : reader->sink(reader->context, data, size, reader->fault);
+    return size == 0 ? SFX_OK : reader->reading->sink(reader->reading->context, data, size, reader->fault);
 }
 
 static enum sfx_error give_zeros(struct reader *reader, size_t size)
@@ -118,9 +118,47 @@ static enum sfx_error read_shebang(struct reader *reader, uint32_t at, const str
     return reader->matches ? give(reader, line.data, line.size) : SFX_OK;
 }
 
+static bool is_digit(uint8_t byte)
+{
+    return byte >= '0' && byte <= '9';
+}
+
+static bool is_hex(uint8_t byte)
+{
+    return is_digit(byte) || (byte >= 'a' && byte <= 'f');
+}
+
+static bool is_base64(uint8_t byte)      /* RFC 4648, section 5 */
+{
+    return is_digit(byte) || (byte >= 'a' && byte <= 'z') || (byte >= 'A' && byte <= 'Z') || byte == '-' || byte == '_';
+}
+
+/* Any value that can stand at a DERIVED site. */
+static void read_any(struct reader *reader, enum sfx_derived what)
+{
+    const uint8_t *bytes = reader->installed + reader->at;
+    size_t left = reader->size - reader->at;
+    size_t size = what == SFX_DERIVED_SHA256_HEX ? 64 : what == SFX_DERIVED_SHA256_RECORD ? 43 : 4;
+    bool (*is_right)(uint8_t) = what == SFX_DERIVED_SHA256_HEX ? is_hex : what == SFX_DERIVED_SHA256_RECORD ? is_base64 : NULL;
+    if (what == SFX_DERIVED_SIPHASH13 || what == SFX_DERIVED_SIPHASH24)
+        size = 8;
+    if (what == SFX_DERIVED_SIZE_DECIMAL)
+        for (size = 0; size < left && size < 20 && is_digit(bytes[size]);)
+            size++;
+    reader->matches = size > 0 && size <= left;
+    for (size_t i = 0; reader->matches && is_right && i < size; i++)
+        reader->matches = is_right(bytes[i]);
+    if (reader->matches)
+        reader->at += size;
+}
+
 static enum sfx_error read_derived(struct reader *reader, const struct sfx_site *site)
 {
     struct sfx_derived_value value;
+    if (reader->reading->takes_any_value) {
+        read_any(reader, (enum sfx_derived)site->encoding);
+        return SFX_OK;
+    }
     enum sfx_error error = sfx_derive(site, reader->sources, sfx_le32(reader->head), &value, reader->fault);
     if (error == SFX_OK)
         expect(reader, value.bytes, value.size);
@@ -152,6 +190,22 @@ static enum sfx_error read_site(struct reader *reader, uint32_t at, const struct
     return SFX_OK;
 }
 
+/* A site, announced before and after. */
+static enum sfx_error visit_site(struct reader *reader, uint32_t at, const struct sfx_site *site)
+{
+    const struct sfx_reading *reading = reader->reading;
+    size_t start = reader->at;
+    enum sfx_error error = SFX_OK;
+    if (reading->begin)
+        error = reading->begin(reading->context, site, reader->fault);
+    if (error == SFX_OK)
+        error = read_site(reader, at, site);
+    if (error != SFX_OK || !reader->matches || !reading->end)
+        return error;
+    return reading->end(reading->context, at, site, (struct sfx_bytes){reader->installed + start, reader->at - start},
+                        reader->fault);
+}
+
 static enum sfx_error read_file(struct reader *reader, uint32_t entry)
 {
     uint64_t content_size = sfx_index_content(reader->index, sfx_index_entry(reader->index, entry).target).size;
@@ -159,7 +213,7 @@ static enum sfx_error read_file(struct reader *reader, uint32_t entry)
         struct sfx_site site = sfx_index_site(reader->index, i);
         enum sfx_error error = copy(reader, site.offset - reader->neutral_size);
         if (error == SFX_OK && reader->matches)
-            error = read_site(reader, i, &site);
+            error = visit_site(reader, i, &site);
         if (error != SFX_OK || !reader->matches)
             return error;
     }
@@ -167,23 +221,31 @@ static enum sfx_error read_file(struct reader *reader, uint32_t entry)
     return reader->matches ? copy(reader, content_size - reader->neutral_size) : SFX_OK;
 }
 
-enum sfx_error sfx_neutralise(const struct sfx_index *index, uint32_t entry, const struct sfx_prefix *prefix,
-                              const struct sfx_sources *sources, const uint8_t *installed, size_t size,
-                              sfx_sink sink, void *context, bool *ret_matches, struct sfx_fault *fault)
+enum sfx_error sfx_read_back(const struct sfx_index *index, uint32_t entry, const struct sfx_prefix *prefix,
+                             const struct sfx_sources *sources, struct sfx_bytes installed,
+                             const struct sfx_reading *reading, bool *ret_matches, struct sfx_fault *fault)
 {
     static const uint8_t nothing[1];
     struct reader reader = {
         .index = index,
         .prefix = prefix,
         .sources = sources,
-        .installed = installed != NULL ? installed : nothing,
-        .size = size,
+        .installed = installed.data != NULL ? installed.data : nothing,
+        .size = installed.size,
         .matches = true,
-        .sink = sink,
-        .context = context,
+        .reading = reading,
         .fault = fault,
     };
     enum sfx_error error = read_file(&reader, entry);
     *ret_matches = error == SFX_OK && reader.matches;
     return error;
+}
+
+enum sfx_error sfx_neutralise(const struct sfx_index *index, uint32_t entry, const struct sfx_prefix *prefix,
+                              const struct sfx_sources *sources, const uint8_t *installed, size_t size,
+                              sfx_sink sink, void *context, bool *ret_matches, struct sfx_fault *fault)
+{
+    const struct sfx_reading reading = {.sink = sink, .context = context};
+    return sfx_read_back(index, entry, prefix, sources, (struct sfx_bytes){installed, size}, &reading,
+                         ret_matches, fault);
 }

@@ -20,6 +20,7 @@ enum sfx_error sfx_os_pread(int fd, void *buffer, size_t size, uint64_t offset, 
 enum sfx_os_access {
     SFX_OS_READ,
     SFX_OS_WRITE,                        /* of a file that exists */
+    SFX_OS_ADD,                          /* the same, at its end */
     SFX_OS_DIRECTORY,                    /* for the calls below; fails on a link */
     SFX_OS_DIRECTORY_FOLLOW,             /* the same through a link */
 };
@@ -38,6 +39,8 @@ int sfx_os_set_time(int fd, uint64_t mtime);
 int sfx_os_set_time_at(int directory, const char *path, uint64_t mtime);
 int sfx_os_set_mode(int fd, uint32_t mode);
 int sfx_os_set_mode_at(int directory, const char *path, uint32_t mode);                     /* never of a link */
+/* Mode, times, extended attributes, and owner where this user may give it, of the open file FROM. */
+int sfx_os_copy_attributes(int from, int to);
 int sfx_os_sync_file(int fd);                                                               /* also of a directory */
 int sfx_os_sync_system(int fd);                                                             /* the file system FD is on */
 
@@ -50,6 +53,7 @@ struct sfx_os_stat {
     uint64_t mtime;                      /* seconds, negative ones as 0 */
     uint64_t device;
     uint64_t inode;
+    uint64_t links;                      /* names of the inode */
 };
 int sfx_os_stat(int directory, const char *path, struct sfx_os_stat *ret_stat);
 int sfx_os_stat_fd(int fd, struct sfx_os_stat *ret_stat);

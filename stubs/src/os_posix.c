@@ -75,6 +75,7 @@ int sfx_os_open(int directory, const char *path, enum sfx_os_access access, int 
     switch (access) {
     case SFX_OS_READ: return open_again(directory, path, O_RDONLY | O_NOFOLLOW | O_NOCTTY | O_NONBLOCK, 0, ret_fd);
     case SFX_OS_WRITE: return open_again(directory, path, O_WRONLY | O_NOFOLLOW | O_NOCTTY | O_NONBLOCK, 0, ret_fd);
+    case SFX_OS_ADD: return open_again(directory, path, O_WRONLY | O_APPEND | O_NOFOLLOW | O_NOCTTY | O_NONBLOCK, 0, ret_fd);
     case SFX_OS_DIRECTORY: return open_again(directory, path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW, 0, ret_fd);
     case SFX_OS_DIRECTORY_FOLLOW: return open_again(directory, path, O_RDONLY | O_DIRECTORY, 0, ret_fd);
     }
@@ -244,6 +245,7 @@ static void fill_stat(const struct stat *found, struct sfx_os_stat *ret_stat)
     ret_stat->mtime = found->st_mtime < 0 ? 0 : (uint64_t)found->st_mtime;
     ret_stat->device = (uint64_t)found->st_dev;
     ret_stat->inode = (uint64_t)found->st_ino;
+    ret_stat->links = (uint64_t)found->st_nlink;
 }
 
 int sfx_os_stat(int directory, const char *path, struct sfx_os_stat *ret_stat)

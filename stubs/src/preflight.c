@@ -38,17 +38,19 @@ enum sfx_error sfx_preflight_machine(struct sfx_session *session, struct sfx_fau
     return act_on(session, &checks, fault);
 }
 
-enum sfx_error sfx_preflight_prefix(struct sfx_session *session, const char *prefix, struct sfx_fault *fault)
+enum sfx_error sfx_preflight_prefix(struct sfx_session *session, const struct sfx_index *index, const char *prefix,
+                                    struct sfx_fault *fault)
 {
     CLEAN_CHECKS struct sfx_checks checks = {.count = 0};
-    sfx_check_prefix(&session->artifact, prefix, &checks);
+    sfx_check_prefix(index, prefix, &checks);
     return act_on(session, &checks, fault);
 }
 
-enum sfx_error sfx_preflight_place(struct sfx_session *session, const struct sfx_place *place, struct sfx_fault *fault)
+enum sfx_error sfx_preflight_place(struct sfx_session *session, const struct sfx_index *index, uint64_t own_size,
+                                   const struct sfx_place *place, struct sfx_fault *fault)
 {
     CLEAN_CHECKS struct sfx_checks checks = {.count = 0};
-    sfx_check_place(&session->artifact, place, &checks);
+    sfx_check_place(index, own_size, place, &checks);
     return act_on(session, &checks, fault);
 }
 
@@ -101,7 +103,7 @@ static void add_place(const struct sfx_session *session, const struct sfx_place 
     else
         sfx_check_add(checks, "place", SFX_CHECK_OK, SFX_OK, place->folder < 0 ? "does not exist yet" : "is empty");
     if (!place_fault->error)
-        sfx_check_place(&session->artifact, place, checks);
+        sfx_check_place(&session->artifact.index, sfx_own_size(&session->artifact), place, checks);
 }
 
 enum sfx_error sfx_preflight_report(struct sfx_session *session, const char *prefix, const struct sfx_place *place,
@@ -109,7 +111,7 @@ enum sfx_error sfx_preflight_report(struct sfx_session *session, const char *pre
 {
     CLEAN_CHECKS struct sfx_checks checks = {.count = 0};
     sfx_check_machine(&session->artifact, &checks);
-    sfx_check_prefix(&session->artifact, prefix, &checks);
+    sfx_check_prefix(&session->artifact.index, prefix, &checks);
     add_place(session, place, place_fault, &checks);
     *fault = (struct sfx_fault){.error = SFX_OK};
     for (size_t i = 0; !fault->error && i < checks.count; i++)

@@ -149,8 +149,9 @@ static enum sfx_error make(const struct sfx_production *production, struct sfx_f
     if (!same)
         return sfx_fail(fault, SFX_ERROR_PREFIX, "%s changed while this installer started; run it again", place->path);
     error = sfx_commit_begin(place, production->inside, &commit, fault);
+    commit.mode = production->mode ? production->mode : 0755;
     if (!error)
-        error = fill(production, &commit, fault);
+        error = production->fill ? production->fill(production->context, &commit, fault) : fill(production, &commit, fault);
     if (!error)
         error = publish(production, &commit, fault);
     sfx_commit_close(&commit);

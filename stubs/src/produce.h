@@ -2,7 +2,7 @@
 #ifndef SFX_PRODUCE_H
 #define SFX_PRODUCE_H
 
-#include "place.h"
+#include "commit.h"
 #include "session.h"
 
 struct sfx_production {
@@ -15,6 +15,10 @@ struct sfx_production {
     bool record;                         /* `.sfxpack` is filled */
     bool log;                            /* with the log, too */
     const char *verb;                    /* for the progress */
+    /* What makes the tree in `commit->tree`, `.sfxpack` and all; NULL: the artifact's, by the fields above. */
+    enum sfx_error (*fill)(void *context, const struct sfx_commit *commit, struct sfx_fault *fault);
+    void *context;
+    uint32_t mode;                       /* of the prefix, if it is made; 0: 0755 */
 };
 
 /* Undo what killed runs left at PLACE, under its lock, and look again. */

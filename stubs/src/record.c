@@ -167,6 +167,49 @@ static enum sfx_error read_prefix(int root, const char *shown, char **ret_prefix
     return sfx_fail_format(fault, SFX_VERDICT_BAD_STRING, "%s/%s names no prefix", shown, STATE);
 }
 
+static int replace_state(int tree, const struct sfx_text *text, bool sync)
+{
+    static const char new[] = STATE ".new";
+    __attribute__((cleanup(sfx_os_closep))) int fd = -1;
+    int error = sfx_os_unlink(tree, new);
+    if (!error || error == ENOENT)
+        error = sfx_os_create(tree, new, 0644, &fd);
+    if (!error)
+        error = sfx_os_write(fd, text->data, text->size);
+    if (!error && sync)
+        error = sfx_os_sync_file(fd);
+    return error ? error : sfx_os_rename(tree, new, tree, STATE, SFX_OS_REPLACE);
+}
+
+enum sfx_error sfx_record_move(int root, int tree, const char *shown, const char *prefix, bool sync, struct sfx_fault *fault)
+{
+    SFX_CLEAN_STRING char *old = NULL;
+    SFX_CLEAN_TEXT struct sfx_text text = {0};
+    uint8_t *bytes;
+    size_t size;
+    enum sfx_error error = read_whole(root, STATE, MAX_STATE, shown, &bytes, &size, fault);
+    if (error)
+        return error;
+    old = (char *)bytes;
+    add_line(&text, "prefix", sfx_bytes_of(prefix));
+    for (const char *line = old; *line;) {
+        size_t length = strcspn(line, "\n");
+        length += line[length] == '\n';
+        if (strncmp(line, "prefix=", 7) != 0)
+            sfx_text_add(&text, line, length);
+        line += length;
+    }
+    int os_error = text.failed ? ENOMEM : replace_state(tree, &text, sync);
+    return os_error ? fail_at(os_error, shown, STATE, fault) : SFX_OK;
+}
+
+void sfx_record_add_log(int root, struct sfx_bytes text)
+{
+    __attribute__((cleanup(sfx_os_closep))) int fd = -1;
+    if (text.size > 0 && sfx_os_open(root, SFX_STATE_DIRECTORY "/install.log", SFX_OS_ADD, &fd) == 0)
+        sfx_os_write(fd, text.data, text.size);
+}
+
 static void name_manifest(struct sfx_fault *fault, const char *shown)
 {
     if (fault->error == SFX_ERROR_FORMAT)

@@ -8,6 +8,11 @@
 enum sfx_error sfx_record_write(int tree, const char *shown, const struct sfx_artifact *artifact, const char *prefix,
                                 const char *log, struct sfx_fault *fault);
 
+/* The state of the open prefix ROOT, but for PREFIX, into TREE/.sfxpack, which may be the same; replaces what is there. */
+enum sfx_error sfx_record_move(int root, int tree, const char *shown, const char *prefix, bool sync, struct sfx_fault *fault);
+/* Add TEXT to the log of the open prefix ROOT, if it keeps one. */
+void sfx_record_add_log(int root, struct sfx_bytes text);
+
 /* The record of an installation, read and checked. */
 struct sfx_record {
     struct sfx_index index;

@@ -8,15 +8,6 @@
 #include "shebang.h"
 #include "value.h"
 
-/* One call of sfx_render. */
-struct job {
-    const struct sfx_index *index;
-    const struct sfx_prefix *prefix;
-    const struct sfx_sources *sources;
-    struct sfx_rendering *rendering;
-    uint32_t key;                        /* first four neutral bytes, for SipHash */
-    struct sfx_fault *fault;
-};
 
 static enum sfx_error fail_site(struct sfx_fault *fault, uint32_t at, const char *reason)
 {
@@ -24,7 +15,7 @@ static enum sfx_error fail_site(struct sfx_fault *fault, uint32_t at, const char
 }
 
 /* The first SIZE bytes of a span, with the prefix at each hit of site AT. */
-static void splice(const struct job *job, uint32_t at, const uint8_t *span, size_t size, struct sfx_bytes prefix)
+static void splice(const struct sfx_job *job, uint32_t at, const uint8_t *span, size_t size, struct sfx_bytes prefix)
 {
     size_t done = 0;
     for (uint32_t i = job->index->site_hit[at]; i < job->index->site_hit[at + 1]; i++) {
@@ -36,7 +27,7 @@ static void splice(const struct job *job, uint32_t at, const uint8_t *span, size
     sfx_rendering_add(job->rendering, span + done, size - done);
 }
 
-static enum sfx_error render_cstring(const struct job *job, uint32_t at, const struct sfx_site *site,
+static enum sfx_error render_cstring(const struct sfx_job *job, uint32_t at, const struct sfx_site *site,
                                      const uint8_t *span, struct sfx_bytes prefix)
 {
     uint64_t cut = (uint64_t)site->hit_count * prefix.size;
@@ -47,7 +38,7 @@ static enum sfx_error render_cstring(const struct job *job, uint32_t at, const s
     return SFX_OK;
 }
 
-static void render_pyc(const struct job *job, uint32_t at, const struct sfx_site *site, const uint8_t *span,
+static void render_pyc(const struct sfx_job *job, uint32_t at, const struct sfx_site *site, const uint8_t *span,
                        struct sfx_bytes prefix)
 {
     uint8_t header[SFX_PYC_HEADER_MAX];
@@ -59,14 +50,14 @@ static void render_pyc(const struct job *job, uint32_t at, const struct sfx_site
     splice(job, at, span, site->span, prefix);
 }
 
-static void add_copy(const struct job *job, const uint8_t *data, size_t size)
+static void add_copy(const struct sfx_job *job, const uint8_t *data, size_t size)
 {
     uint8_t *place = sfx_rendering_reserve(job->rendering, size);
     if (place != NULL && size != 0)
         memcpy(place, data, size);
 }
 
-static enum sfx_error render_shebang(const struct job *job, uint32_t at, const struct sfx_site *site,
+static enum sfx_error render_shebang(const struct sfx_job *job, uint32_t at, const struct sfx_site *site,
                                      const uint8_t *span)
 {
     const struct sfx_shebang shebang = {job->index, job->prefix, *site, job->index->site_hit[at]};
@@ -81,7 +72,7 @@ static enum sfx_error render_shebang(const struct job *job, uint32_t at, const s
     return SFX_OK;
 }
 
-static enum sfx_error render_slash(const struct job *job, uint32_t at, const struct sfx_site *site,
+static enum sfx_error render_slash(const struct sfx_job *job, uint32_t at, const struct sfx_site *site,
                                    const uint8_t *span, struct sfx_bytes prefix)
 {
     /* The way back gives zeros. */
@@ -93,7 +84,7 @@ static enum sfx_error render_slash(const struct job *job, uint32_t at, const str
     return SFX_OK;
 }
 
-static enum sfx_error render_derived(const struct job *job, const struct sfx_site *site)
+static enum sfx_error render_derived(const struct sfx_job *job, const struct sfx_site *site)
 {
     struct sfx_derived_value value;
     enum sfx_error error = sfx_derive(site, job->sources, job->key, &value, job->fault);
@@ -102,7 +93,7 @@ static enum sfx_error render_derived(const struct job *job, const struct sfx_sit
     return error;
 }
 
-static enum sfx_error render_site(const struct job *job, uint32_t at, const struct sfx_site *site, const uint8_t *span)
+enum sfx_error sfx_render_site(const struct sfx_job *job, uint32_t at, const struct sfx_site *site, const uint8_t *span)
 {
     if (site->strategy == SFX_STRATEGY_DERIVED)
         return render_derived(job, site);
@@ -144,7 +135,7 @@ static uint32_t find_site(const struct sfx_index *index, uint32_t entry, uint64_
     return low;
 }
 
-static enum sfx_error render_piece(const struct job *job, uint32_t entry, const uint8_t *neutral, uint64_t start,
+static enum sfx_error render_piece(const struct sfx_job *job, uint32_t entry, const uint8_t *neutral, uint64_t start,
                                    size_t size)
 {
     uint64_t content_size = sfx_index_content(job->index, sfx_index_entry(job->index, entry).target).size;
@@ -159,7 +150,7 @@ static enum sfx_error render_piece(const struct job *job, uint32_t entry, const 
             return fail_site(job->fault, i, "is not inside the piece");
         size_t at = (size_t)(site.offset - start);
         sfx_rendering_add(job->rendering, neutral + done, at - done);
-        enum sfx_error error = render_site(job, i, &site, neutral + at);
+        enum sfx_error error = sfx_render_site(job, i, &site, neutral + at);
         if (error != SFX_OK)
             return error;
         done = at + site.span;
@@ -175,7 +166,7 @@ enum sfx_error sfx_render(const struct sfx_index *index, uint32_t entry, const s
     static const uint8_t nothing[1];
     if (neutral == NULL)
         neutral = nothing;
-    const struct job job = {
+    const struct sfx_job job = {
         .index = index,
         .prefix = prefix,
         .sources = sources,

@@ -90,7 +90,7 @@ void sfx_rendering_add(struct sfx_rendering *rendering, const uint8_t *data, siz
     rendering->size += size;
 }
 
-uint8_t *sfx_rendering_reserve(struct sfx_rendering *rendering, size_t size)
+uint8_t *sfx_rendering_room(struct sfx_rendering *rendering, size_t size)
 {
     struct chunk *chunk = rendering->chunks;
     if (chunk == NULL || size > chunk->capacity - chunk->used) {
@@ -105,6 +105,13 @@ uint8_t *sfx_rendering_reserve(struct sfx_rendering *rendering, size_t size)
     }
     uint8_t *bytes = chunk->bytes + chunk->used;
     chunk->used += size;
-    sfx_rendering_add(rendering, bytes, size);
+    return bytes;
+}
+
+uint8_t *sfx_rendering_reserve(struct sfx_rendering *rendering, size_t size)
+{
+    uint8_t *bytes = sfx_rendering_room(rendering, size);
+    if (bytes != NULL)
+        sfx_rendering_add(rendering, bytes, size);
     return rendering->has_failed ? NULL : bytes;
 }

@@ -138,7 +138,7 @@ enum sfx_error sfx_extract_some(struct sfx_session *session, struct sfx_fault *f
     if (!error)
         error = sfx_path_absolute(session->options.prefix ? session->options.prefix : place.prefix, &prefix, fault);
     if (!error)
-        error = sfx_preflight_prefix(session, prefix, fault);
+        error = sfx_preflight_prefix(session, &session->artifact.index, prefix, fault);
     if (error)
         return error;
     struct sfx_production production = {
@@ -167,7 +167,7 @@ enum sfx_error sfx_write_tree(struct sfx_session *session, struct sfx_fault *fau
     SFX_CLEAN_STRING char *prefix = NULL;
     enum sfx_error error = foreign_prefix(session, &prefix, fault);
     if (!error)
-        error = sfx_preflight_prefix(session, prefix, fault);
+        error = sfx_preflight_prefix(session, &session->artifact.index, prefix, fault);
     if (!error)
         error = open_folder(session, &place, fault);
     if (error)

@@ -52,7 +52,8 @@ static bool is_sound_kind(const struct sfx_site *site)
         return has_hits && is_plain && site->span >= 2 && site->span <= MAX_SHEBANG_SPAN
             && site->detail >= SFX_SHEBANG_FORM_PYTHON && site->detail <= SFX_SHEBANG_FORM_ENV;
     case SFX_STRATEGY_CSTRING:
-        return has_hits && is_plain && !has_detail && site->span >= 1 && site->span < MAX_HIT_SPAN;
+        return has_hits && (is_plain || unit > 1) && !has_detail && site->span >= 1 && site->span < MAX_HIT_SPAN
+            && site->span % unit == 0;
     case SFX_STRATEGY_SLASH:
         return !has_hits && is_known && site->encoding != SFX_ENCODING_JSON_SLASH && !has_detail && site->span >= 1
             && site->span <= SFX_MAX_PATH * unit && site->span % unit == 0;
@@ -77,14 +78,17 @@ static bool is_sound_line(const struct sfx_index *index, const struct sfx_site *
         && memchr(line, '\n', site->span) == NULL;
 }
 
+/* Ascending, inside the span; in a C string whole code units, and two prefixes may stand side by side. */
 static bool are_sound_hits(const struct sfx_index *index, const struct sfx_site *site, uint32_t first)
 {
-    int64_t before = -1;
+    bool is_cstring = site->strategy == SFX_STRATEGY_CSTRING;
+    unsigned unit = is_cstring ? sfx_encoding_unit(site->encoding) : 1;
+    int64_t least = 0;
     for (uint32_t i = 0; i < site->hit_count; i++) {
         uint32_t hit = sfx_index_hit(index, first + i);
-        if ((int64_t)hit <= before || hit > site->span)
+        if ((int64_t)hit < least || hit > site->span || hit % unit != 0)
             return false;
-        before = hit;
+        least = is_cstring ? hit : (int64_t)hit + 1;
     }
     return true;
 }

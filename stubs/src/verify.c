@@ -11,6 +11,7 @@
 #include "os.h"
 #include "pool.h"
 #include "progress.h"
+#include "relocation.h"
 
 /* ---- A file ---- */
 
@@ -177,17 +178,21 @@ static uint32_t list_differences(const struct sfx_session *session, const struct
     return differences;
 }
 
-/* 1 if the tree does not lie where it is rendered for. */
+/* 1 if the tree does not lie where it is rendered for, or is only in part rendered for it. */
 static uint32_t check_place(const struct sfx_session *session, const struct sfx_installed *installed, const char *path)
 {
     __attribute__((cleanup(sfx_os_closep))) int fd = -1;
     struct sfx_os_stat here;
     struct sfx_os_stat there;
+    if (sfx_os_stat(installed->root, SFX_RELOCATING, &there) == 0) {
+        sfx_say(session, "half relocated: a run of `sfx relocate` did not end; run it again");
+        return 1;
+    }
     if (sfx_os_open(SFX_OS_HERE, installed->record.prefix, SFX_OS_DIRECTORY_FOLLOW, &fd) == 0 &&
         sfx_os_stat_fd(fd, &there) == 0 && sfx_os_stat_fd(installed->root, &here) == 0 && here.device == there.device &&
         here.inode == there.inode)
         return 0;
-    sfx_say(session, "moved: made for %s, lies in %s", installed->record.prefix, path);
+    sfx_say(session, "moved: made for %s, lies in %s; `sfx relocate` makes it right", installed->record.prefix, path);
     return 1;
 }
 

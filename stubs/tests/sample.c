@@ -4,6 +4,7 @@
 #include <stdlib.h>
 
 #include "buffer.h"
+#include "digest.h"
 
 #define NAMES "ab"       /* of the two files; the product has the first one's */
 #define NAMES_SIZE 2u
@@ -91,7 +92,9 @@ void sample_open(const struct sample *sample, struct sfx_index *ret_index)
     put(&raw, 3, 8);
     put_zeros(&raw, 32);
     put(&raw, sample->neutral.size, 8);
-    put_zeros(&raw, 32);
+    uint8_t digest[SFX_DIGEST_SIZE];
+    sfx_digest(sample->neutral.data, sample->neutral.size, digest);
+    sfx_buffer_add(&raw, digest, sizeof digest);
     put_entry(&raw, 0, 0, 0);
     put_entry(&raw, 1, 1, sites);
     for (uint32_t i = 0; i < sites; i++)

@@ -6,6 +6,7 @@
 
 #include "buffer.h"
 #include "digest.h"
+#include "move.h"
 #include "relocate.h"
 #include "sample.h"
 
@@ -190,6 +191,56 @@ static void check_way_back(const struct row *row, const struct sfx_index *index,
     free(copy);
 }
 
+static bool knows(void *context, uint32_t target)
+{
+    (void)context;
+    return target == SAMPLE_SOURCE;
+}
+
+/* INSTALLED for FROM, moved: what is rendered for TO, or nothing where it is not recognised. */
+static bool moves(const struct sfx_index *index, const struct sfx_prefix *from, const struct sfx_prefix *to,
+                  const uint8_t *installed, size_t size, struct sfx_buffer *out)
+{
+    const struct sfx_move move = {index, from, to, &sources, knows};
+    struct sfx_fault fault = {0};
+    struct sfx_rendering *rendering = sfx_rendering_new();
+    bool matches = false;
+    size_t count;
+    uint64_t total;
+    enum sfx_error error = sfx_move_file(&move, SAMPLE_FILE, (struct sfx_bytes){installed, size}, rendering, &matches, &fault);
+    check(error == SFX_OK, "move", fault.message);
+    const struct sfx_segment *segments = sfx_rendering_segments(rendering, &count, &total);
+    for (size_t i = 0; matches && i < count; i++)
+        sfx_buffer_add(out, segments[i].data, segments[i].size);
+    sfx_rendering_free(rendering);
+    return error == SFX_OK && matches;
+}
+
+/* From another prefix to the row's gives the row's rendering; a byte changed outside of a derived value is not recognised. */
+static void check_move(const struct row *row, const struct sfx_index *index, const struct sfx_prefix *prefix)
+{
+    static const char *const others[] = {"/x", "/somewhere/else", "/with blank/\xc3\xa9'"};
+    bool is_derived = row->sample.sites[0].strategy == DERIVED;
+    for (size_t i = 0; i < sizeof others / sizeof *others; i++) {
+        struct sfx_prefix *from = NULL;
+        struct sfx_fault fault;
+        SFX_BUFFER old = {0};
+        SFX_BUFFER new = {0};
+        if (sfx_prefix_open(others[i], index->platform, &from, &fault) != SFX_OK)
+            abort();
+        if (render(index, from, row->sample.neutral, 0, &old) == SFX_OK) {
+            check(moves(index, from, prefix, old.data, old.size, &new), row->sample.name, "is not moved");
+            check(is_same(&new, row->expected), row->sample.name, "is moved differently");
+            for (size_t j = 0; j < old.size && !is_derived; j++) {
+                old.data[j] ^= 1;
+                check(!moves(index, from, prefix, old.data, old.size, &new), row->sample.name, "is moved though changed");
+                old.data[j] ^= 1;
+            }
+        }
+        sfx_prefix_close(from);
+    }
+}
+
 static void run(const struct row *row)
 {
     struct sfx_index index;
@@ -206,6 +257,7 @@ static void run(const struct row *row)
             show(row->sample.name, &found, row->expected);
         check_cuts(row, &index, prefix);
         check_way_back(row, &index, prefix);
+        check_move(row, &index, prefix);
     }
     sfx_prefix_close(prefix);
     sfx_index_close(&index);
@@ -266,6 +318,12 @@ static void test_splices(void)
          "/x", BYTES("/x/a:/x/b\0\0")},
         {{"C string that is the prefix", BYTES("\0\0\0\0"), {{CSTRING, .offset = 0, .span = 4, ONE_HIT(0)}}, 0},
          "/opt", BYTES("/opt")},
+        {{"C string, two prefixes side by side", BYTES("/l\0\0\0\0\0\0"), {{CSTRING, .offset = 0, .span = 8, .hit_count = 2, .hits = {0, 0}}}, 0},
+         "/op", BYTES("/op/op/l")},
+        {{"C string, UTF-16", BYTES("=\0/\0x\0\0\0\0\0\0\0\0\0|"), {{CSTRING, .offset = 0, .span = 14, .encoding = SFX_ENCODING_UTF16LE, ONE_HIT(2)}}, 0},
+         "/\xc3\xa9", BYTES("=\0/\0\xe9\0/\0x\0\0\0\0\0|")},
+        {{"C string, UTF-32", BYTES("\0\0\0x\0\0\0\0\0\0\0\0"), {{CSTRING, .offset = 0, .span = 12, .encoding = SFX_ENCODING_UTF32BE, ONE_HIT(0)}}, 0},
+         "/p", BYTES("\0\0\0/\0\0\0p\0\0\0x")},
     };
     for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++)
         run(&rows[i]);
@@ -276,6 +334,8 @@ static void test_splices(void)
     run_refused(&tail, "/o", SFX_ERROR_FORMAT);
     const struct sample late = {"C string, hit among the NULs", BYTES("/lib\0\0\0\0"), {{CSTRING, .offset = 0, .span = 8, ONE_HIT(7)}}, 0};
     run_refused(&late, "/o", SFX_ERROR_FORMAT);
+    const struct sample wide = {"C string, UTF-16, too long", BYTES("x\0\0\0\0\0"), {{CSTRING, .offset = 0, .span = 6, .encoding = SFX_ENCODING_UTF16LE, ONE_HIT(0)}}, 0};
+    run_refused(&wide, "/op", SFX_ERROR_FORMAT);
 }
 
 static void test_encodings(void)

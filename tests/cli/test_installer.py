@@ -79,7 +79,8 @@ def test_prefix_that_is_absent(app: Installer, tmp_path: Path) -> None:
     assert done.stdout.splitlines() == [
         f"app 1 is installed in {prefix}",
         f"activate:  . {prefix}/bin/activate",
-        f"remove:    rm -r {prefix}  (move: install it again elsewhere, then remove this)",
+        "move:      mv it, then run NEW/.sfxpack/sfx relocate",
+        f"remove:    rm -r {prefix}",
     ]
     assert done.stderr == ""
     check_small(prefix, str(prefix))

@@ -111,7 +111,9 @@ def test_regenerated_bytecode_by_hash(prefix: Path) -> None:
 
 def test_moved(prefix: Path, tmp_path: Path) -> None:
     prefix.rename(tmp_path / "moved")
-    assert differences(tmp_path / "moved") == [f"moved: made for {prefix}, lies in {tmp_path}/moved"]
+    assert differences(tmp_path / "moved") == [
+        f"moved: made for {prefix}, lies in {tmp_path}/moved; `sfx relocate` makes it right",
+    ]
     assert f"lies in     {tmp_path}/moved" in tool(tmp_path / "moved", "info").stdout
 
 
@@ -135,6 +137,6 @@ def test_help_version_and_mistakes(prefix: Path, stub: Path) -> None:
     assert tool(prefix, "--help").stdout == tool(prefix).stdout
     assert tool(prefix, "--version").stdout.startswith("sfxpack ")
     assert "did you mean verify?" in tool(prefix, "verfy", status=Exit.USAGE).stderr
-    tool(prefix, "relocate", status=Exit.USAGE)
+    tool(prefix, "rellocate", status=Exit.USAGE)
     shutil.copy(stub, prefix / "sfx")
     assert os.access(prefix / "sfx", os.X_OK)

@@ -142,7 +142,11 @@ def test_equal_large_files_are_stored_once(tmp_path: Path) -> None:
     for name in ("a", "b", "c"):
         prefixes.write(tmp_path / "original" / name, content)
     prefixes.write(tmp_path / "original/d", content[:-1] + b"\0")
+    digest = urlsafe_b64encode(sha256(content).digest()).rstrip(b"=").decode()
+    rows = "".join(f"{name},sha256={digest},{len(content)}\n" for name in "bcd")
+    prefixes.write(tmp_path / "original/x.dist-info/RECORD", rows)
     result = build(tmp_path / "original", tmp_path / "x.sh", "--level", "1")
+    assert [(found["path"], found["detail"]) for found in result["findings"]] == [("d", "altered")]
     assert result["size"] < 2.2 * len(content)
     run(tmp_path / "x.sh", "--prefix", tmp_path / "e")
     assert (tmp_path / "e/c").read_bytes() == content

@@ -181,7 +181,7 @@ def test_condas_files_are_as_conda_writes_them(data: st.DataObject, root: bytes,
     placeholder = b"/build/_h_env" + b"_placehold" * 5
     pieces = st.sampled_from([b"@", b"@", b"@/lib", b":", b"\n", b"\0", b"x", b"/", b"'"])
     package = b"".join(data.draw(st.lists(pieces, max_size=15)))
-    assume(root not in package.replace(b"@", b"") and placeholder not in root and b"@@" not in package)
+    assume(root not in package.replace(b"@", b"") and placeholder not in root)
     assume(mode == "binary" or b"\0" not in package)
 
     def installed(prefix: bytes) -> bytes:
@@ -198,7 +198,7 @@ def test_condas_files_are_as_conda_writes_them(data: st.DataObject, root: bytes,
     digest = hashlib.sha256(package.replace(b"@", placeholder)).hexdigest()
     where = environment(root, conda={b"x": CondaFile(digest, "", mode, placeholder, "hardlink", "x")})
     found = find(b"x", content, where)
-    assert not found.findings
+    assert {finding.category for finding in found.findings} <= {"unsafe"}
     result = neutral.neutralise(content, found)
     neutral.prove(content, result, found, root)
     assert reference.render(result, reference.Target(new)) == installed(new)

@@ -77,6 +77,16 @@ def test_a_damaged_record_is_named_and_not_fatal(tmp_path: Path) -> None:
     assert "bad-1-0.json: cannot be read as a record" in environment.warnings[0]
 
 
+def test_recorded_places_are_taken_as_they_are(tmp_path: Path) -> None:
+    item = {"_path": "x", "prefix_placeholder": "/ph", "offsets": [{"ranges": -1}], "shebang_length": "30"}
+    record(tmp_path, "wrong", paths_data={"paths": [item, {"_path": ["x"]}, "x", None]})
+    (tmp_path / "conda-meta/deep-1-0.json").write_text('{"paths_data": ' + "[" * 100_000)
+    environment = found(tmp_path)
+    assert list(environment.conda) == [b"x"]
+    assert (environment.conda[b"x"].offsets, environment.conda[b"x"].shebang_length) == ([{"ranges": -1}], "30")
+    assert "deep-1-0.json: cannot be read as a record" in environment.warnings[0]
+
+
 def test_an_environment_without_packages(tmp_path: Path) -> None:
     (tmp_path / "conda-meta").mkdir()
     assert found(tmp_path).kind == "conda"

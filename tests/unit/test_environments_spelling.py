@@ -45,9 +45,6 @@ def test_spellings_that_lead_to_the_folder(tmp_path: Path) -> None:
     found = Spellings.of(real, (), variables)
     assert [Path(os.fsdecode(path)).name for path in found.paths] == ["real", "one", "two"]
     assert found.with_recorded([f"{tmp_path}/one", "/gone"]) == found
-    assert found.leads_here(f"{tmp_path}/two")
-    assert not found.leads_here("/gone")
-    assert Spellings.of(real, ("/gone/",), {}).leads_here("/gone")
     assert found.contains(f"{tmp_path}/one/bin")
     assert not found.contains(f"{tmp_path}/real-not")
 
@@ -76,6 +73,18 @@ def test_renames_longest_first_and_never_a_system_root() -> None:
 def test_bad_old_prefixes(tmp_path: Path, text: str, why: str) -> None:
     with pytest.raises(UsageError, match=why):
         Spellings.of(tmp_path, (text,), {})
+
+
+def test_earlier_places(tmp_path: Path) -> None:
+    (tmp_path / "lib").mkdir()
+    found = Spellings.of(tmp_path, ("/gone/", str(tmp_path)), {}, stale=("/stale", "/gone"))
+    assert found.foreign == (b"/gone", b"/stale")
+    assert found.with_foreign([b"/more", b"/gone"]).foreign == (b"/gone", b"/stale", b"/more")
+    assert found.contains("/gone/lib")
+    assert not found.contains("/gone/bin")
+    assert not found.contains("/other/lib")
+    with pytest.raises(UsageError, match="--fix-stale x: is not an absolute path"):
+        Spellings.of(tmp_path, (), {}, stale=("x",))
 
 
 def test_an_old_prefix_of_windows(tmp_path: Path) -> None:

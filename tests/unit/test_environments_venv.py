@@ -14,7 +14,7 @@ from sfxpack.environments.files import Collector
 from sfxpack.environments.libraries import Library
 from sfxpack.errors import DiscoveryError
 from sfxpack.format.layout import EntryKind
-from sfxpack.model import Entry, Environment, Request
+from sfxpack.model import Entry, Environment, Origin, Request
 from tests import bases, environments
 from tests.prefixes import write
 from tests.running import run
@@ -235,12 +235,19 @@ def test_which_version_it_is_for(base: Path, tmp_path: Path) -> None:
         found(root)
 
 
-def test_a_venv_that_was_moved_says_so(venv: Path, tmp_path: Path) -> None:
+def test_a_venv_that_was_moved(venv: Path, tmp_path: Path) -> None:
     moved = venv.rename(tmp_path / "moved")
-    assert f"was made at {venv} and moved since; add `--old-prefix {venv}`" in found(moved).warnings[0]
-    environment = discover(Request(str(moved), by_path=True, old_prefixes=(str(venv),)))
-    assert environment.warnings == ()
+    environment = found(moved)
+    assert environment.origin == Origin(os.fsencode(venv), 1)
     assert os.fsencode(venv) in {rename.old for rename in environment.renames}
+    given = discover(Request(str(moved), by_path=True, old_prefixes=(str(venv),)))
+    assert (given.origin, given.renames) == (None, environment.renames)
+
+
+def test_a_venv_with_its_base_inside_that_was_moved(venv: Path, base: Path, tmp_path: Path) -> None:
+    shutil.copytree(base, venv / "base-python", symlinks=True)
+    (venv / "pyvenv.cfg").write_text(f"home = {venv}/base-python/bin\nversion = 3.11.2\n")
+    assert set(additions(found(venv.rename(tmp_path / "moved")))) == {"bin/activate"}
 
 
 def test_what_was_appended_to_activate_is_kept(venv: Path) -> None:

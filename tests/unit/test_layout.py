@@ -12,7 +12,7 @@ import pytest
 
 from sfxpack.errors import ArtifactError
 from sfxpack.format import artifact, layout
-from sfxpack.format.layout import Derived, EntryKind, RequirementKind, Strategy
+from sfxpack.format.layout import Derived, Encoding, EntryKind, RequirementKind, Strategy
 from sfxpack.format.tables import IndexEntry, IndexRequirement, IndexSite
 from tests import testkit as kit
 from tests.testkit import Sample
@@ -28,6 +28,7 @@ FREE = {
     ("block", "level"),  # all of one block may be of any level
     ("entry", "mtime"),  # any second below 2**40
     ("requirement", "value"),
+    ("wide", "encoding"),  # the other byte order
     ("pyc", "detail"),
     ("shebang", "detail"),  # another form
     ("text", "encoding"),
@@ -36,7 +37,7 @@ FREE = {
     ("siphash", "encoding"),  # the other hash
 }
 """Fields of which every value, or the next one, is sound."""
-SITES = ("cstring", "pyc", "slash", "shebang", "text", "siphash")
+SITES = ("cstring", "wide", "pyc", "slash", "shebang", "text", "siphash")
 """Those of the sample, in order."""
 
 
@@ -53,7 +54,9 @@ def full_sample() -> Sample:
     line = b"#!/bin/sh"
     entries = (
         kit.directory(b"d"),
-        kit.file(b"d/a", 0, IndexSite(0, 9, Strategy.CSTRING)),
+        kit.file(
+            b"d/a", 0, IndexSite(0, 9, Strategy.CSTRING), IndexSite(9, 8, Strategy.CSTRING, Encoding.UTF16LE, hits=(2,))
+        ),
         IndexEntry(EntryKind.HARD_LINK, b"d/h", 0o644, 1, 5),
         kit.file(
             b"d/p", 1, IndexSite(1, 2, Strategy.PYC, hits=(1,), detail=15), IndexSite(3, 2, Strategy.SLASH, hits=())
@@ -62,7 +65,7 @@ def full_sample() -> Sample:
         kit.file(b"d/x", 3, IndexSite(4, 0, Strategy.DERIVED, Derived.SIPHASH13, (), target=1)),
         kit.link(b"l", b"d/a"),
     )
-    base = kit.sample(entries, (b"/lib".ljust(9, b"\0"), b"alpha", line, b"head"), levels=(0, 0, 0, 1))
+    base = kit.sample(entries, (b"/lib".ljust(17, b"\0"), b"alpha", line, b"head"), levels=(0, 0, 0, 1))
     requirement = IndexRequirement(RequirementKind.CPU_LEVEL, 1, 1, b"d/a")
     return kit.with_index(base, requirements=(requirement,))
 

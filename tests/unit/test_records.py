@@ -17,9 +17,11 @@ from pathlib import Path
 import pytest
 
 from sfxpack import neutral, records, reference
-from sfxpack.format.layout import Derived
-from sfxpack.model import Found, Site
-from sfxpack.records import OnDisk
+from sfxpack.format.layout import Derived, EntryKind
+from sfxpack.model import Entry, Finding, Found
+from sfxpack.names import Names
+from sfxpack.records import Files, OnDisk
+from sfxpack.rows import conda_rows, located_conda_rows, record_rows
 from tests.sitekit import ROOT
 from tests.unit.test_sites_pyc import interpreters
 
@@ -27,8 +29,33 @@ OLD = b"print('/opt/env')\n"
 NEW = b"print('/somewhere/else')\n"
 
 
-def on_disk(content: bytes) -> OnDisk:
-    return OnDisk(len(content), hashlib.sha256(content).hexdigest())
+ALGORITHMS = ("md5", "sha256", "sha512")
+
+
+def tree(
+    changed: Mapping[bytes, bytes], same: Mapping[bytes, bytes] | None = None, *entries: Entry, **hard_links: str
+) -> Files:
+    """Files with their bytes on disk, as the build knows them after reading them; further ENTRIES are links."""
+    known = {}
+    listed = {entry.path: entry for entry in entries}
+    for contents, changes in ((changed, True), (same or {}, False)):
+        for path, content in contents.items():
+            listed[path] = Entry(path, EntryKind.FILE, 0o644, len(content), 0)
+            digests = {name: hashlib.new(name, content).hexdigest() for name in ALGORITHMS}
+            known[path] = OnDisk(len(content), digests, changes)
+    return Files(Names(listed, {os.fsencode(a): os.fsencode(b) for a, b in hard_links.items()}), known)
+
+
+def mismatches(findings: tuple[Finding, ...]) -> dict[bytes, str]:
+    return {finding.path: finding.detail for finding in findings if finding.category == "mismatch"}
+
+
+def derive_record(path: bytes, content: bytes, files: Files) -> Found:
+    return records.derive_record(path, content, tuple(record_rows(path, content)), files)
+
+
+def derive_conda(content: bytes, files: Files) -> Found:
+    return records.derive_conda(b"conda-meta/x-1.json", content, tuple(conda_rows(content)), files)
 
 
 def render(content: bytes, found: Found, files: Mapping[bytes, reference.Installed]) -> bytes:
@@ -62,7 +89,7 @@ def compiled(folder: Path, mode: py_compile.PycInvalidationMode) -> bytes:
 
 
 PYC = b"lib/__pycache__/x.cpython-311.pyc"
-CHANGED = {b"lib/x.py": on_disk(OLD)}
+CHANGED = tree({b"lib/x.py": OLD})
 
 
 def test_a_timestamp_header_follows_its_source(tmp_path: Path) -> None:
@@ -94,8 +121,9 @@ def test_a_hash_header_follows_its_source(tmp_path: Path, mode: py_compile.PycIn
 def test_stale_files_stay(tmp_path: Path) -> None:
     content = compiled(tmp_path, py_compile.PycInvalidationMode.TIMESTAMP)
     assert not records.derive_pyc(PYC, content, CHANGED, mtime=1_600_000_001)
-    assert not records.derive_pyc(PYC, content, {b"lib/x.py": OnDisk(len(OLD) + 1, "")})
-    assert not records.derive_pyc(PYC, content, {b"lib/y.py": on_disk(OLD)})
+    assert not records.derive_pyc(PYC, content, tree({b"lib/x.py": OLD + b"x"}))
+    assert not records.derive_pyc(PYC, content, tree({b"lib/y.py": OLD}))
+    assert not records.derive_pyc(PYC, content, tree({}, {b"lib/x.py": OLD}))
     assert not records.derive_pyc(b"lib/x.pyc", content, CHANGED)
     content = compiled(tmp_path, py_compile.PycInvalidationMode.CHECKED_HASH)
     assert not records.derive_pyc(PYC, content, CHANGED, source=NEW)
@@ -104,6 +132,14 @@ def test_stale_files_stay(tmp_path: Path) -> None:
     for damaged in (b"", content[:15], b"xxxx" + content[4:]):
         assert not records.derive_pyc(PYC, damaged, CHANGED)
         assert records.recorded_source_mtime(damaged) is None
+
+
+def test_bytecode_follows_a_source_behind_a_link(tmp_path: Path) -> None:
+    content = compiled(tmp_path, py_compile.PycInvalidationMode.TIMESTAMP)
+    folders = [Entry(path, EntryKind.DIRECTORY, 0o755, 0, 0) for path in (b"lib", b"shared")]
+    link = Entry(b"lib/x.py", EntryKind.LINK, 0, 0, 0, link=b"../shared/x.py")
+    found = records.derive_pyc(PYC, content, tree({b"shared/x.py": OLD}, None, *folders, link), mtime=1_600_000_000)
+    assert [site.target for site in found] == [b"shared/x.py"] * 2
 
 
 @pytest.mark.parametrize(("version", "python"), interpreters())
@@ -143,21 +179,21 @@ def test_rows_of_a_record(newline: str) -> None:
     path = b"lib/python3.11/site-packages/x-1.dist-info/RECORD"
     base = b"lib/python3.11/site-packages/"
     changed = {
-        base + b"x/__init__.py": on_disk(OLD),
-        b"bin/tool": on_disk(b"#!tool"),
-        base + b'x/a,"b".py': on_disk(b"quoted"),
-        base + b"x/wrong.py": on_disk(b"is that"),
-        base + b"x/half.py": on_disk(b"12345"),
-        base + b"x/__pycache__/__init__.cpython-311.pyc": on_disk(b"pyc"),
+        base + b"x/__init__.py": OLD,
+        b"bin/tool": b"#!tool",
+        base + b'x/a,"b".py': b"quoted",
+        base + b"x/wrong.py": b"is that",
+        base + b"x/half.py": b"12345",
+        base + b"x/__pycache__/__init__.cpython-311.pyc": b"pyc",
     }
-    found = records.derive_record(path, content, changed)
-    assert [(finding.category, finding.count) for finding in found.findings] == [("mismatch", 1)]
-    assert len(found.sites) == 7
+    found = derive_record(path, content, tree(changed, {base + b"x/other.py": b"other", path: content}))
+    assert mismatches(found.findings) == {base + b"x/wrong.py": "altered", base + b"x/half.py": "altered"}
+    assert {finding.record for finding in found.findings} == {path}
+    assert len(found.sites) == 6
     files = {name: reference.Installed(b"new " + name) for name in changed}
     lines[0] = row("x/__init__.py", b"new " + base + b"x/__init__.py")
     lines[3] = row("../../../bin/tool", b"new bin/tool")
     lines[4] = row('"x/a,""b"".py"', b"new " + base + b'x/a,"b".py')
-    lines[6] = f"x/half.py,sha256=abc,{len(b'new ' + base + b'x/half.py')}"
     assert render(content, found, files) == newline.join(lines).encode()
 
 
@@ -208,11 +244,8 @@ CONDA_FILES = {
 @pytest.mark.parametrize("ascii_only", [True, False])
 def test_conda_meta(indent: int | None, ascii_only: bool) -> None:  # noqa: FBT001 - a row
     content = json.dumps(meta(), indent=indent, ensure_ascii=ascii_only).encode()
-    changed = {path: on_disk(data) for path, data in CONDA_FILES.items()}
-    found = records.derive_conda(b"conda-meta/x-1.json", content, changed)
-    assert [(finding.category, finding.count, finding.detail) for finding in found.findings] == [
-        ("mismatch", 1, "lib/wrong")
-    ]
+    found = derive_conda(content, tree(CONDA_FILES, {b"lib/plain": b"plain"}))
+    assert mismatches(found.findings) == {b"lib/wrong": "altered", b"lib/size": "size"}
     files = {path: reference.Installed(b"new " + data) for path, data in CONDA_FILES.items()}
     moved = json.loads(render(content, found, files))
     before = meta()
@@ -229,44 +262,160 @@ def test_conda_meta(indent: int | None, ascii_only: bool) -> None:  # noqa: FBT0
             expected[path]["size_in_bytes"] = len(data)
     expected["bin/entry"]["sha256"] = hashlib.sha256(b"new entry").hexdigest()
     assert by_path(moved) == expected
-    assert moved["link"] == {"source": "", "type": 1}
-    assert (moved["extracted_package_dir"], moved["package_tarball_full_path"]) == ("", "")
-    assert (moved["url"], moved["channel"]) == ("https://host/main/linux-64/x-1.conda", "https://host/main")
+
+
+SITE = b"lib/python3.11/site-packages/"
+RECORD = SITE + b"x-1.dist-info/RECORD"
+
+
+def hashed(algorithm: str, content: bytes) -> str:
+    digest = base64.urlsafe_b64encode(hashlib.new(algorithm, content).digest()).rstrip(b"=").decode()
+    return f"{algorithm}={digest}"
+
+
+def test_digests_of_other_algorithms_are_checked_and_become_sha256() -> None:
+    lines = [
+        f"x/a.py,{hashed('sha512', OLD)},{len(OLD)}",
+        f"x/b.py,{hashed('md5', OLD)},",
+        f"x/same.py,{hashed('sha512', b'same')},4",
+        f"x/wrong.py,{hashed('sha512', b'right')},5",
+        "x/odd.py,whirlpool9=AAAA,3",
+        "",
+    ]
+    changed = {SITE + b"x/a.py": OLD, SITE + b"x/b.py": OLD, SITE + b"x/wrong.py": b"wrong"}
+    found = derive_record(
+        RECORD, "\n".join(lines).encode(), tree(changed, {SITE + b"x/same.py": b"same", SITE + b"x/odd.py": b"odd"})
+    )
+    assert mismatches(found.findings) == {SITE + b"x/wrong.py": "altered"}
+    assert [(f.path, f.count) for f in found.findings if f.category == "unchecked"] == [(RECORD, 1)]
+    result = neutral.neutralise("\n".join(lines).encode(), found)
+    moved = reference.render(result, reference.Target(b"/n", files=dict.fromkeys(changed, reference.Installed(NEW))))
+    lines[0] = row("x/a.py", NEW)
+    lines[1] = f"x/b.py,{hashed('sha256', NEW)},"
+    assert moved.decode() == "\n".join(lines)
+
+
+@pytest.mark.parametrize("size", ["", "right", "1"])
+def test_a_record_that_lists_itself(size: str) -> None:
+    """Its own size would change with the sizes it records; one that was right is left out, a wrong one stays."""
+    text = row("x/a.py", OLD) + "\nx-1.dist-info/RECORD,,"
+    own = str(len(text) + 3) if size == "right" else size
+    content = f"{text}{own}\n".encode()
+    found = derive_record(RECORD, content, tree({SITE + b"x/a.py": OLD}, {RECORD: content}))
+    assert mismatches(found.findings) == ({RECORD: "size"} if size == "1" else {})
+    result = neutral.neutralise(content, found)
+    target = reference.Target(b"/n", files={SITE + b"x/a.py": reference.Installed(NEW)})
+    kept = size if size == "1" else ""
+    assert reference.render(result, target).decode() == f"{row('x/a.py', NEW)}\nx-1.dist-info/RECORD,,{kept}\n"
+    unchanged = derive_record(RECORD, content, tree({}, {SITE + b"x/a.py": OLD, RECORD: content}))
+    assert (unchanged.sites, unchanged.edits) == ((), ())
+
+
+def test_rows_find_files_by_any_name() -> None:
+    """Hard links, folders behind links, absolute paths; what lies outside cannot be checked."""
+    lines = [
+        row("/opt/env/bin/tool", b"tool"),
+        row("../../../lib64/python3.11/site-packages/x/a.py", OLD),
+        row("x/second.py", OLD),
+        row("x/gone.py", OLD),
+        row("x/dangling.py", OLD),
+        row("x/cached.py", OLD),
+        "../../../../elsewhere,,",
+        "/usr/share/x,,",
+        "x/folder,,",
+        "",
+    ]
+    content = "\n".join(lines).encode()
+    entries = (
+        Entry(b"lib", EntryKind.DIRECTORY, 0o755, 0, 0),
+        Entry(b"lib/python3.11", EntryKind.DIRECTORY, 0o755, 0, 0),
+        Entry(SITE[:-1], EntryKind.DIRECTORY, 0o755, 0, 0),
+        Entry(SITE + b"x", EntryKind.DIRECTORY, 0o755, 0, 0),
+        Entry(SITE + b"x/folder", EntryKind.DIRECTORY, 0o755, 0, 0),
+        Entry(b"lib64", EntryKind.LINK, 0, 0, 0, link=b"lib"),
+        Entry(SITE + b"x/second.py", EntryKind.FILE, 0o644, len(OLD), 0),
+        Entry(SITE + b"x/dangling.py", EntryKind.LINK, 0, 0, 0, link=b"nowhere.py"),
+        Entry(SITE + b"x/cached.py", EntryKind.LINK, 0, 0, 0, link=b"/home/me/.cache/a.py"),
+    )
+    a, second = SITE + b"x/a.py", SITE + b"x/second.py"
+    files = tree({b"bin/tool": b"tool", a: OLD}, None, *entries, **{second.decode(): a.decode()})
+    found = records.derive_record(RECORD, content, tuple(record_rows(RECORD, content, [b"/opt/env"])), files)
+    assert mismatches(found.findings) == {SITE + b"x/gone.py": "missing", SITE + b"x/dangling.py": "missing"}
+    assert [f.count for f in found.findings if f.category == "unchecked"] == [3]
+    assert [site.target for site in found.sites[::2]] == [b"bin/tool", a, a]
+
+
+def test_two_records_of_one_file() -> None:
+    files = tree({SITE + b"ns/a.py": OLD})
+    for name in (b"x-1", b"y-2"):
+        found = derive_record(SITE + name + b".dist-info/RECORD", row("ns/a.py", OLD).encode(), files)
+        assert [site.target for site in found.sites] == [SITE + b"ns/a.py"] * 2
+
+
+def test_conda_records_a_record_and_bytecode_that_change() -> None:
+    changed = {RECORD: b"rows", SITE + b"__pycache__/x.cpython-311.pyc": b"code", SITE + b"x.py": OLD}
+    paths = [
+        {"_path": path.decode(), "sha256_in_prefix": hashlib.sha256(data).hexdigest(), "size_in_bytes": len(data)}
+        for path, data in changed.items()
+    ]
+    content = json.dumps({"paths_data": {"paths": paths}}).encode()
+    found = derive_conda(content, tree(changed))
+    assert [(site.target, site.derived) for site in found.sites] == [
+        (path, value) for path in changed for value in (Derived.SHA256_HEX, Derived.SIZE_DECIMAL)
+    ]
+    assert found.findings == ()
 
 
 @pytest.mark.parametrize(
-    ("path", "url", "expected"),
+    ("entry", "wrong"),
     [
-        ("x.dist-info/direct_url.json", "https://user:pass@host/x.whl", "https://host/x.whl"),
-        ("x.dist-info/direct_url.json", "https://token@host/x.git", "https://host/x.git"),
-        ("x.dist-info/direct_url.json", "ssh://git@host/x.git", "ssh://git@host/x.git"),
-        ("x.dist-info/direct_url.json", "ssh://me:secret@host/x.git", "ssh://host/x.git"),
-        ("x.dist-info/direct_url.json", "https://${USER}:${PASS}@host/x", "https://${USER}:${PASS}@host/x"),
-        ("x.dist-info/direct_url.json", "file:///opt/env/x@1", "file:///opt/env/x@1"),
-        ("conda-meta/x.json", "https://host/t/abc/main", "https://host/main"),
-        ("conda-meta/x.json", "https://host/some/t/abc", "https://host/some/t/abc"),
-        ("conda-meta/x.json", "https://conda.anaconda.org/conda-forge", "https://conda.anaconda.org/conda-forge"),
-        ("other.json", "https://user:pass@host/x.whl", "https://user:pass@host/x.whl"),
+        ({"sha256_in_prefix": hashlib.sha256(b"a.so.1").hexdigest(), "sha256": "f" * 64, "size_in_bytes": 99}, {}),
+        ({"sha256_in_prefix": hashlib.sha256(b"content").hexdigest(), "size_in_bytes": 7}, {}),
+        ({"sha256": "f" * 64, "size_in_bytes": 7}, {}),
+        ({"sha256_in_prefix": "f" * 64}, {b"lib/a.so": "altered"}),
     ],
 )
-@pytest.mark.parametrize("escaped", [False, True])
-def test_secrets_are_blanked(path: str, url: str, expected: str, escaped: bool) -> None:  # noqa: FBT001 - a row
-    content = json.dumps({"url": url, "other": "x@y"})
-    if escaped:
-        content = content.replace("/", "\\/")
-    edits = records.scrub(path.encode(), content.encode())
-    result = neutral.neutralise(content.encode(), Found((), edits))
-    assert json.loads(result.content) == {"url": expected, "other": "x@y"}
-
-
-def test_secrets_in_the_history_of_conda() -> None:
-    content = (
-        b"# update specs: ['https://me:pw@host/t/ab-c/main::x']\n+https://host/t/ab-c/main/linux-64::x-1-0\n/t/x/\n"
+def test_links_that_conda_manages(entry: dict[str, object], wrong: dict[bytes, str]) -> None:
+    """The digest of the link's text (rattler) or of what it leads to (mamba); `sha256` is of the package's file."""
+    item = {"_path": "lib/a.so", "path_type": "softlink", **entry}
+    content = json.dumps({"paths_data": {"paths": [item]}}).encode()
+    folder = Entry(b"lib", EntryKind.DIRECTORY, 0o755, 0, 0)
+    link = Entry(b"lib/a.so", EntryKind.LINK, 0, 0, 0, link=b"a.so.1")
+    found = derive_conda(content, tree({b"lib/a.so.1": b"content"}, None, folder, link))
+    assert mismatches(found.findings) == wrong
+    assert {site.target for site in found.sites} == (
+        {b"lib/a.so.1"} if entry.get("size_in_bytes") == 7 and "sha256_in_prefix" in entry else set()
     )
-    result = neutral.neutralise(content, Found((), records.scrub(b"conda-meta/history", content)))
-    assert result.content == b"# update specs: ['https://host/main::x']\n+https://host/main/linux-64::x-1-0\n/t/x/\n"
 
 
-def test_values_never_overlap_what_the_finders_cut() -> None:
-    sites: tuple[Site, ...] = records.derive_record(b"RECORD", row("a", b"a").encode(), {b"a": on_disk(b"a")}).sites
-    assert [site.derived for site in sites] == [Derived.SHA256_RECORD, Derived.SIZE_DECIMAL]
+@pytest.mark.parametrize(
+    ("item", "wrong"),
+    [
+        ({"sha256": "f" * 64, "prefix_placeholder": "/ph", "size_in_bytes": 99}, None),
+        ({"sha256": "f" * 64}, "altered"),
+        ({"sha256_in_prefix": hashlib.sha256(OLD).hexdigest().upper()}, None),
+        ({"path_type": "pyc_file"}, None),
+        ({"path_type": "directory"}, None),
+        ({"_path": "lib/gone", "path_type": "pyc_file"}, "missing"),
+        ({"_path": 7}, None),
+        ({"sha256_in_prefix": 7, "size_in_bytes": "7"}, None),
+    ],
+)
+def test_rows_of_conda_that_say_less(item: dict[str, object], wrong: str | None) -> None:
+    """What a package's file was before conda replaced its prefix says nothing of the installed one."""
+    content = json.dumps({"paths_data": {"paths": [{"_path": "lib/x", **item}, "no object"]}}).encode()
+    found = derive_conda(content, tree({}, {b"lib/x": OLD}))
+    assert list(mismatches(found.findings).values()) == ([wrong] if wrong else [])
+
+
+@pytest.mark.parametrize("content", [b"", b"{", b"[]", b'{"paths_data": 7}', b'{"paths_data": {"paths": {}}}', b"\xff"])
+def test_records_that_are_none(content: bytes) -> None:
+    assert derive_conda(content, tree({b"lib/x": OLD})) == Found()
+    assert derive_record(RECORD, content, tree({b"lib/x": OLD})) == Found()
+
+
+def test_an_object_that_names_two_paths_is_one_row() -> None:
+    """JSON with a repeated member; each place in it is spoken for once."""
+    text = b'{"paths": [{"_path": "a", "_path": "b", "sha256_in_prefix": "00", "size_in_bytes": 3}, {"_path": "b"}]}'
+    found = list(located_conda_rows(text, {b"a", b"b"}))
+    assert [(row.path, row.size) for row in found] == [(b"a", 3), (b"b", -1)]

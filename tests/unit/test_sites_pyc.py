@@ -233,6 +233,8 @@ def test_bytecode_with_a_placeholder_stays_as_it_is() -> None:
     content = stream(z(placeholder + b"/x.py"), z(b"/opt/env"))
     assert not find(content, b"a.pyc", where).sites
     assert find(stream(z(b"/opt/env")), b"a.pyc", where).sites
+    where = environment(renames=(Rename(placeholder, b""),), placeholders=(placeholder,))  # --fix-stale
+    assert len(find(content, b"a.pyc", where).sites) == 2
 
 
 def test_a_record_without_mode_changes_nothing() -> None:

@@ -11,7 +11,7 @@ from sfxpack import sites
 from sfxpack.format.layout import Encoding
 from sfxpack.model import Rename
 from sfxpack.sites.spelling import doubled, encode
-from tests.sitekit import environment
+from tests.sitekit import environment, move
 
 PREFIXES = [
     b"/opt/env",
@@ -75,3 +75,12 @@ def test_a_prefix_that_is_no_text_has_no_wide_spelling() -> None:
 )
 def test_encodings(encoding: Encoding, expected: bytes) -> None:
     assert encode("/o \"'\\ü".encode(), encoding) == expected
+
+
+def test_a_placeholder_that_counts_as_an_earlier_place_stays_in_the_records() -> None:
+    placeholder = b"/build/_h_env" + b"_placehold" * 20
+    where = environment(renames=(Rename(placeholder, b""),), placeholders=(placeholder,))
+    kernel = b'["' + placeholder + b'/bin/python", "/opt/env"]'
+    assert move(kernel, b"/new", b"share/kernel.json", where) == b'["/new/bin/python", "/new"]'
+    record = b'{"prefix_placeholder": "' + placeholder + b'", "x": "%s"}'
+    assert move(record % b"/opt/env", b"/new", b"conda-meta/a.json", where) == record % b"/new"

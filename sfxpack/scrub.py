@@ -1,0 +1,131 @@
+"""What records tell of the build machine: folders of its user, cache paths, passwords, tokens."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+from collections.abc import Callable, Collection, Iterator
+from typing import Final
+from urllib.parse import unquote_to_bytes
+
+from sfxpack.model import Edit
+
+_VALUE: Final = rb'"((?:[^"\\]|\\.)*)"'
+_BUILD_PATHS: Final = re.compile(
+    rb'"(?:source|extracted_package_dir|package_tarball_full_path|manifest_path)"\s*:\s*' + _VALUE, re.DOTALL
+)
+"""Where conda's and rattler's caches lay, and the project of pixi."""
+_SOURCES: Final = re.compile(rb'"(?:url|channel|schannel|base_url|requested_spec)"\s*:\s*' + _VALUE, re.DOTALL)
+_SPECS: Final = re.compile(rb'"requested_specs"\s*:\s*\[((?:[^\]"]|' + _VALUE + rb")*)\]", re.DOTALL)
+_STRING: Final = re.compile(_VALUE, re.DOTALL)
+_URL: Final = re.compile(rb":(?:\\?/){2}([^/@\"\\\s]+@)?([^/@\"\\\s]+)([^\"'\s,]*)")
+"""User and password, host, and the rest; JSON may escape `/`."""
+_TOKEN: Final = re.compile(rb"\\?/t\\?/[A-Za-z0-9-]+(?=\\?/|['\",:\s]|$)")
+"""As conda takes it out of a URL's path, wherever it stands (conda.common.url, `split_anaconda_token`)."""
+_LOCAL: Final = re.compile(r"(file:)(?://[^/]*)?(/(?:(?!::)[^\s'\"\[\],])*)|^()(/(?:(?!::)[^'\"\[\],])*)")
+"""A `file:` URL, or a path at the start; not the `::` after a channel."""
+_LOCAL_FOLDER: Final = re.compile(rb"file:(?://[^/\s]*)?(/(?:(?!::)[^\s'\"\[\],])*/)(?=[^\s/'\":])")
+"""All of a `file:` URL's path but its last component."""
+_COMMAND: Final = re.compile(rb"^# cmd: .*$", re.MULTILINE)
+_ARGUMENT: Final = re.compile(rb"(?<![^\s='\"])(/[^\s'\"]*/)[^\s/'\"]+")
+"""A path in a command: its folders, and all of it."""
+
+
+def scrub(path: bytes, content: bytes, roots: Collection[bytes] = (), *, package_sha256: str = "") -> tuple[Edit, ...]:
+    """Blank what a file of `conda-meta` or a `direct_url.json` tells of the build machine.
+
+    Args:
+        path: below the prefix; other files are left alone.
+        content: of the file.
+        roots: paths of the build machine that lie below the new prefix: `direct_url.json` and commands may name them.
+        package_sha256: of the file in conda's package, in hex: if it is the same, its folders are not of this machine.
+    """
+    conda = path.startswith(b"conda-meta/")
+    edits: list[Edit] = []
+    if path == b"conda-meta/history":
+        edits = [*_folders_of_history(content, roots), *_secrets(content, conda=True)]
+        return tuple(sorted(edits, key=lambda edit: edit.start))
+    if conda and (path.endswith(b".json") or path == b"conda-meta/pixi"):
+        edits += [Edit(*match.span(1), b"") for match in _BUILD_PATHS.finditer(content) if match[1]]
+        edits += _changed(content, _sources(content), lambda text: _LOCAL.sub(_last, text))
+    elif path.endswith(b".dist-info/direct_url.json"):
+        if hashlib.sha256(content).hexdigest() != package_sha256:
+            spans = (match.span(1) for match in _SOURCES.finditer(content))
+            edits += _changed(content, spans, lambda text: text if _below(text, roots) else _LOCAL.sub(_last, text))
+    else:
+        return ()
+    taken = [(edit.start, edit.end) for edit in edits]
+    edits += [edit for edit in _secrets(content, conda=conda) if not _overlaps(edit, taken)]
+    return tuple(sorted(edits, key=lambda edit: edit.start))
+
+
+def _secrets(content: bytes, *, conda: bool) -> Iterator[Edit]:
+    for match in _URL.finditer(content):
+        if content.endswith(b"file", 0, match.start()):
+            continue
+        ssh = content.endswith(b"ssh", 0, match.start())
+        if match[1] and not match[1].startswith(b"${") and (not ssh or b":" in match[1]):
+            yield Edit(*match.span(1), b"")  # PEP 610: variables stay, and so does `git@` of ssh
+        token = (_TOKEN.search if conda else _TOKEN.match)(content, *match.span(3))
+        if token and (conda or token.end() < match.end()):
+            yield Edit(*token.span(), b"")
+
+
+def _sources(content: bytes) -> Iterator[tuple[int, int]]:
+    """Where the strings stand that say where a package came from."""
+    for match in _SOURCES.finditer(content):
+        yield match.span(1)
+    for match in _SPECS.finditer(content):
+        for spec in _STRING.finditer(content, *match.span(1)):
+            yield spec.span(1)
+
+
+def _changed(content: bytes, spans: Iterator[tuple[int, int]], change: Callable[[str], str]) -> Iterator[Edit]:
+    """An edit for every JSON string that `change` changes."""
+    for start, end in spans:
+        try:
+            text = json.loads(content[start - 1 : end + 1], strict=False)
+        except ValueError:
+            continue
+        new = change(text)
+        if new != text:
+            yield Edit(start, end, _cut(json.dumps(new)[1:-1].encode()))
+
+
+def _cut(text: bytes) -> bytes:
+    """A text of `conda-meta` without its secrets."""
+    for edit in reversed([*_secrets(text, conda=True)]):
+        text = text[: edit.start] + text[edit.end :]
+    return text
+
+
+def _last(match: re.Match[str]) -> str:
+    """The URL or path with its last component alone."""
+    scheme, path = (match[1], match[2]) if match[1] else ("", match[4])
+    name = re.split(r"/|%2[Ff]", path.rstrip("/"))[-1]
+    return f"{scheme}{'//' if scheme else ''}/{name}{'/' if name and path.endswith('/') else ''}"
+
+
+def _below(url: str, roots: Collection[bytes]) -> bool:
+    """Whether a `file:` URL names something below one of `roots`."""
+    path = unquote_to_bytes(re.sub(r"^file:(//[^/]*)?", "", url).encode("utf-8", "surrogateescape"))
+    return _is_below(path, roots)
+
+
+def _folders_of_history(content: bytes, roots: Collection[bytes]) -> Iterator[Edit]:
+    """Folders of local channels, of the program that wrote it, and of arguments."""
+    for match in _LOCAL_FOLDER.finditer(content):
+        yield Edit(*match.span(1), b"/")
+    for line in _COMMAND.finditer(content):
+        for match in _ARGUMENT.finditer(content, *line.span()):
+            if not _is_below(match[0], roots):
+                yield Edit(*match.span(1), b"")
+
+
+def _is_below(path: bytes, roots: Collection[bytes]) -> bool:
+    return any(path == root or path.startswith(root + b"/") for root in roots)
+
+
+def _overlaps(edit: Edit, taken: list[tuple[int, int]]) -> bool:
+    return any(start < edit.end and edit.start < end for start, end in taken)

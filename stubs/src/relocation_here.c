@@ -1,0 +1,309 @@
+/* In place; see relocation.h. */
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "pool.h"
+#include "relocation.h"
+#include "tree.h"
+
+struct renewal {
+    struct sfx_relocation *relocation;
+    int staging;                         /* `.sfxpack/relocated`: new versions, named by the numbers of their entries */
+    uint8_t *removed_things;
+    uint32_t moved;
+};
+
+static enum sfx_error fail_at(const struct sfx_relocation *relocation, int error, const char *what, const char *name,
+                              struct sfx_fault *fault)
+{
+    return sfx_fail_os(fault, error, "cannot %s %s/%s", what, relocation->shown, name);
+}
+
+static void path_of(const struct sfx_relocation *relocation, uint32_t entry, char path[SFX_MAX_PATH + 1])
+{
+    sfx_path_copy(sfx_index_string(relocation->index, sfx_index_entry(relocation->index, entry).path), path);
+}
+
+static void staged_name(uint32_t entry, char name[16])
+{
+    snprintf(name, 16, "%u", entry);
+}
+
+/* ---- New versions ---- */
+
+static enum sfx_error stage(struct sfx_relocation *relocation, struct sfx_relocator *relocator, uint32_t entry, void *context,
+                            struct sfx_fault *fault)
+{
+    __attribute__((cleanup(sfx_os_closep))) int fd = -1;
+    const struct renewal *renewal = context;
+    char name[16];
+    if (relocation->fates[entry] != SFX_FATE_MOVED)
+        return SFX_OK;
+    staged_name(entry, name);
+    int error = sfx_os_create(renewal->staging, name, 0600, &fd);
+    if (!error)
+        error = sfx_os_write_segments(fd, relocator->segments, relocator->count, SFX_OS_APPEND);
+    if (!error)
+        error = sfx_os_copy_attributes(relocator->fd, fd);
+    if (error)
+        return sfx_fail_os(fault, error, "nothing was changed: cannot write in %s/" SFX_RELOCATED, relocation->shown);
+    return SFX_OK;
+}
+
+static enum sfx_error stage_links(const struct renewal *renewal, struct sfx_fault *fault)
+{
+    struct sfx_relocation *relocation = renewal->relocation;
+    enum sfx_error error = SFX_OK;
+    char name[16];
+    for (uint32_t i = 0; !error && i < relocation->index->header.entry_count; i++) {
+        SFX_CLEAN_STRING char *text = NULL;
+        struct sfx_entry entry = sfx_index_entry(relocation->index, i);
+        if (entry.kind != SFX_ENTRY_KIND_LINK || entry.site_count == 0 || relocation->survey.thing[i] == SFX_NO_ENTRY)
+            continue;
+        error = sfx_relocation_link(relocation, i, &text, fault);
+        if (error || relocation->fates[i] != SFX_FATE_MOVED)
+            continue;
+        staged_name(i, name);
+        int os_error = sfx_os_make_link(text, renewal->staging, name);
+        if (os_error)
+            error = fail_at(relocation, os_error, "write in", SFX_RELOCATED, fault);
+    }
+    return error;
+}
+
+/* ---- Putting them in place ---- */
+
+/* The prefixes that a file may hold from now on, the one it moves to first. */
+static enum sfx_error write_journal(const struct sfx_relocation *relocation, struct sfx_fault *fault)
+{
+    __attribute__((cleanup(sfx_os_closep))) int fd = -1;
+    SFX_CLEAN_TEXT struct sfx_text text = {0};
+    bool sync = !relocation->session->options.no_sync;
+    sfx_text_format(&text, "prefix=%s\n", relocation->target);
+    for (size_t i = 0; i < relocation->held_count; i++)
+        sfx_text_format(&text, "prefix=%s\n", relocation->held[i]);
+    int error = text.failed ? ENOMEM : sfx_os_create(relocation->root, SFX_RELOCATING_NEW, 0644, &fd);
+    if (!error)
+        error = sfx_os_write(fd, text.data, text.size);
+    if (!error && sync)
+        error = sfx_os_sync_file(fd);
+    if (!error)
+        error = sfx_os_rename(relocation->root, SFX_RELOCATING_NEW, relocation->root, SFX_RELOCATING, SFX_OS_REPLACE);
+    if (!error && sync)
+        error = sfx_os_sync_system(relocation->root);
+    return error ? fail_at(relocation, error, "write", SFX_RELOCATING, fault) : SFX_OK;
+}
+
+/* Whether an entry becomes another name of its file. Where a run ended in the middle of a group, its names were two files. */
+static bool is_name(const struct sfx_relocation *relocation, uint32_t entry)
+{
+    uint32_t file = sfx_relocation_file(relocation, entry);
+    enum sfx_fate fate = (enum sfx_fate)relocation->fates[entry];
+    bool apart = fate == SFX_FATE_SAME || fate == SFX_FATE_MOVED;
+    bool is_moved = relocation->fates[file] == SFX_FATE_SAME || relocation->fates[file] == SFX_FATE_MOVED;
+    return file != entry && is_moved && (fate == SFX_FATE_LINKED || (apart && relocation->resumed));
+}
+
+/* Another name of a file becomes that again; where the system has no hard links, a copy. */
+static int stage_name(const struct renewal *renewal, uint32_t entry, const char *path, const char *name)
+{
+    const struct sfx_relocation *relocation = renewal->relocation;
+    struct sfx_os_stat here;
+    struct sfx_os_stat there;
+    char file[SFX_MAX_PATH + 1];
+    path_of(relocation, sfx_relocation_file(relocation, entry), file);
+    if (sfx_os_stat(relocation->root, path, &here) == 0 && sfx_os_stat(relocation->root, file, &there) == 0 &&
+        here.inode == there.inode && here.device == there.device)
+        return EEXIST;
+    int error = sfx_os_unlink(renewal->staging, name);
+    if (error && error != ENOENT)
+        return error;
+    error = sfx_os_hard_link(relocation->root, file, renewal->staging, name);
+    if (error && error != ENOSPC && error != EDQUOT)
+        error = sfx_copy_file(relocation->root, file, renewal->staging, name);
+    return error;
+}
+
+static int put(struct renewal *renewal, uint32_t entry)
+{
+    struct sfx_relocation *relocation = renewal->relocation;
+    char path[SFX_MAX_PATH + 1];
+    char name[16];
+    path_of(relocation, entry, path);
+    staged_name(entry, name);
+    enum sfx_fate fate = (enum sfx_fate)relocation->fates[entry];
+    if (fate == SFX_FATE_REMOVED)
+        return sfx_os_unlink(relocation->root, path);
+    if (is_name(relocation, entry)) {
+        int error = stage_name(renewal, entry, path, name);
+        if (error)
+            return error == EEXIST ? 0 : error;
+    } else if (fate != SFX_FATE_MOVED) {
+        return 0;
+    }
+    renewal->moved++;
+    return sfx_os_rename(renewal->staging, name, relocation->root, path, SFX_OS_REPLACE);
+}
+
+/* Renaming changes the time of a folder, and takes the right to write it. */
+struct folder {
+    uint32_t entry;
+    struct sfx_os_stat before;
+};
+
+static bool is_touched(const struct sfx_relocation *relocation, uint32_t entry)
+{
+    enum sfx_fate fate = (enum sfx_fate)relocation->fates[entry];
+    return fate == SFX_FATE_MOVED || fate == SFX_FATE_REMOVED || fate == SFX_FATE_LINKED;
+}
+
+/* Note the folders of what will be renamed; malloced. The last one, SFX_NO_ENTRY, is the prefix. */
+static struct folder *open_folders(const struct sfx_relocation *relocation, size_t *ret_count)
+{
+    uint32_t count = relocation->index->header.entry_count;
+    uint8_t *touched = calloc((size_t)count + 1, 1);
+    struct folder *folders = malloc(((size_t)count + 1) * sizeof *folders);
+    char path[SFX_MAX_PATH + 1];
+    *ret_count = 0;
+    for (uint32_t i = 0; touched && folders && i < count; i++) {
+        path_of(relocation, i, path);
+        char *slash = strrchr(path, '/');
+        if (!is_touched(relocation, i) || !slash)
+            continue;
+        *slash = '\0';
+        touched[sfx_index_find(relocation->index, sfx_bytes_of(path))] = 1;       /* an entry: SPEC, "Entries" */
+    }
+    for (uint32_t i = 0; touched && folders && i < count; i++) {
+        struct folder *folder = &folders[*ret_count];
+        path_of(relocation, i, path);
+        if (!touched[i] || sfx_os_stat(relocation->root, path, &folder->before) != 0)
+            continue;
+        folder->entry = i;
+        ++*ret_count;
+        if ((folder->before.mode & 0200) == 0)
+            sfx_os_set_mode_at(relocation->root, path, folder->before.mode | 0700u);
+    }
+    free(touched);
+    return folders;
+}
+
+static void close_folders(const struct sfx_relocation *relocation, const struct folder *folders, size_t count)
+{
+    char path[SFX_MAX_PATH + 1];
+    while (count-- > 0) {
+        const struct folder *folder = &folders[count];
+        path_of(relocation, folder->entry, path);
+        sfx_os_set_time_at(relocation->root, path, folder->before.mtime);
+        if ((folder->before.mode & 0200) == 0)
+            sfx_os_set_mode_at(relocation->root, path, folder->before.mode);
+    }
+}
+
+static enum sfx_error put_all(struct renewal *renewal, struct sfx_fault *fault)
+{
+    struct sfx_relocation *relocation = renewal->relocation;
+    const struct sfx_survey *survey = &relocation->survey;
+    struct sfx_os_stat root;
+    size_t count;
+    int error = sfx_os_stat_fd(relocation->root, &root);
+    struct folder *folders = open_folders(relocation, &count);
+    if (!folders)
+        return sfx_fail(fault, SFX_ERROR_MEMORY, "out of memory");
+    const char *path = "";
+    for (uint32_t i = 0; !error && i < relocation->index->header.entry_count; i++) {
+        error = put(renewal, i);
+        if (error && relocation->survey.thing[i] != SFX_NO_ENTRY)
+            path = sfx_survey_path(survey, &survey->things[survey->thing[i]]);
+    }
+    for (size_t i = 0; !error && i < survey->count; i++) {
+        if (!renewal->removed_things[i])
+            continue;
+        path = sfx_survey_path(survey, &survey->things[i]);
+        error = sfx_os_unlink(relocation->root, path);
+    }
+    close_folders(relocation, folders, count);
+    free(folders);
+    sfx_os_set_time_at(relocation->root, ".", root.mtime);
+    if (!error)
+        return SFX_OK;
+    return sfx_fail_os(fault, error, "some files are relocated and some are not; when this is put right, run `sfx relocate` again: "
+                                     "cannot replace %s/%s", relocation->shown, path);
+}
+
+static enum sfx_error publish(struct renewal *renewal, struct sfx_fault *fault)
+{
+    struct sfx_relocation *relocation = renewal->relocation;
+    bool sync = !relocation->session->options.no_sync;
+    enum sfx_error error = write_journal(relocation, fault);
+    if (!error)
+        error = put_all(renewal, fault);
+    int os_error = !error && sync ? sfx_os_sync_system(relocation->root) : 0;
+    if (os_error)
+        return fail_at(relocation, os_error, "write to the disk in", "", fault);
+    if (!error)
+        error = sfx_record_move(relocation->root, relocation->root, relocation->shown, relocation->target, sync, fault);
+    if (error)
+        return error;
+    sfx_tree_remove(relocation->root, SFX_RELOCATED, NULL);
+    os_error = sfx_os_unlink(relocation->root, SFX_RELOCATING);
+    return os_error ? fail_at(relocation, os_error, "remove", SFX_RELOCATING, fault) : SFX_OK;
+}
+
+/* ---- All of it ---- */
+
+static enum sfx_error begin(struct renewal *renewal, struct sfx_fault *fault)
+{
+    const struct sfx_relocation *relocation = renewal->relocation;
+    int error = sfx_os_unlink(relocation->root, SFX_RELOCATING_NEW);
+    error = error == ENOENT ? 0 : error;
+    if (!error)
+        error = sfx_tree_remove(relocation->root, SFX_RELOCATED, NULL);
+    if (!error)
+        error = sfx_os_make_directory(relocation->root, SFX_RELOCATED, 0700);
+    if (!error)
+        error = sfx_os_open(relocation->root, SFX_RELOCATED, SFX_OS_DIRECTORY, &renewal->staging);
+    renewal->removed_things = calloc(relocation->survey.count + 1, 1);
+    if (!renewal->removed_things)
+        return sfx_fail(fault, SFX_ERROR_MEMORY, "out of memory");
+    return error ? fail_at(relocation, error, "write in", SFX_STATE_DIRECTORY, fault) : SFX_OK;
+}
+
+static enum sfx_error renew(struct renewal *renewal, struct sfx_fault *fault)
+{
+    struct sfx_relocation *relocation = renewal->relocation;
+    enum sfx_error error = sfx_relocation_each(relocation, stage, renewal, fault);
+    if (!error)
+        error = stage_links(renewal, fault);
+    if (!error)
+        error = sfx_relocation_list(relocation, renewal->removed_things, fault);
+    if (!error)
+        error = sfx_check_interrupted(fault);
+    if (error)
+        return error;
+    if (relocation->session->options.strict && relocation->exceptions > 0)
+        return sfx_fail(fault, SFX_ERROR_PREFIX, "nothing was changed: %u thing%s listed above %s not as installed (--strict)",
+                        relocation->exceptions, relocation->exceptions == 1 ? "" : "s", relocation->exceptions == 1 ? "is" : "are");
+    return publish(renewal, fault);
+}
+
+enum sfx_error sfx_relocate_here(struct sfx_relocation *relocation, struct sfx_place *place, struct sfx_fault *fault)
+{
+    struct renewal renewal = {.relocation = relocation, .staging = -1};
+    struct sfx_session *session = relocation->session;
+    enum sfx_error error = sfx_relocation_survey(relocation, place->lock, fault);
+    if (!error)
+        error = begin(&renewal, fault);
+    if (!error)
+        error = renew(&renewal, fault);
+    sfx_os_closep(&renewal.staging);
+    free(renewal.removed_things);
+    if (error) {
+        sfx_os_unlink(relocation->root, SFX_RELOCATING_NEW);
+        sfx_tree_remove(relocation->root, SFX_RELOCATED, NULL);
+        return error;
+    }
+    sfx_log(session, "relocated from %s to %s, %u files", relocation->here.record.prefix, relocation->target, renewal.moved);
+    sfx_record_add_log(relocation->root, (struct sfx_bytes){(const uint8_t *)session->log.data, session->log.size});
+    return SFX_OK;
+}

@@ -1,0 +1,441 @@
+"""`sfx relocate`: after a move, as a copy, interrupted anywhere; what is not as it was installed stays as it is."""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import signal
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from sfxpack.format.layout import Exit
+from tests.cli.test_installer_failures import CALLS, MOST, lock_text
+from tests.installers import LARGE, MTIME, TIMEOUT, Maker, mounted, small, snapshot, tool, with_product
+
+pytestmark = pytest.mark.skipif(not sys.platform.startswith("linux"), reason="the stub of this system is not built yet")
+
+LONG = "a/long/way/to/go/" + "x" * 60
+
+
+@pytest.fixture
+def maker(stub: Path, tmp_path: Path) -> Maker:
+    folder = tmp_path / "media"
+    folder.mkdir()
+    return Maker(stub, folder)
+
+
+def whole(root: Path) -> dict[str, tuple[object, ...]]:
+    """Everything of an installation but its log: content, mode, time and which names are one file."""
+    found: dict[str, tuple[object, ...]] = {}
+    inodes: dict[int, str] = {}
+    for path in sorted([root, *root.rglob("*")]):
+        name = str(path.relative_to(root))
+        if name == ".sfxpack/install.log":
+            continue
+        status = path.lstat()
+        own = name.startswith(".sfxpack")
+        content = os.readlink(path) if path.is_symlink() else path.read_bytes() if path.is_file() else None
+        time = None if own or path.is_symlink() or path == root else status.st_mtime_ns
+        same = inodes.setdefault(status.st_ino, name)
+        found[name] = (status.st_mode, content, time, same)
+    return found
+
+
+def without_folder_times(tree: dict[str, tuple[object, ...]]) -> dict[str, tuple[object, ...]]:
+    """An interrupted run leaves folders the time of its renames."""
+    return {name: values if values[1] is not None else values[:2] for name, values in tree.items()}
+
+
+def installed(maker: Maker, prefix: Path) -> dict[str, tuple[object, ...]]:
+    """Install the sample there; what it is like."""
+    prefix.parent.mkdir(parents=True, exist_ok=True)
+    maker.make(small()).run("--prefix", prefix, "--no-sync", "-q")
+    return whole(prefix)
+
+
+def move(old: Path, new: Path) -> Path:
+    new.parent.mkdir(parents=True, exist_ok=True)
+    return Path(shutil.move(old, new))
+
+
+def test_after_a_move(maker: Maker, tmp_path: Path) -> None:
+    expected = installed(maker, tmp_path / LONG)
+    shutil.rmtree(tmp_path / LONG)
+    installed(maker, tmp_path / "env")
+    here = move(tmp_path / "env", tmp_path / LONG)
+    done = tool(here, "relocate")
+    assert done.stdout == f"app 1 is relocated to {here}\n"
+    assert whole(here) == expected
+    assert "0 differences, 0 regenerated" in tool(here, "verify").stdout
+    assert f"relocated from {tmp_path}/env to {here}, " in (here / ".sfxpack/install.log").read_text()
+    assert [path.name for path in here.parent.iterdir()] == [here.name]
+
+
+def test_there_and_back(maker: Maker, tmp_path: Path) -> None:
+    """A -> long -> short -> A gives the first tree bit for bit."""
+    first = installed(maker, tmp_path / "env")
+    here = tmp_path / "env"
+    for place in (tmp_path / LONG, tmp_path / "e", tmp_path / "env"):
+        here = move(here, place)
+        tool(here, "relocate")
+        tool(here, "verify")
+    assert whole(here) == first
+
+
+def test_in_place(maker: Maker, tmp_path: Path) -> None:
+    before = installed(maker, tmp_path / "env")
+    for target in ([], [tmp_path / "env"]):
+        assert tool(tmp_path / "env", "relocate", *target).stdout == f"{tmp_path}/env is in place: nothing to do\n"
+    assert whole(tmp_path / "env") == before
+
+
+def test_for_another_name_of_the_folder(maker: Maker, tmp_path: Path) -> None:
+    """A link that leads to the installation is a prefix like any other."""
+    installed(maker, tmp_path / "env-1.2")
+    (tmp_path / "current").symlink_to("env-1.2")
+    tool(tmp_path / "env-1.2", "relocate", tmp_path / "current")
+    assert f"echo {tmp_path}/current/greeting" in (tmp_path / "env-1.2/bin/hello").read_text()
+    tool(tmp_path / "env-1.2", "verify")
+    assert "nothing to do" in tool(tmp_path / "env-1.2", "relocate").stdout
+
+
+@pytest.mark.parametrize("there", ["absent", "empty"])
+@pytest.mark.parametrize("option", ["--move", ""])
+def test_to_another_place(maker: Maker, tmp_path: Path, there: str, option: str) -> None:
+    new = tmp_path / LONG
+    expected = installed(maker, new)
+    shutil.rmtree(new)
+    before = installed(maker, tmp_path / "env")
+    if there == "empty":
+        new.mkdir()
+    tool(tmp_path / "env", "relocate", new, *filter(None, [option]))
+    assert whole(new) == expected
+    tool(new, "verify")
+    if option:
+        assert not (tmp_path / "env").exists()
+    else:
+        assert whole(tmp_path / "env") == before
+    assert {path.name for path in tmp_path.iterdir()} == {"media", "a", *([] if option else ["env"])}
+
+
+def test_move_off_a_mount_point(maker: Maker, tmp_path: Path) -> None:
+    """The folder itself stays."""
+    (tmp_path / "env").mkdir()
+    with mounted(tmp_path / "env"):
+        installed(maker, tmp_path / "env")
+        tool(tmp_path / "env", "relocate", tmp_path / "new", "--move")
+        assert list((tmp_path / "env").iterdir()) == []
+    tool(tmp_path / "new", "verify")
+
+
+# ---- What is not as it was installed --------------------------------------------------------------------------------
+
+
+def edit(prefix: Path) -> None:
+    """What users do: change, remove and add files; add names, modes, attributes."""
+    (prefix / "share/release").chmod(0o644)
+    with (prefix / "bin/hello").open("a") as file:
+        file.write("echo more\n")
+    (prefix / "share/empty").unlink()
+    (prefix / "lib/mod.py").chmod(0o640)
+    (prefix / "share/mine").write_text(f"my path is {prefix}\n")
+    (prefix / "own/deep").mkdir(parents=True)
+    (prefix / "own/deep/one").write_text("1")
+    os.link(prefix / "own/deep/one", prefix / "own/two")
+    (prefix / "own/link").symlink_to(prefix / "share")
+
+
+LISTED = [
+    "left as it is: bin/hello (changed; it names the old prefix)",
+    "left as it is: own/ (3 files not installed with it)",
+    "left as it is: share/empty (missing)",
+    "left as it is: share/mine (not installed with it; it names the old prefix)",
+]
+
+
+@pytest.mark.parametrize("how", ["here", "copy", "move"])
+def test_edited_and_foreign_files(maker: Maker, tmp_path: Path, how: str) -> None:
+    installed(maker, tmp_path / "env")
+    edit(tmp_path / "env")
+    before = snapshot(tmp_path / "env")
+    new = tmp_path / LONG
+    if how == "here":
+        move(tmp_path / "env", new)
+        done = tool(new, "relocate", status=Exit.EXCEPTIONS)
+    else:
+        done = tool(tmp_path / "env", "relocate", new, *(["--move"] if how == "move" else []), status=Exit.EXCEPTIONS)
+    lines = done.stdout.splitlines()
+    assert sorted(lines[:-1]) == LISTED
+    assert lines[-1] == f"app 1 is relocated to {new}"
+    assert "4 things listed above stay as they are" in done.stderr
+    after = snapshot(new)
+    kept = ("bin/hello", "share/mine", "own", "own/deep", "own/deep/one", "own/two", "own/link", "share/release")
+    assert {name: after[name] for name in kept} == {name: before[name] for name in kept}
+    assert after["lib/mod.py"] == (0o640, f"HOME = '{new}'\n".encode())
+    assert after["bin/mod"] == (0, f"{new}/lib/mod.py".encode())
+    assert after.keys() == before.keys()
+    for one, two in (("own/deep/one", "own/two"), ("share/release", "share/same")):
+        assert (new / one).samefile(new / two)
+    if how == "copy":
+        assert snapshot(tmp_path / "env") == before
+    if how == "move":
+        assert not (tmp_path / "env").exists()
+
+
+def test_a_changed_source_keeps_its_record(maker: Maker, tmp_path: Path) -> None:
+    """What RECORD and the .pyc say of a file that stays is left, too; all else in them moves."""
+    installed(maker, tmp_path / "env")
+    record = (tmp_path / "env/lib/RECORD").read_bytes()
+    compiled = (tmp_path / "env/lib/__pycache__/mod.cpython-311.pyc").read_bytes()
+    (tmp_path / "env/lib/mod.py").write_text("HOME = 'mine'\n")
+    here = move(tmp_path / "env", tmp_path / LONG)
+    tool(here, "relocate", status=Exit.EXCEPTIONS)
+    assert (here / "lib/mod.py").read_text() == "HOME = 'mine'\n"
+    assert (here / "lib/RECORD").read_bytes() == record
+    assert (here / "lib/__pycache__/mod.cpython-311.pyc").read_bytes() == compiled
+
+
+@pytest.mark.parametrize("how", ["here", "copy"])
+def test_strict_refuses_first(maker: Maker, tmp_path: Path, how: str) -> None:
+    installed(maker, tmp_path / "env")
+    edit(tmp_path / "env")
+    here = move(tmp_path / "env", tmp_path / LONG)
+    before = whole(here)
+    target = [tmp_path / "new"] if how == "copy" else []
+    done = tool(here, "relocate", *target, "--strict", status=Exit.PREFIX_IN_USE)
+    assert sorted(done.stdout.splitlines()) == LISTED
+    assert "--strict" in done.stderr
+    assert whole(here) == before
+    assert not (tmp_path / "new").exists()
+
+
+@pytest.mark.parametrize("how", ["here", "copy"])
+def test_compiled_files_of_what_moves(maker: Maker, tmp_path: Path, how: str) -> None:
+    """A .pyc that Python made of a source with the old prefix would pass for valid at a path of equal length."""
+    installed(maker, tmp_path / "env1")
+    cache = tmp_path / "env1/lib/__pycache__"
+    source = tmp_path / "env1/lib/mod.py"
+    header = b"\xa7\r\r\n" + bytes(4) + MTIME.to_bytes(4, "little") + source.stat().st_size.to_bytes(4, "little")
+    (cache / "mod.cpython-311.opt-1.pyc").write_bytes(header + b"old")
+    (cache / "mod.cpython-311.pyc").write_bytes(header + b"made again")
+    (cache / "other.cpython-311.pyc").write_bytes(header + b"of nothing here")
+    if how == "here":
+        done = tool(move(tmp_path / "env1", tmp_path / "env2"), "relocate", status=Exit.EXCEPTIONS)
+    else:
+        done = tool(tmp_path / "env1", "relocate", tmp_path / "env2", status=Exit.EXCEPTIONS)
+    assert "removed 2 files that Python compiled" in done.stdout
+    assert [path.name for path in (tmp_path / "env2/lib/__pycache__").iterdir()] == ["other.cpython-311.pyc"]
+
+
+def test_owner_and_attributes_stay(maker: Maker, tmp_path: Path) -> None:
+    installed(maker, tmp_path / "env")
+    path = tmp_path / "env/lib/mod.py"
+    try:
+        os.setxattr(path, "user.note", b"kept")
+    except OSError as error:
+        pytest.skip(f"no extended attributes here: {error}")
+    if os.geteuid() == 0:
+        os.chown(path, 1234, 2345)
+    owner = (path.stat().st_uid, path.stat().st_gid)
+    here = move(tmp_path / "env", tmp_path / "elsewhere")
+    tool(here, "relocate")
+    tool(here, "relocate", tmp_path / "copy")
+    for root in (here, tmp_path / "copy"):
+        assert os.getxattr(root / "lib/mod.py", "user.note") == b"kept"
+        assert ((root / "lib/mod.py").stat().st_uid, (root / "lib/mod.py").stat().st_gid) == owner
+        assert (root / "lib/mod.py").read_text() == f"HOME = '{root}'\n"
+
+
+def test_folders_without_the_right_to_write(maker: Maker, tmp_path: Path) -> None:
+    installed(maker, tmp_path / "env")
+    (tmp_path / "env/lib").chmod(0o555)
+    here = move(tmp_path / "env", tmp_path / "elsewhere")
+    before = (here / "lib").stat()
+    tool(here, "relocate")
+    after = (here / "lib").stat()
+    assert (after.st_mode, after.st_mtime) == (before.st_mode, before.st_mtime)
+    tool(here, "verify", status=None)
+    (here / "lib").chmod(0o755)
+
+
+# ---- Interrupted ----------------------------------------------------------------------------------------------------
+
+
+def trace(strace: str, prefix: Path, log: Path, *options: str, arguments: tuple[str, ...] = ()) -> int:
+    """Run `sfx relocate` under strace; its status."""
+    fast = () if any("signal=" in option for option in options) else ("--seccomp-bpf",)
+    tool_path = str(prefix / ".sfxpack/sfx")
+    command = [strace, "-f", *fast, "-o", str(log), *options, tool_path, "relocate", "-j1", *arguments]
+    return subprocess.run(command, check=False, capture_output=True, timeout=TIMEOUT).returncode
+
+
+class Move:
+    """A prefix that lies at its second place and is to be relocated; `expected` is how it should be at each place."""
+
+    def __init__(self, maker: Maker, tmp_path: Path) -> None:
+        self.place = tmp_path / "place"
+        self.new, self.third = self.place / "new-place", self.place / "3"
+        self.kept = tmp_path / "kept"
+        self.expected = {}
+        for prefix in (self.new, self.third):
+            self.expected[prefix] = installed(maker, prefix)
+            shutil.rmtree(prefix)
+        installed(maker, self.place / "old")
+        shutil.move(self.place / "old", self.kept)
+
+    def reset(self) -> None:
+        shutil.rmtree(self.place)
+        self.place.mkdir()
+        subprocess.run(["cp", "-a", self.kept, self.new], check=True)
+
+    def finish(self, prefix: Path) -> None:
+        """Start it again, where it lies now."""
+        tool(prefix, "relocate")
+        assert without_folder_times(whole(prefix)) == without_folder_times(self.expected[prefix])
+        assert [path.name for path in self.place.iterdir()] == [prefix.name]
+
+
+def moments(scene: Move, strace: str, log: Path) -> list[tuple[str, int]]:
+    """Some of the system calls of a run, each with the number of one of it."""
+    scene.reset()
+    assert trace(strace, scene.new, log, "-e", "trace=" + ",".join(f"?{call}" for call in (*CALLS, "fchown"))) == 0
+    chosen: list[tuple[str, int]] = []
+    text = log.read_text(errors="replace")
+    for call in CALLS:
+        threads = set(re.findall(r"^\d+", text, re.MULTILINE))
+        most = max(len(re.findall(rf"^{thread} +{call}\(", text, re.MULTILINE)) for thread in threads)
+        chosen += [(call, at) for at in range(1, most + 1, max(1, -(-most // (2 * MOST))))]
+    assert len(chosen) > len(CALLS)
+    return chosen
+
+
+def test_killed_at_every_call(maker: Maker, tmp_path: Path, require: Callable[[str], str]) -> None:
+    strace, scene = require("strace"), Move(maker, tmp_path)
+    for number, (call, at) in enumerate(moments(scene, strace, tmp_path / "log")):
+        scene.reset()
+        inject = ("-e", f"trace={call}", "-e", f"inject={call}:signal=SIGKILL:when={at}")
+        assert trace(strace, scene.new, tmp_path / "log", *inject) == -signal.SIGKILL, (call, at)
+        for lock in scene.place.glob(".*"):  # the next run removes it, unless the folder has another name by then
+            if number % 2:
+                lock.unlink()
+        scene.finish(move(scene.new, scene.third) if number % 2 else scene.new)
+
+
+def test_every_call_may_fail(maker: Maker, tmp_path: Path, require: Callable[[str], str]) -> None:
+    strace, scene = require("strace"), Move(maker, tmp_path)
+    for call, at in moments(scene, strace, tmp_path / "log"):
+        scene.reset()
+        before = whole(scene.new)
+        inject = ("-e", f"trace={call}", "-e", f"inject={call}:error=EIO:when={at}")
+        status = trace(strace, scene.new, tmp_path / "log", *inject)
+        assert 0 <= status < 128, (call, at)
+        journal = (scene.new / ".sfxpack/relocating").exists()
+        if status and not journal and call != "unlinkat":
+            assert snapshot(scene.new) == snapshot(scene.kept), (call, at)
+            assert whole(scene.new).keys() - before.keys() <= {".sfxpack/relocated"}, (call, at)
+        scene.finish(scene.new)
+
+
+COPY_MOMENTS = (("openat", 30), ("mkdirat", 3), ("linkat", 1), ("renameat2", 1), ("renameat2", 2), ("unlinkat", 6))
+
+
+def test_killed_in_a_copy(maker: Maker, tmp_path: Path, require: Callable[[str], str]) -> None:
+    strace, scene = require("strace"), Move(maker, tmp_path)
+    for call, at in COPY_MOMENTS:
+        scene.reset()
+        inject = ("-e", f"trace={call}", "-e", f"inject={call}:signal=SIGKILL:when={at}")
+        status = trace(strace, scene.new, tmp_path / "log", *inject, arguments=(str(scene.third), "--move"))
+        assert status == -signal.SIGKILL, (call, at)
+        if not scene.third.exists():
+            tool(scene.new, "relocate", scene.third, "--move")
+        assert whole(scene.third) == scene.expected[scene.third], (call, at)
+
+
+def test_installer_does_not_replace_what_is_half_relocated(maker: Maker, tmp_path: Path) -> None:
+    installed(maker, tmp_path / "env")
+    (tmp_path / "env/.sfxpack/relocating").write_text(f"prefix={tmp_path}/env\nprefix=/old\n")
+    for options in ([], ["--force"]):
+        done = maker.make(small()).run("--prefix", tmp_path / "env", *options, status=Exit.PREFIX_IN_USE)
+        assert f"{tmp_path}/env/.sfxpack/sfx relocate" in done.stderr
+    tool(tmp_path / "env", "relocate")
+    assert not (tmp_path / "env/.sfxpack/relocating").exists()
+
+
+def test_damaged_journal(maker: Maker, tmp_path: Path) -> None:
+    """What it names is only tried on files, which know better."""
+    expected = installed(maker, tmp_path / "env")
+    for text in ("", "nonsense", "prefix=relative\nprefix=/" + "x" * 5000 + "\n", "prefix=/a\n" * 500, "\0\n" * 99):
+        (tmp_path / "env/.sfxpack/relocating").write_text(text)
+        tool(tmp_path / "env", "relocate")
+        assert whole(tmp_path / "env") == expected
+
+
+# ---- Refused --------------------------------------------------------------------------------------------------------
+
+
+def test_too_long(maker: Maker, tmp_path: Path) -> None:
+    limited = with_product(small(), prefix_limit=len(f"{tmp_path}/env") + 2, prefix_limit_entry=1)
+    maker.make(limited).run("--prefix", tmp_path / "env", "--no-sync")
+    before = whole(tmp_path / "env")
+    done = tool(tmp_path / "env", "relocate", tmp_path / "longer", status=Exit.PREFIX_TOO_LONG)
+    assert "bin/hello" in done.stderr
+    here = move(tmp_path / "env", tmp_path / "longer")
+    tool(here, "relocate", status=Exit.PREFIX_TOO_LONG)
+    assert whole(here) == before
+
+
+def test_where_something_lies(maker: Maker, tmp_path: Path) -> None:
+    installed(maker, tmp_path / "env")
+    (tmp_path / "full").mkdir()
+    (tmp_path / "full/mine").write_text("mine")
+    for target in ("full", "full/mine", "env/inside"):
+        tool(tmp_path / "env", "relocate", tmp_path / target, status=Exit.PREFIX_IN_USE)
+    assert [path.name for path in (tmp_path / "full").iterdir()] == ["mine"]
+
+
+def test_while_another_run_works_there(maker: Maker, tmp_path: Path) -> None:
+    installed(maker, tmp_path / "env")
+    here = move(tmp_path / "env", tmp_path / "new")
+    (tmp_path / ".new.sfxpack-lock").write_text(lock_text())
+    tool(here, "relocate", status=Exit.LOCKED)
+    assert f"echo {tmp_path}/env/greeting" in (here / "bin/hello").read_text()
+
+
+def test_disk_full(maker: Maker, tmp_path: Path) -> None:
+    """Nothing has changed when there is no room for the new versions."""
+    installed(maker, tmp_path / "env")
+    place = tmp_path / "small"
+    place.mkdir()
+    with mounted(place, "-o", "size=1m"):
+        subprocess.run(["cp", "-a", tmp_path / "env", place / "env"], check=True)
+        rest = os.statvfs(place)
+        (place / "filler").write_bytes(bytes(rest.f_bavail * rest.f_frsize - 8192))
+        before = snapshot(place / "env")
+        done = tool(place / "env", "relocate", status=Exit.NO_SPACE)
+        assert "nothing was changed" in done.stderr
+        assert snapshot(place / "env") == before
+        (place / "filler").unlink()
+        tool(place / "env", "relocate")
+        assert len(LARGE) < (place / "env/lib/large.bin").stat().st_size
+
+
+USAGE = [
+    (["relocate", "--move"], "sfx relocate NEW --move"),
+    (["relocate", "--prefix", "/x"], "sfx relocate /x"),
+    (["verify", "--strict"], "go with relocate"),
+    (["verify", "/x"], "unexpected argument /x"),
+    (["relocate", "/x", "/y"], "unexpected argument /y"),
+    (["relocte"], "did you mean relocate?"),
+]
+
+
+@pytest.mark.parametrize(("options", "said"), USAGE)
+def test_usage(maker: Maker, tmp_path: Path, options: list[str], said: str) -> None:
+    installed(maker, tmp_path / "env")
+    assert said in tool(tmp_path / "env", *options, status=Exit.USAGE).stderr
+    assert said not in maker.make(small()).run("--move", status=Exit.USAGE).stderr
