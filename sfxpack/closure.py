@@ -13,6 +13,7 @@ from sfxpack.binaries import Binary
 from sfxpack.environments import libraries
 from sfxpack.environments.libraries import Library
 from sfxpack.loading import Libraries
+from sfxpack.names import Names
 from sfxpack.reading import Subject
 
 _RUNTIME: Final = frozenset({b"libgcc_s.so.1", b"libstdc++.so.6"})
@@ -55,17 +56,20 @@ class Wanted:
     """MISSING: other libraries that the one of this machine needs, not in the tree and in no base system either."""
 
 
-def wanted(subject: Subject, binaries: Mapping[bytes, Binary], variables: Mapping[str, str]) -> tuple[Wanted, ...]:
+def wanted(
+    subject: Subject, names: Names, binaries: Mapping[bytes, Binary], variables: Mapping[str, str]
+) -> tuple[Wanted, ...]:
     """Resolve what every ELF file of the tree's platform needs.
 
     Args:
         subject: the tree.
+        names: of its files.
         binaries: its ELF files by path, under all names of hard links.
         variables: the process's environment variables, for what this machine would find.
     """
     kind = requirements.kind_of(subject.platform)
     mine = {path: binary for path, binary in binaries.items() if binary.kind == kind}
-    tree = Libraries(subject.environment, subject.tree.entries, mine, subject.options.aliases)
+    tree = Libraries(subject.environment.root, names, mine, subject.options.aliases)
     mains = tuple(dict.fromkeys(requirements.interpreters(tree.entries)))
     asking = loading.unresolved(tree, mains)
     return tuple(_wanted(name, _programs_first(asking[name], mine), tree, variables) for name in sorted(asking))

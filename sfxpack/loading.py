@@ -11,17 +11,17 @@ import posixpath
 import re
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
+from pathlib import Path
 from typing import Final
 
 from sfxpack.binaries import Binary
 from sfxpack.environments import libraries
 from sfxpack.format.layout import EntryKind
-from sfxpack.model import Entry, Environment
+from sfxpack.names import MISSING, Names
+from sfxpack.rows import OUTSIDE
 
 _LOADER: Final = re.compile(rb"/(?:usr/)?lib(?:32|64|x32)?/ld[^/]*")
 """Where systems have the program that loads others; elsewhere it has to come along, or is not there."""
-_MOST_LINKS: Final = 40
-"""Linux: MAXSYMLINKS."""
 
 
 def unresolved(tree: Libraries, mains: tuple[bytes, ...]) -> dict[bytes, set[bytes]]:
@@ -51,23 +51,23 @@ class Libraries:
 
     def __init__(
         self,
-        environment: Environment,
-        entries: Iterable[Entry],
+        root: Path,
+        names: Names,
         binaries: Mapping[bytes, Binary],
         aliases: Mapping[bytes, tuple[bytes, ...]],
     ) -> None:
-        self.entries = {entry.path: entry for entry in entries}
+        self.entries = names.entries
         self.binaries = binaries
         """By path, under all names of hard links."""
-        self._root = environment.root
-        self._renames = [*((rename.old, rename.new) for rename in environment.renames), (bytes(environment.root), b"")]
+        self._root = root
+        self._names = names
         self._aliases = aliases
         self._files: defaultdict[bytes, dict[bytes, bytes]] = defaultdict(dict)
         """Name -> directory -> file."""
         self._sonames: defaultdict[bytes, set[bytes]] = defaultdict(set)
         for path, entry in self.entries.items():
-            target = self._real(path) if entry.kind is EntryKind.LINK and b".so" in path else path
-            if target is not None and target in binaries:
+            target = names.follow(path) if entry.kind is EntryKind.LINK and b".so" in path else path
+            if target in binaries:
                 self._files[posixpath.basename(path)][posixpath.dirname(path)] = target
         for path, binary in binaries.items():
             self._sonames[binary.soname].add(path)
@@ -84,60 +84,28 @@ class Libraries:
 
     def at(self, path: bytes, asking: Binary) -> bytes | None:
         """The file at an absolute path of this machine, if a process of `asking` can load it."""
-        below = self._below(path)
-        target = None if below is None else self._real(below)
-        if target is None or target not in self.binaries or self.binaries[target].kind != asking.kind:
-            return None
-        return target
+        target = self._real(path)
+        known = self.binaries.get(target)
+        return target if known is not None and known.kind == asking.kind else None
 
     def holds(self, path: bytes) -> bool:
         """Whether an absolute path of this machine is a file of the tree."""
-        below = self._below(path)
-        return below is not None and self._real(below) in self.entries
+        return self._real(path) in self.entries
 
     def places(self, path: bytes, directories: Iterable[bytes]) -> tuple[bytes, ...]:
         """Directories of a search path of the file at `path`; `$ORIGIN` by any of the file's names."""
         found: dict[bytes, None] = {}
         for name in (path, *self._aliases.get(path, ())):
             for text in libraries.expanded(directories, f"{self._root}/{os.fsdecode(name)}"):
-                below = self._below(os.fsencode(text)) if text.startswith("/") else None
-                place = None if below is None else self._real(below)
-                if place is not None:
+                place = self._real(os.fsencode(text)) if text.startswith("/") else OUTSIDE
+                if place not in (MISSING, OUTSIDE):
                     found[place] = None
         return tuple(found)
 
-    def _below(self, path: bytes) -> bytes | None:
-        """Where an absolute path of this machine lies below the prefix; None if elsewhere."""
-        path = b"/" + path.lstrip(b"/")
-        for old, new in self._renames:
-            if path == old or path.startswith(old + b"/"):
-                return (new + path[len(old) :]).lstrip(b"/")
-        return None
-
-    def _real(self, path: bytes) -> bytes | None:
-        """Where a path below the prefix leads, links on the way followed; None if out of the tree or in circles."""
-        left, done, followed = path.split(b"/")[::-1], list[bytes](), 0
-        while left:
-            part = left.pop()
-            if part == b"..":
-                if not done:
-                    return None
-                done.pop()
-                continue
-            if part in (b"", b"."):
-                continue
-            entry = self.entries.get(b"/".join([*done, part]))
-            if entry is None or entry.kind is not EntryKind.LINK:
-                done.append(part)
-                continue
-            followed += 1
-            target = self._below(entry.link) if entry.link.startswith(b"/") else entry.link
-            if target is None or followed > _MOST_LINKS:
-                return None
-            if entry.link.startswith(b"/"):
-                done.clear()
-            left += target.split(b"/")[::-1]
-        return b"/".join(done)
+    def _real(self, path: bytes) -> bytes:
+        """Where an absolute path of this machine leads in the tree; MISSING or OUTSIDE."""
+        below = self._names.below(path)
+        return OUTSIDE if below is None else self._names.follow(below)
 
 
 class _Search:

@@ -14,6 +14,7 @@ from sfxpack import elf
 from sfxpack.binaries import Binary
 from sfxpack.format.layout import EntryKind, Platform, RequirementKind
 from sfxpack.model import Entry, Requirement
+from sfxpack.names import Names
 
 _MACHINES: Final = {
     (62, True, "<"): Platform.LINUX_X86_64,
@@ -76,19 +77,9 @@ def interpreters(files: Mapping[bytes, Entry]) -> Iterator[bytes]:
     """Paths of the files behind `bin/python` and its other names, in the environment or its base."""
     for path in sorted(files, key=lambda path: (path.count(b"/"), path)):
         if _INTERPRETER.fullmatch(path):
-            target = _followed(files, path)
+            target = Names(files, {}).follow(path)
             if target in files and files[target].kind is EntryKind.FILE:
                 yield target
-
-
-def _followed(files: Mapping[bytes, Entry], path: bytes) -> bytes:
-    """Where a path leads inside the tree, the last link followed too."""
-    for _ in range(20):
-        entry = files.get(path)
-        if entry is None or entry.kind is not EntryKind.LINK:
-            break
-        path = posixpath.normpath(posixpath.join(posixpath.dirname(path), entry.link))
-    return path
 
 
 def _core(files: Mapping[bytes, Entry], binaries: Mapping[bytes, Binary]) -> frozenset[bytes]:
@@ -109,7 +100,7 @@ def _core(files: Mapping[bytes, Entry], binaries: Mapping[bytes, Binary]) -> fro
                 if beside in files
                 else min(libraries.get(name, [b""]), key=lambda item: (item.count(b"/"), item))
             )
-            target = _followed(files, choice)
+            target = Names(files, {}).follow(choice)
             if target in files and target not in found:
                 found.add(target)
                 waiting.append(target)

@@ -127,7 +127,7 @@ def scan(request: Request, progress: Progress = silent) -> Scan:
     files.sort(key=lambda file: file.path.split(b"/"))
     entries, findings = found.tree.entries, reading.all_findings()
     known = reading.all_binaries()
-    wanted = closure.wanted(found, known, os.environ)
+    wanted = closure.wanted(found, reading.names, known, os.environ)
     limits = _limits(files)
     return Scan(
         root=found.environment.root,

@@ -13,12 +13,14 @@ from sfxpack.binaries import Binary
 from sfxpack.closure import Supply, Wanted, wanted
 from sfxpack.format.layout import EntryKind, Platform
 from sfxpack.model import Entry, Environment, Rename
+from sfxpack.names import Names
 from sfxpack.reading import Subject
 from sfxpack.requirements import platform_of
 from sfxpack.sites import Options, aliases
 from sfxpack.tree import Tree
 from tests.compiled import program as compiled_program
 from tests.compiled import shared_library
+from tests.sitekit import with_folders
 
 ROOT = "/old/env"
 X86_64 = (True, "<", 62)
@@ -48,10 +50,11 @@ def ask(
         else:
             entries.append(Entry(path.encode(), EntryKind.FILE, 0o755, 1, 0, f"{ROOT}/{path}".encode()))
     environment = Environment("prefix", Path(ROOT), "x", (Rename(ROOT.encode(), b""), *renames))
-    listed = tuple(sorted(entries, key=lambda entry: entry.path.split(b"/")))
+    listed = with_folders(entries)
     options = Options(aliases=aliases(listed, environment))
     subject = Subject(environment, "x", platform, Path("x.sh"), Tree(listed, ()), options)
-    return wanted(subject, {p.encode(): item for p, item in tree.items() if isinstance(item, Binary)}, {})
+    names = Names({entry.path: entry for entry in listed}, {}, environment.renames)
+    return wanted(subject, names, {p.encode(): item for p, item in tree.items() if isinstance(item, Binary)}, {})
 
 
 def brief(tree: Mapping[str, Binary | str], *renames: Rename) -> dict[str, tuple[str, ...]]:

@@ -16,6 +16,7 @@ from sfxpack.format.layout import EntryKind, Platform, RequirementKind
 from sfxpack.model import Entry, Requirement
 from sfxpack.requirements import platform, platform_of, requirements
 from tests.compiled import program, shared_library
+from tests.sitekit import with_folders
 
 
 def head(machine: int, *, wide: bool = True, order: str = "<") -> bytes:
@@ -64,7 +65,7 @@ def test_the_interpreter_decides() -> None:
         file("base-python/bin/python3.11", head(183)),
         *(file(f"lib/x{number}.so", head(62)) for number in range(5)),
     ]
-    assert platform(entries) is Platform.LINUX_AARCH64
+    assert platform(with_folders(entries)) is Platform.LINUX_AARCH64
 
 
 def test_else_most_of_the_files() -> None:
@@ -99,7 +100,7 @@ def test_what_the_interpreter_needs_is_hard(tmp_path: Path, require: Callable[[s
         b"lib/glibc-hwcaps/x86-64-v4/libinner.so.1": binary(inner.read_bytes(), cpu_level=4),
         b"lib/static": binary(inner.read_bytes()),
     }
-    assert requirements(entries, found) == (
+    assert requirements(with_folders(entries), found) == (
         Requirement(RequirementKind.GLIBC, 2 << 16 | 28, hard=True, path=b"lib/libinner.so.1.2"),
         Requirement(RequirementKind.GLIBC, 2 << 16 | 34, hard=False, path=b"lib/module.so"),
         Requirement(RequirementKind.CPU_LEVEL, 2, hard=True, path=b"lib/deep/libouter.so.1"),
