@@ -222,10 +222,11 @@ class Large:
         return result.content
 
     def _note(self, findings: tuple[Finding, ...]) -> None:
-        """One finding a category, counting those of all windows."""
+        """One finding a category and reason, counting those of all windows; of ambiguous places the first is named."""
         for finding in findings:
             for at, known in enumerate(self._findings):
-                if (known.category, known.detail) == (finding.category, finding.detail):
+                same = known.detail == finding.detail or known.category == "ambiguous"
+                if known.category == finding.category and same:
                     self._findings[at] = replace(known, count=known.count + finding.count)
                     break
             else:

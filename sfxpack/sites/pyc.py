@@ -84,7 +84,7 @@ def find(path: bytes, content: bytes, needles: Needles, options: Options) -> Fou
     for text in texts:
         outside -= {start for start in outside if text.payload <= start < text.end}
         inner = search(content[text.payload : text.end], needles.plain, needles, binary=False)
-        ours, kept = choose(path, inner.ours, inner.ambiguous, options)
+        ours, kept = choose(path, inner.ours, inner.ambiguous, options, text.payload)
         others += inner.others
         findings += kept
         if text.end - text.start + sum(len(hit.spelling.rename.new) for hit in ours) > MAX_SPAN:

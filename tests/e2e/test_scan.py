@@ -38,7 +38,7 @@ def make_prefix(root: Path, gcc: str) -> Path:
     write(root / "share/large-twin", large)
     own = write(root / "share/large-own", bytes(LARGE) + f"\1{root}/x\0".encode())
     plain = write(root / "share/large-plain", bytes(LARGE + 1))
-    write(root / "share/large.txt", f"$ROOT{root}/x\n{'text ' * LARGE}\n")
+    write(root / "share/large.txt", f"$ROOT{root}/x\n{'text ' * LARGE}\n$ROOT{root}/y\n")
     add_records(root, [own, plain, root / "share/large-twin", root / "share/large.txt", root / "share/greeting"])
     return root
 
