@@ -48,6 +48,8 @@ class Result:
     """Longest prefix in bytes, or `layout.NO_LIMIT`."""
     prefix_limit_path: str
     """File that imposes it, or empty."""
+    prefix_limit_conda: bool
+    """As `tables.is_condas`."""
     findings: tuple[Finding, ...]
     warnings: tuple[str, ...]
     origin: Origin | None = None
@@ -74,7 +76,6 @@ def build(request: Request, progress: Progress = silent) -> Result:
             _refuse_ambiguous(findings)
         index = _index(request, packing, findings)
         locator = target.complete(index)
-    limit_entry = index.product.prefix_limit_entry
     return Result(
         path=output,
         platform=found.platform,
@@ -86,7 +87,8 @@ def build(request: Request, progress: Progress = silent) -> Result:
         seconds=time.monotonic() - started,
         sites=_count_sites(index),
         prefix_limit=index.product.prefix_limit,
-        prefix_limit_path=os.fsdecode(index.entries[limit_entry].path) if limit_entry < len(index.entries) else "",
+        prefix_limit_path=os.fsdecode(index.limiting.path) if index.limiting else "",
+        prefix_limit_conda=index.limit_is_condas,
         findings=findings,
         warnings=found.environment.warnings,
         origin=found.environment.origin,

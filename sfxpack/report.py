@@ -49,11 +49,12 @@ def size(value: float) -> str:
     return f"{value:.0f} {_UNITS[unit]}" if unit == 0 or value >= 100 else f"{value:.1f} {_UNITS[unit]}"  # noqa: PLR2004
 
 
-def limit_text(limit: int | None, path: str) -> str:
+def limit_text(limit: int | None, path: str, *, conda: bool) -> str:
     """How long the prefix may be, who says so and how to raise it."""
     if limit is None or limit == NO_LIMIT:
         return f"no file limits it ({MAX_PREFIX} bytes at most)"
-    return f"{limit} bytes, because of {path}; build the environment at a longer path to raise it"
+    advice = "its conda package has no more room" if conda else "build the environment at a longer path to raise it"
+    return f"{limit} bytes, because of {path}; {advice}"
 
 
 def origin_text(origin: Origin) -> str:
@@ -103,7 +104,8 @@ def print_result(result: Result, console: Console, *, verbose: bool) -> None:
         table.add_row("made at", escape(origin_text(result.origin)))
     strategies = ", ".join(f"{count} {name}" for name, count in result.sites.items())
     table.add_row("relocates", strategies or "nothing: no file holds the prefix")
-    table.add_row("prefix", escape(limit_text(result.prefix_limit, result.prefix_limit_path)))
+    limit = limit_text(result.prefix_limit, result.prefix_limit_path, conda=result.prefix_limit_conda)
+    table.add_row("prefix", escape(limit))
     console.print(table)
     for warning in result.warnings:
         console.print(f"warning: {escape(warning)}")
@@ -144,7 +146,7 @@ def print_inspection(facts: Inspection, console: Console) -> None:
         "size": f"{size(facts.size)}, installs {size(facts.tree_size)}",
         "holds": f"{facts.files} files, {facts.links} links, {facts.directories} directories in {facts.blocks} blocks",
         "relocates": ", ".join(f"{count} {name}" for name, count in facts.sites.items()) or "nothing",
-        "prefix": limit_text(facts.prefix_limit, facts.prefix_limit_path),
+        "prefix": limit_text(facts.prefix_limit, facts.prefix_limit_path, conda=facts.prefix_limit_conda),
         "default": facts.default_prefix or f"~/{facts.name}",
     }
     table = Table.grid(padding=(0, 2))

@@ -17,7 +17,7 @@ from sfxpack.closure import Wanted
 from sfxpack.content import Context, Examined, examine, read
 from sfxpack.format.layout import NO_LIMIT, Platform, SiteFlag, Strategy
 from sfxpack.format.sites import UNITS
-from sfxpack.format.tables import IndexRequirement
+from sfxpack.format.tables import IndexRequirement, is_condas
 from sfxpack.large import Large
 from sfxpack.model import Entry, Environment, Finding, Origin, Policy, Request, Site
 from sfxpack.reading import Progress, Reading, Subject, silent, subject, usable_cores
@@ -105,6 +105,12 @@ class Scan:
     def prefix_limit(self) -> int:
         """Longest prefix in bytes, or `layout.NO_LIMIT`."""
         return self.limits[0].size if self.limits else NO_LIMIT
+
+    @property
+    def prefix_limit_conda(self) -> bool:
+        """As `tables.is_condas`."""
+        sites = next((file.sites for file in self.files if self.limits and file.path == self.limits[0].path), ())
+        return is_condas(self.prefix_limit, (site.strategy for site in sites))
 
 
 def scan(request: Request, progress: Progress = silent) -> Scan:

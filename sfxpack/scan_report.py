@@ -61,6 +61,7 @@ def as_json(result: Scan, *, verbose: bool) -> dict[str, Any]:
         "seconds": result.seconds,
         "sites": result.sites,
         "prefix_limit": _limit_or_none(result.prefix_limit),
+        "prefix_limit_conda": result.prefix_limit_conda,
         **{
             key: [{**dataclasses.asdict(item), "path": os.fsdecode(item.path)} for item in limits[key]]
             for key in limits
@@ -182,11 +183,15 @@ def _limit_rows(result: Scan) -> Iterator[tuple[str, str]]:
     """The strictest limit, and what comes next if that is dealt with."""
     steps = [(limit, list(group)) for limit, group in groupby(result.limits, key=lambda limit: limit.size)]
     if not steps:
-        yield "prefix", limit_text(NO_LIMIT, "")
+        yield "prefix", limit_text(NO_LIMIT, "", conda=False)
     for number, (limit, group) in enumerate(steps[:FIRST]):
         more = f" and {counted(len(group) - 1, 'more file', 'more files')}" if len(group) > 1 else ""
         path = os.fsdecode(group[0].path) + more
-        yield (("", f"then {limit} bytes, because of {path}") if number else ("prefix", limit_text(limit, path)))
+        yield (
+            ("", f"then {limit} bytes, because of {path}")
+            if number
+            else ("prefix", limit_text(limit, path, conda=result.prefix_limit_conda))
+        )
 
 
 def _library_line(item: Wanted) -> str:

@@ -101,6 +101,7 @@ def test_scan_and_build_agree(root: Path, tmp_path: Path, options: dict[str, obj
     seen, built = scan(request), build(request)
     assert (seen.sites, seen.prefix_limit) == (built.sites, built.prefix_limit)
     assert (seen.findings, seen.warnings, seen.origin) == (built.findings, built.warnings, built.origin)
+    assert seen.prefix_limit_conda == built.prefix_limit_conda
     assert (seen.entries, seen.name, seen.platform) == (built.files, built.name, built.platform)
     assert (seen.limits[0].path.decode() if seen.limits else "") == built.prefix_limit_path
     assert tuple(as_json(seen, verbose=True)["requirements"]) == inspect(built.path).requirements
