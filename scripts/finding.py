@@ -22,9 +22,10 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 from sfxpack import classify, plan, sites
 from sfxpack.content import LARGE, Context, find, read
-from sfxpack.environments import discover
 from sfxpack.model import Entry, Found, Request
-from sfxpack.scan import scan
+from sfxpack.names import Names
+from sfxpack.reading import subject
+from sfxpack.records import Files
 from sfxpack.sites.window import OVERLAP
 
 WINDOW = 8 * 1024 * 1024
@@ -84,13 +85,12 @@ def processor_seconds(call: Callable[[], object]) -> float:
 
 def main() -> None:
     """Measure and print."""
-    environment = discover(Request(sys.argv[1], by_path=True))
+    found = subject(Request(sys.argv[1], by_path=True))
+    entries, environment = found.tree.entries, found.environment
     pairs = int(sys.argv[2]) if len(sys.argv) > 2 else 5  # noqa: PLR2004 an optional argument
-    tree = scan(environment)
-    order, _ = plan.reading_order(tree.entries)
-    options = sites.Options(aliases=sites.aliases(tree.entries, environment))
-    by_path = {entry.path: entry for entry in tree.entries}
-    finding = Finding(order, Context(environment, sites.needles(environment), options, {}, by_path))
+    order, hard_links = plan.reading_order(entries)
+    files = Files(Names({entry.path: entry for entry in entries}, hard_links, environment.renames), {})
+    finding = Finding(order, Context(environment, sites.needles(environment), found.options, files, {}, {}))
     gc.disable()  # as the command does
     finding.read_all()
     results = []

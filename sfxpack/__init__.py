@@ -1,4 +1,4 @@
-"""Self-extracting, relocatable installers from environments: `build`, `inspect`, `verify`, `extract`."""
+"""Self-extracting, relocatable installers from environments: `build`, `scan`, `inspect`, `verify`, `extract`."""
 
 __version__ = "0.1.0"
 
@@ -7,6 +7,19 @@ from sfxpack.errors import SfxpackError
 from sfxpack.extract import extract
 from sfxpack.inspect import Inspection, inspect
 from sfxpack.model import Request
+from sfxpack.scan import Scan, scan
 from sfxpack.verify import verify
 
-__all__ = ["Inspection", "Request", "Result", "SfxpackError", "__version__", "build", "extract", "inspect", "verify"]
+__all__ = [
+    "Inspection",
+    "Request",
+    "Result",
+    "Scan",
+    "SfxpackError",
+    "__version__",
+    "build",
+    "extract",
+    "inspect",
+    "scan",
+    "verify",
+]

@@ -1,4 +1,4 @@
-"""The pipeline: discover -> scan -> read, find, neutralise -> order, compress -> assemble."""
+"""The pipeline: discover, list -> read, find, neutralise -> order, compress -> assemble."""
 
 from __future__ import annotations
 
@@ -13,16 +13,15 @@ from pathlib import Path
 from typing import Any, Final
 from unicodedata import category
 
-from sfxpack import __version__, header, plan, requirements, resources, sites
+from sfxpack import __version__, header, plan, requirements, resources
 from sfxpack.assemble import Front, assembly
 from sfxpack.compress import BlockWriter
-from sfxpack.environments import discover
 from sfxpack.errors import DiscoveryError, UsageError
 from sfxpack.format.layout import EntryKind, Platform
 from sfxpack.format.tables import Index, Product
 from sfxpack.model import Entry, Environment, Finding, Origin, Policy, Request
-from sfxpack.packing import Packing, Progress, silent
-from sfxpack.scan import Tree, scan
+from sfxpack.packing import Packing
+from sfxpack.reading import Progress, Reading, silent, subject, usable_cores
 
 _REPORT_PATHS: Final = 1000
 """Paths a category of the report lists at most, but for mismatches of records; its count is always whole."""
@@ -50,6 +49,8 @@ class Result:
     """Longest prefix in bytes, or `layout.NO_LIMIT`."""
     prefix_limit_path: str
     """File that imposes it, or empty."""
+    prefix_limit_conda: bool
+    """As `tables.is_condas`."""
     findings: tuple[Finding, ...]
     warnings: tuple[str, ...]
     origin: Origin | None = None
@@ -65,37 +66,23 @@ def build(request: Request, progress: Progress = silent) -> Result:
     started = time.monotonic()
     if any(category(character) == "Cc" for character in request.default_prefix):
         raise UsageError(f"--default-prefix {request.default_prefix!r}: holds a control character; give one without")
-    environment = discover(request)
-    name = request.name or environment.name
-    outputs = [request.output] if request.output else [_default_output(name, request.release, p) for p in Platform]
-    tree = scan(environment, tuple(os.fsencode(path.absolute()) for path in outputs))
-    platform = _platform(request, tree.entries)
-    output = request.output or _default_output(name, request.release, platform)
-    front = _front(name, request.release, platform)
+    found = subject(request)
+    output = found.output
     jobs = request.jobs or usable_cores()
-    options = sites.Options(
-        ambiguous=request.ambiguous,
-        limit_strict=request.limit_strict,
-        binary_padding=request.binary_padding,
-        platform=platform,
-        aliases=sites.aliases(tree.entries, environment),
-    )
+    front = _front(found.name, request.release, found.platform)
     with assembly(output, front, force=request.force) as target, ThreadPoolExecutor(2 * jobs) as executor:
-        writer = BlockWriter(executor, jobs, request.level, target.write)
-        packing = Packing(environment, tree.entries, options, executor, jobs, writer, progress)
+        reading = Reading(found, executor, jobs, progress)
+        packing = Packing(reading, BlockWriter(executor, jobs, request.level, target.write))
         packing.run()
+        findings = reading.all_findings()
         if request.ambiguous is Policy.FAIL:
-            _refuse_ambiguous(packing.findings)
-        found = [*environment.findings, *tree.findings, *packing.findings]
-        findings = tuple(sorted(found, key=lambda finding: (finding.category, finding.path)))
-        tree = replace(tree, entries=packing.entries)
-        index = _index(request, name, environment, tree, packing, findings)
+            _refuse_ambiguous(findings)
+        index = _index(request, packing, findings)
         locator = target.complete(index)
-    limit_entry = index.product.prefix_limit_entry
     return Result(
         path=output,
-        platform=platform,
-        name=name,
+        platform=found.platform,
+        name=found.name,
         build=locator.build,
         size=locator.total_size,
         tree_size=index.product.tree_size,
@@ -103,32 +90,12 @@ def build(request: Request, progress: Progress = silent) -> Result:
         seconds=time.monotonic() - started,
         sites=_count_sites(index),
         prefix_limit=index.product.prefix_limit,
-        prefix_limit_path=os.fsdecode(index.entries[limit_entry].path) if limit_entry < len(index.entries) else "",
+        prefix_limit_path=os.fsdecode(index.limiting.path) if index.limiting else "",
+        prefix_limit_conda=index.limit_is_condas,
         findings=findings,
-        warnings=environment.warnings,
-        origin=environment.origin,
+        warnings=found.environment.warnings,
+        origin=found.environment.origin,
     )
-
-
-def usable_cores() -> int:
-    """Cores this process may run on."""
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
-
-
-def _platform(request: Request, entries: tuple[Entry, ...]) -> Platform:
-    found = requirements.platform(entries)
-    if request.platform and found and found is not request.platform:
-        raise UsageError(f"--platform {request.platform.label}: the environment's programs are for {found.label}")
-    platform = request.platform or found or Platform.parse(resources.host_platform())
-    if platform.system != "linux":
-        raise UsageError(f"{platform.label}: this version packs environments for Linux only")
-    return platform
-
-
-def _default_output(name: str, release: str, platform: Platform) -> Path:
-    return Path("-".join(part for part in (name, release, platform.label) if part) + ".sh")
 
 
 def _front(name: str, release: str, platform: Platform) -> Front:
@@ -146,37 +113,28 @@ def _front(name: str, release: str, platform: Platform) -> Front:
     return replace(front, header=header.render(values))
 
 
-def _index(
-    request: Request,
-    name: str,
-    environment: Environment,
-    tree: Tree,
-    packing: Packing,
-    findings: tuple[Finding, ...],
-) -> Index:
-    directories = frozenset(entry.path for entry in tree.entries if entry.kind is EntryKind.DIRECTORY)
-    links = {
-        entry.path: sites.find_link(entry, environment, directories)
-        for entry in tree.entries
-        if entry.kind is EntryKind.LINK
-    }
-    default_mtime = _default_mtime(packing.mtimes.values(), tree.entries)
-    entries = plan.index_entries(tree.entries, packing.packed, packing.hard_links, links, packing.mtimes, default_mtime)
-    limit = plan.limit(tree.entries, packing.packed)
+def _index(request: Request, packing: Packing, findings: tuple[Finding, ...]) -> Index:
+    reading, found = packing.reading, packing.reading.subject
+    files = reading.entries()
+    default_mtime = _default_mtime(reading.mtimes.values(), files)
+    entries = plan.index_entries(
+        files, packing.packed, reading.names.hard_links, found.links(), reading.mtimes, default_mtime
+    )
+    limit = plan.limit(files, packing.packed)
     activate = any(entry.path == b"bin/activate" for entry in entries)
     product = Product(
-        name=os.fsencode(name),
+        name=os.fsencode(found.name),
         release=os.fsencode(request.release),
         default_prefix=os.fsencode(request.default_prefix),
         creator=f"sfxpack {__version__}".encode(),
-        report=_report(environment, findings),
+        report=_report(found.environment, findings),
         notices=resources.notices().encode(),
         activation=b"bin/activate" if activate else b"",
         tree_size=sum(file.size for file in packing.packed.values()),
         prefix_limit=limit.size,
         prefix_limit_entry=limit.entry,
     )
-    needs = plan.requirements(requirements.requirements(tree.entries, packing.glibc))
+    needs = plan.requirements(requirements.requirements(files, reading.all_binaries()))
     return Index(product, packing.blocks, tuple(packing.contents), entries, needs)
 
 

@@ -8,13 +8,13 @@ from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, replace
 from typing import Final
 
-from sfxpack import classify, neutral, records, sites
+from sfxpack import binaries, classify, neutral, records, sites
+from sfxpack.binaries import Binary
 from sfxpack.errors import ChangedError, UnreadableError
 from sfxpack.format.digest import digest
-from sfxpack.model import Edit, Entry, Environment, Finding, Found, Neutral, Site
+from sfxpack.model import Edit, Entry, Environment, Finding, Found, Site
 from sfxpack.plan import COMPILED, CONDA, RECORD, stage
 from sfxpack.records import Files, OnDisk
-from sfxpack.requirements import glibc_version
 from sfxpack.rows import Row
 from sfxpack.scrub import scrub
 
@@ -22,27 +22,37 @@ LARGE: Final = 32 * 1024 * 1024
 """Bytes from which a file is read in windows instead of at once."""
 WHOLE: Final = 5 * LARGE
 """The same for files that conda put its prefix into."""
-_ELF: Final = b"\x7fELF"
 _NOTHING: Final = Found()
+
+
+@dataclass(frozen=True, slots=True)
+class Examined:
+    """What a file says of itself, without its content."""
+
+    entry: Entry
+    sites: tuple[Site, ...]
+    """At their offsets on disk."""
+    edits: tuple[Edit, ...]
+    findings: tuple[Finding, ...]
+    on_disk: OnDisk | None
+    """Set if the file has sites or edits, or if a record states a digest of it."""
+    binary: Binary | None
+    source_mtime: int | None
+    """Seconds a valid timestamp `.pyc` records for its source."""
+    omitted: bool = False
+    """Not packed: a `.pyc` that cannot be moved, and whose source is there."""
 
 
 @dataclass(frozen=True, slots=True)
 class Prepared:
     """A file ready to be packed."""
 
-    entry: Entry
+    examined: Examined
     content: bytes
+    """Neutral."""
     digest: bytes
     sites: tuple[tuple[int, Site], ...]
-    findings: tuple[Finding, ...]
-    on_disk: OnDisk | None
-    """Set if the file changes or a record states a digest of it."""
-    glibc: int
-    """Highest version of the C library an ELF file asks for, as `requirements` encodes it; 0 for none."""
-    source_mtime: int | None
-    """Seconds a valid timestamp `.pyc` records for its source."""
-    omitted: bool
-    """Not packed: a `.pyc` that cannot be moved, and whose source is there."""
+    """(offset in the neutral content, site)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +74,7 @@ def read(entry: Entry) -> bytes:
     """The bytes of a file.
 
     Raises:
-        ChangedError: it is not the file that was scanned, or it changed while it was read.
+        ChangedError: it is not the file that was listed, or it changed while it was read.
         UnreadableError: it cannot be read.
     """
     if entry.data is not None:
@@ -87,7 +97,7 @@ def read(entry: Entry) -> bytes:
 
 
 def check_unchanged(entry: Entry, status: os.stat_result) -> None:
-    """Compare with what the scan saw.
+    """Compare with what was listed.
 
     Raises:
         ChangedError: the file changed since.
@@ -97,11 +107,9 @@ def check_unchanged(entry: Entry, status: os.stat_result) -> None:
 
 
 def changed_error(entry: Entry) -> ChangedError:
-    """The error of a file that is not what was scanned."""
+    """The error of a file that is not what was listed."""
     path = os.fsdecode(entry.source)
-    return ChangedError(
-        f"{path}: changed while it was being packed; stop what writes to the environment and build again"
-    )
+    return ChangedError(f"{path}: changed while it was being read; stop what writes to the environment and try again")
 
 
 def prepare(entry: Entry, context: Context) -> Prepared:
@@ -112,23 +120,29 @@ def prepare(entry: Entry, context: Context) -> Prepared:
         ProofError: the neutral content does not give back the bytes on disk.
     """
     content = read(entry)
+    examined = examine(entry, content, context)
+    if not (examined.sites or examined.edits):
+        return Prepared(examined, content, digest(content), ())
+    found = Found(examined.sites, examined.edits)
+    result = neutral.neutralise(content, found)
+    neutral.prove(content, result, found, os.fsencode(context.environment.root))
+    return Prepared(examined, result.content, digest(result.content), result.sites)
+
+
+def examine(entry: Entry, content: bytes, context: Context) -> Examined:
+    """Look at a file that was read."""
     found = find(entry, content, context)
     if _is_omitted(entry, found, context):
         found = Found(findings=(Finding("omitted", entry.path, sites.NOT_CODE),))
-        return Prepared(entry, b"", digest(b""), (), found.findings, None, 0, None, omitted=True)
-    result = neutral.neutralise(content, found) if found.sites or found.edits else Neutral(content, ())
-    if found.sites or found.edits:
-        neutral.prove(content, result, found, os.fsencode(context.environment.root))
-    return Prepared(
+        return Examined(entry, (), (), found.findings, None, None, None, omitted=True)
+    return Examined(
         entry=entry,
-        content=result.content,
-        digest=digest(result.content),
-        sites=result.sites,
+        sites=found.sites,
+        edits=found.edits,
         findings=found.findings,
         on_disk=_on_disk(content, context.wanted.get(entry.path), changes=bool(found.sites or found.edits)),
-        glibc=glibc_version(content) if content[:4] == _ELF else 0,
+        binary=binaries.read(content),
         source_mtime=_source_mtime(entry, content, context),
-        omitted=False,
     )
 
 

@@ -1,8 +1,8 @@
-"""Read what the dynamic loader reads of an ELF file: segments, the dynamic section, the versions it needs.
+"""Read what the dynamic loader reads of an ELF file: segments, the dynamic section, needed versions, properties.
 
-Layouts as in the System V gABI, chapters 4 and 5, and LSB's "Symbol Versioning". A build looks into every ELF file of
-the environment, so this reads with `struct` what pyelftools needs forty times as long for (1.15 ms a file against
-0.03); pyelftools reads where a whole file is rearranged, see `elfedit`.
+Layouts as in the System V gABI, chapters 4 and 5, LSB's "Symbol Versioning" and, for properties, the "Linux Extensions
+to gABI". A build looks into every ELF file of the environment, so this reads with `struct` what pyelftools needs forty
+times as long for (1.15 ms a file against 0.03); pyelftools reads where a whole file is rearranged, see `elfedit`.
 """
 
 from __future__ import annotations
@@ -18,6 +18,8 @@ MAGIC: Final = b"\x7fELF"
 PF_X: Final = 1
 PT_LOAD: Final = 1
 PT_DYNAMIC: Final = 2
+PT_INTERP: Final = 3
+PT_GNU_PROPERTY: Final = 0x6474E553
 DT_NULL: Final = 0
 DT_NEEDED: Final = 1
 DT_STRTAB: Final = 5
@@ -30,6 +32,11 @@ DT_VERDEFNUM: Final = 0x6FFFFFFD
 DT_VERNEED: Final = 0x6FFFFFFE
 DT_VERNEEDNUM: Final = 0x6FFFFFFF
 
+NT_GNU_PROPERTY_TYPE_0: Final = 5
+GNU_PROPERTY_X86_ISA_1_NEEDED: Final = 0xC0008002
+"""x86-64 psABI, "Program Property": bit 0 the baseline, bits 1 to 3 levels v2 to v4."""
+X86_64: Final = 62
+
 _SMALLEST: Final = 52
 """Bytes of the header of a 32-bit file."""
 WIDE: Final = {1: False, 2: True}
@@ -38,6 +45,7 @@ ORDERS: Final = {1: "<", 2: ">"}
 """EI_DATA."""
 _LONGEST_STRING: Final = 8192
 """Bytes of a string that are looked at; longer ones are no path a loader would follow."""
+_LONGEST_NOTE: Final = 4096
 _MOST_RECORDS: Final = 4096
 """Versions of one file that are looked at: a bound for damaged files."""
 
@@ -126,6 +134,14 @@ class Elf:
         return self.offset(address)
 
     @property
+    def loader(self) -> bytes:
+        """The program that loads it, or empty."""
+        for segment in self.segments:
+            if segment.type == PT_INTERP:
+                return self.content[segment.offset : segment.offset + segment.file_size][:_LONGEST_STRING].rstrip(b"\0")
+        return b""
+
+    @property
     def needed(self) -> tuple[bytes, ...]:
         """Names of the libraries it asks for."""
         return tuple(self.string(value) for tag, value in self.dynamic if tag == DT_NEEDED)
@@ -151,6 +167,31 @@ class Elf:
         """Offsets into the string table of all names that versions have, needed and defined ones."""
         found = [name for pair in self._needed_versions() for name in pair]
         return (*found, *self._defined_versions())
+
+    @property
+    def cpu_level(self) -> int:
+        """The level of x86-64 that it is marked to need: 1 to 4, or 0 for none."""
+        if self.machine != X86_64:
+            return 0
+        needed = [value for kind, value in self._properties() if kind == GNU_PROPERTY_X86_ISA_1_NEEDED]
+        return max((value.bit_length() for value in needed), default=0)
+
+    def _properties(self) -> Iterator[tuple[int, int]]:
+        """(type, value) of the properties of four bytes in .note.gnu.property."""
+        word, align = struct.Struct(self.order + "I"), 8 if self.wide else 4
+        for segment in self.segments:
+            if segment.type != PT_GNU_PROPERTY:
+                continue
+            note = self.content[segment.offset : segment.offset + min(segment.file_size, _LONGEST_NOTE)]
+            name_size, size, kind = struct.unpack_from(self.order + "III", note)
+            if (name_size, kind, note[12:16]) != (4, NT_GNU_PROPERTY_TYPE_0, b"GNU\0"):
+                continue
+            at, end = 16, min(16 + size, len(note))
+            while at + 12 <= end:
+                kind, size = struct.unpack_from(self.order + "II", note, at)
+                if size == word.size:
+                    yield kind, word.unpack_from(note, at + 8)[0]
+                at += 8 + (size + align - 1) // align * align
 
     def _needed_versions(self) -> Iterator[tuple[int, int]]:
         """(file, name) of each; Verneed and Vernaux records of .gnu.version_r."""

@@ -28,7 +28,7 @@ class UnreadableError(DiscoveryError):
 
 
 class ChangedError(SfxpackError):
-    """A file changed while it was being packed."""
+    """A file changed while the environment was being read."""
 
     exit_code = 8
 

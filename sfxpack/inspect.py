@@ -35,6 +35,8 @@ class Inspection:
     sites: dict[str, int]
     prefix_limit: int | None
     prefix_limit_path: str
+    prefix_limit_conda: bool
+    """As `tables.is_condas`."""
     requirements: tuple[dict[str, Any], ...]
     report: dict[str, Any]
 
@@ -69,7 +71,6 @@ def facts(opened: Artifact) -> Inspection:
     """The facts of an open artifact."""
     product, index = opened.index.product, opened.index
     kinds = Counter(entry.kind for entry in index.entries)
-    limit = product.prefix_limit_entry
     return Inspection(
         name=os.fsdecode(product.name),
         release=os.fsdecode(product.release),
@@ -85,7 +86,8 @@ def facts(opened: Artifact) -> Inspection:
         blocks=len(index.blocks),
         sites=dict(sorted(Counter(s.strategy.name.lower() for e in index.entries for s in e.sites).items())),
         prefix_limit=None if product.prefix_limit == layout.NO_LIMIT else product.prefix_limit,
-        prefix_limit_path=os.fsdecode(index.entries[limit].path) if limit != layout.NO_ENTRY else "",
+        prefix_limit_path=os.fsdecode(index.limiting.path) if index.limiting else "",
+        prefix_limit_conda=index.limit_is_condas,
         requirements=tuple(
             {
                 "kind": need.kind.name.lower(),

@@ -10,13 +10,13 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import replace
 from typing import BinaryIO, Final
 
-from sfxpack import classify, neutral, sites
-from sfxpack.content import Context, changed_error, check_unchanged
+from sfxpack import binaries, classify, neutral, sites
+from sfxpack.binaries import Binary
+from sfxpack.content import Context, Examined, changed_error, check_unchanged
 from sfxpack.errors import UnreadableError
 from sfxpack.format.digest import hasher
 from sfxpack.model import Edit, Entry, Finding, Found, Kind, Site
 from sfxpack.records import OnDisk
-from sfxpack.requirements import glibc_version
 from sfxpack.sites.archive import Mapped
 from sfxpack.sites.window import OVERLAP
 
@@ -68,37 +68,65 @@ class Large:
         """Of the neutral bytes."""
         self.sites: list[tuple[int, Site]] = []
         """(offset in the neutral content, site)."""
-        self.findings: list[Finding] = []
-        self.on_disk: OnDisk | None = None
-        """As `Prepared.on_disk`."""
-        self.glibc = 0
+        self._found: list[Site | Edit] = []
+        """At their offsets on disk."""
+        self._findings: list[Finding] = []
+        self._on_disk: OnDisk | None = None
+        self._binary: Binary | None = None
         self._context = context
         self._wanted = context.wanted.get(entry.path)
-        self._depends = False
         self._root = os.fsencode(context.environment.root)
 
     def pieces(self, limit: int) -> Iterator[bytes]:
         """Neutral bytes in pieces of at most `limit` bytes, none of which divides a site.
 
         Raises:
-            ChangedError: the file is not what was scanned, or changed meanwhile.
+            ChangedError: the file is not what was listed, or changed meanwhile.
             UnreadableError: it cannot be read.
         """
         state = hasher()
+        for piece in self._read(limit, whole=True):
+            state.update(piece)
+            self.size += len(piece)
+            yield piece
+        self.digest = state.digest()
+
+    def examine(self) -> Examined:
+        """What `examined` says, without packing: a file without old path that no record digests is read once.
+
+        Raises:
+            ChangedError, UnreadableError: as `pieces`.
+        """
+        for _ in self._read(_READ, whole=False):
+            pass
+        return self.examined()
+
+    def examined(self) -> Examined:
+        """What the file says of itself."""
+        return Examined(
+            entry=self.entry,
+            sites=tuple(change for change in self._found if isinstance(change, Site)),
+            edits=tuple(change for change in self._found if isinstance(change, Edit)),
+            findings=tuple(self._findings),
+            on_disk=self._on_disk,
+            binary=self._binary,
+            source_mtime=None,
+        )
+
+    def _read(self, limit: int, *, whole: bool) -> Iterator[bytes]:
+        """Neutral pieces; unless `whole`, only of what may have sites or has to be digested."""
         try:
             with open(self.entry.source, "rb", buffering=0) as file, Digests(self._wanted or ()) as digests:
                 check_unchanged(self.entry, os.fstat(file.fileno()))
-                holds = self._holds_old_path(file)
-                for piece in self._neutral(file, limit, digests) if holds else _windows(file, limit, digests):
-                    state.update(piece)
-                    self.size += len(piece)
-                    yield piece
-                if self._wanted is not None or self._depends:
-                    self.on_disk = OnDisk(self.entry.size, digests.hex(), self._depends)
+                if self._holds_old_path(file):
+                    yield from self._neutral(file, limit, digests)
+                elif whole or self._wanted is not None:
+                    yield from _windows(file, limit, digests)
+                if self._wanted is not None or self._found:
+                    self._on_disk = OnDisk(self.entry.size, digests.hex(), changes=bool(self._found))
                 check_unchanged(self.entry, os.fstat(file.fileno()))
         except OSError as error:
             raise UnreadableError(f"{os.fsdecode(self.entry.source)}: cannot be read: {error.strerror}") from error
-        self.digest = state.digest()
 
     def disk_digest(self) -> bytes:
         """Digest of the bytes on disk, by reading the file once more.
@@ -136,7 +164,7 @@ class Large:
         head = file.read(classify.HEAD)
         if head.startswith(b"\x7fELF"):
             with mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as mapped:
-                self.glibc = glibc_version(mapped)
+                self._binary = binaries.read(mapped)
         if classify.is_archive(head):
             with Mapped(file.fileno(), 0, access=mmap.ACCESS_READ) as mapped:
                 self._note(sites.look_inside(self.entry.path, mapped, self._context.needles))
@@ -191,21 +219,22 @@ class Large:
             start,
             start + len(content),
         )
-        self._depends = self._depends or bool(changes)
+        self._found += changes
         result = neutral.neutralise(content, found)
         neutral.prove(content, result, found, self._root)
         self.sites += [(self.size + offset, site) for offset, site in result.sites]
         return result.content
 
     def _note(self, findings: tuple[Finding, ...]) -> None:
-        """One finding a category, counting those of all windows."""
+        """One finding a category and reason, counting those of all windows; of ambiguous places the first is named."""
         for finding in findings:
-            for at, known in enumerate(self.findings):
-                if (known.category, known.detail) == (finding.category, finding.detail):
-                    self.findings[at] = replace(known, count=known.count + finding.count)
+            for at, known in enumerate(self._findings):
+                same = known.detail == finding.detail or known.category == "ambiguous"
+                if known.category == finding.category and same:
+                    self._findings[at] = replace(known, count=known.count + finding.count)
                     break
             else:
-                self.findings.append(finding)
+                self._findings.append(finding)
 
 
 def _whole(changes: list[Site | Edit], cut: int) -> int:

@@ -70,7 +70,7 @@ class CondaFile:
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """One path of the tree to pack; made by `scan`, without the file's contents."""
+    """One path of the tree to pack; made by `tree`, without the file's contents."""
 
     path: bytes
     """Below the prefix, components joined by `/`."""
@@ -92,7 +92,7 @@ class Entry:
 
 @dataclass(frozen=True, slots=True)
 class Environment:
-    """What was found by name or path; `scan` lists its files."""
+    """What was found by name or path; `tree` lists its files."""
 
     kind: str
     """`conda`, `venv` or `prefix`."""
@@ -106,7 +106,7 @@ class Environment:
     placeholders: tuple[bytes, ...] = ()
     """conda's build prefixes; never sites themselves."""
     additions: tuple[Entry, ...] = ()
-    """Entries that do not lie below the root (a venv's base) or are made by sfxpack; they win over scanned ones."""
+    """Entries that do not lie below the root (a venv's base) or are made by sfxpack; they win over listed ones."""
     omissions: frozenset[bytes] = frozenset()
     """Paths below the root that are left out, with everything below them."""
     warnings: tuple[str, ...] = ()
@@ -205,7 +205,7 @@ class Requirement:
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """What the user asked `sfxpack build` for."""
+    """What the user asked `sfxpack build` or `sfxpack scan` for."""
 
     environment: str | None
     """Name or path; None is the active one."""

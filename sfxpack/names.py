@@ -10,7 +10,7 @@ from sfxpack.format.layout import EntryKind
 from sfxpack.model import Entry, Rename
 from sfxpack.rows import OUTSIDE
 
-MISSING: Final = b""
+MISSING: Final = b"/"
 """Nothing in the tree has that name."""
 _MOST_LINKS: Final = 40
 """As many as Linux follows (path_resolution(7))."""
@@ -30,9 +30,11 @@ class Names:
         entry = self.entries.get(path)
         if entry is not None and entry.kind is not EntryKind.LINK:
             return self.hard_links.get(path, path)
-        return self._walk(path)
+        found = self.follow(path)
+        return self.hard_links.get(found, found) or OUTSIDE
 
-    def _walk(self, path: bytes) -> bytes:
+    def follow(self, path: bytes) -> bytes:
+        """Where a path leads, symbolic links followed; empty for the prefix itself; MISSING or OUTSIDE."""
         done: list[bytes] = []
         waiting = path.split(b"/")[::-1]
         links = 0
@@ -50,18 +52,18 @@ class Names:
                     done.append(name)
                     continue
                 links += 1
-                text = self._inside(entry.link)
-                if text.startswith(b"/"):
+                absolute = entry.link.startswith(b"/")
+                text = self.below(entry.link) if absolute else entry.link
+                if text is None:
                     return OUTSIDE
-                if text != entry.link:
-                    done.clear()
+                done = [] if absolute else done
                 waiting += text.split(b"/")[::-1]
-        found = b"/".join(done)
-        return self.hard_links.get(found, found) or OUTSIDE
+        return b"/".join(done)
 
-    def _inside(self, link: bytes) -> bytes:
-        """A link's text, seen from the prefix if it is an absolute path below it."""
+    def below(self, path: bytes) -> bytes | None:
+        """An absolute path of this machine, seen from the prefix; None if it lies elsewhere."""
+        path = b"/" + path.lstrip(b"/")
         for rename in self.renames:
-            if link == rename.old or link.startswith(rename.old + b"/"):
-                return (rename.new + link[len(rename.old) :]).lstrip(b"/")
-        return link
+            if path == rename.old or path.startswith(rename.old + b"/"):
+                return (rename.new + path[len(rename.old) :]).lstrip(b"/")
+        return None

@@ -17,7 +17,7 @@ from rich.table import Table
 from sfxpack.build import Result
 from sfxpack.format.layout import MAX_PREFIX, NO_LIMIT
 from sfxpack.inspect import Inspection
-from sfxpack.model import Finding
+from sfxpack.model import Finding, Origin
 
 EXPLAIN: Final = {
     "unreachable": "holds the old prefix where it cannot be moved (compressed or damaged data); left as it is",
@@ -37,7 +37,8 @@ EXPLAIN: Final = {
     "dropped": "cannot be packed (socket, device, pipe); left out",
     "mode": "set-id or world-writable bits dropped",
 }
-_FIRST: Final = 3
+FIRST: Final = 3
+"""Files listed of each kind, unless all are asked for."""
 _UNITS: Final = ("B", "KB", "MB", "GB", "TB")
 
 
@@ -50,11 +51,28 @@ def size(value: float) -> str:
     return f"{value:.0f} {_UNITS[unit]}" if unit == 0 or value >= 100 else f"{value:.1f} {_UNITS[unit]}"  # noqa: PLR2004
 
 
-def limit_text(limit: int | None, path: str) -> str:
+def limit_text(limit: int | None, path: str, *, conda: bool) -> str:
     """How long the prefix may be, who says so and how to raise it."""
     if limit is None or limit == NO_LIMIT:
         return f"no file limits it ({MAX_PREFIX} bytes at most)"
-    return f"{limit} bytes, because of {path}; build the environment at a longer path to raise it"
+    advice = "its conda package has no more room" if conda else "build the environment at a longer path to raise it"
+    return f"{limit} bytes, because of {path}; {advice}"
+
+
+def origin_text(origin: Origin) -> str:
+    """Where a tree was made that lies elsewhere now."""
+    place = f"{os.fsdecode(origin.path)} (named by {counted(origin.count, 'file', 'files')})"
+    return f"{place}, which counts as its own path"
+
+
+def origin_as_json(origin: Origin | None) -> dict[str, Any] | None:
+    """The same for programs."""
+    return None if origin is None else {"path": os.fsdecode(origin.path), "count": origin.count}
+
+
+def counted(count: int, one: str, many: str) -> str:
+    """`1 file`, `2 files`."""
+    return f"{count} {one if count == 1 else many}"
 
 
 def as_json(result: Result) -> dict[str, Any]:
@@ -62,14 +80,19 @@ def as_json(result: Result) -> dict[str, Any]:
     value = dataclasses.asdict(result)
     value["path"] = str(result.path)
     value["platform"] = result.platform.label
-    value["origin"] = result.origin and {"path": os.fsdecode(result.origin.path), "count": result.origin.count}
+    value["origin"] = origin_as_json(result.origin)
     value["prefix_limit"] = None if result.prefix_limit == NO_LIMIT else result.prefix_limit
-    value["findings"] = [
+    value["findings"] = findings_as_json(result.findings)
+    return value
+
+
+def findings_as_json(findings: Iterable[Finding]) -> list[dict[str, Any]]:
+    """Findings for programs."""
+    return [
         {"category": f.category, "path": os.fsdecode(f.path), "detail": f.detail, "count": f.count}
         | ({"record": os.fsdecode(f.record)} if f.record else {})
-        for f in result.findings
+        for f in findings
     ]
-    return value
 
 
 def print_result(result: Result, console: Console, *, verbose: bool) -> None:
@@ -80,35 +103,33 @@ def print_result(result: Result, console: Console, *, verbose: bool) -> None:
     table.add_row("size", f"{size(result.size)} for {size(result.tree_size)}{ratio}, in {result.seconds:.1f} s")
     table.add_row("holds", f"{result.files} files, links and directories")
     if result.origin:
-        place = f"{os.fsdecode(result.origin.path)} (named by {_files(result.origin.count)})"
-        table.add_row("made at", escape(f"{place}, which counts as its own path"))
+        table.add_row("made at", escape(origin_text(result.origin)))
     strategies = ", ".join(f"{count} {name}" for name, count in result.sites.items())
     table.add_row("relocates", strategies or "nothing: no file holds the prefix")
-    table.add_row("prefix", escape(limit_text(result.prefix_limit, result.prefix_limit_path)))
+    limit = limit_text(result.prefix_limit, result.prefix_limit_path, conda=result.prefix_limit_conda)
+    table.add_row("prefix", escape(limit))
     console.print(table)
     for warning in result.warnings:
         console.print(f"warning: {escape(warning)}")
-    _print_findings(result.findings, console, verbose=verbose)
+    print_findings(result.findings, console, verbose=verbose)
     name = shlex.quote(result.path.name)
     console.print("\ncarry it and install it:", style="bold")
     console.print(escape(f"  scp {shlex.quote(str(result.path))} HOST:"), soft_wrap=True)
     console.print(escape(f"  sh {name} --prefix /opt/{result.name}"), soft_wrap=True)
 
 
-def _files(count: int) -> str:
-    return "1 file" if count == 1 else f"{count} files"
-
-
-def _print_findings(findings: Iterable[Finding], console: Console, *, verbose: bool) -> None:
+def print_findings(findings: Iterable[Finding], console: Console, *, verbose: bool) -> None:
+    """A heading for each category and its files, the first ones unless `verbose`."""
     for category, group in groupby(findings, key=lambda finding: finding.category):
         members = list(group)
         files = {finding.path: finding for finding in members}
         text = EXPLAIN.get(category, "")
-        console.print(escape(f"\n{category}: {_files(len(files))}; {text}"))
+        console.print(escape(f"\n{category}: {counted(len(files), 'file', 'files')}; {text}"))
         if category == "stale":
             for place, count in Counter(finding.detail for finding in members).most_common():
-                console.print(escape(f"  --fix-stale {shlex.quote(place)}  for {_files(count)}"), soft_wrap=True)
-        shown = members if verbose else list(files.values())[:_FIRST]
+                line = f"  --fix-stale {shlex.quote(place)}  for {counted(count, 'file', 'files')}"
+                console.print(escape(line), soft_wrap=True)
+        shown = members if verbose else list(files.values())[:FIRST]
         for finding in shown:
             record = f" ({os.fsdecode(finding.record)})" if finding.record else ""
             detail = f"  {finding.detail}{record}" if finding.detail else ""
@@ -127,7 +148,7 @@ def print_inspection(facts: Inspection, console: Console) -> None:
         "size": f"{size(facts.size)}, installs {size(facts.tree_size)}",
         "holds": f"{facts.files} files, {facts.links} links, {facts.directories} directories in {facts.blocks} blocks",
         "relocates": ", ".join(f"{count} {name}" for name, count in facts.sites.items()) or "nothing",
-        "prefix": limit_text(facts.prefix_limit, facts.prefix_limit_path),
+        "prefix": limit_text(facts.prefix_limit, facts.prefix_limit_path, conda=facts.prefix_limit_conda),
         "default": facts.default_prefix or f"~/{facts.name}",
     }
     table = Table.grid(padding=(0, 2))
@@ -139,5 +160,5 @@ def print_inspection(facts: Inspection, console: Console) -> None:
     console.print(table)
     findings = facts.report.get("findings", {})
     for category, found in sorted(findings.items()):
-        paths = ", ".join(item["path"] for item in found["files"][:_FIRST])
+        paths = ", ".join(item["path"] for item in found["files"][:FIRST])
         console.print(escape(f"{category}: {found['count']}: {paths}"), soft_wrap=True)

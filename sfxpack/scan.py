@@ -1,155 +1,256 @@
-"""Environment -> the sorted entries of its tree: types, modes, link texts, sizes; no file contents."""
+"""What a build would do, without building: the same reading and finding, nothing compressed, nothing written."""
 
 from __future__ import annotations
 
-import errno
 import os
-import stat
-from collections.abc import Iterable, Iterator
+import time
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Final
 
-from sfxpack.errors import ChangedError, UnreadableError
-from sfxpack.format import layout
-from sfxpack.format.layout import EntryKind
-from sfxpack.model import Entry, Environment, Finding
+from sfxpack import binaries, closure, plan, requirements
+from sfxpack.binaries import Binary
+from sfxpack.closure import Wanted
+from sfxpack.content import Context, Examined, examine, read
+from sfxpack.format.layout import NO_LIMIT, Platform, SiteFlag, Strategy
+from sfxpack.format.sites import UNITS
+from sfxpack.format.tables import IndexRequirement, is_condas
+from sfxpack.large import Large
+from sfxpack.model import Entry, Environment, Finding, Origin, Policy, Request, Site
+from sfxpack.reading import Progress, Reading, Subject, silent, subject, usable_cores
 
-_OWN: Final = frozenset({b".sfxpack", b".sfxpack.new"})
-"""What sfxpack itself keeps in a prefix."""
-_MODE: Final = 0o775
-"""Permission bits that are kept: no set-id, no sticky bit, no write for others."""
-_SET_ID: Final = stat.S_ISUID | stat.S_ISGID
-_READABLE: Final = 0o444
-_MOST_NAMED: Final = 50
-"""Paths an error lists; the rest is counted."""
-_ODD: Final = {
-    stat.S_IFSOCK: "socket",
-    stat.S_IFIFO: "named pipe",
-    stat.S_IFBLK: "block device",
-    stat.S_IFCHR: "character device",
-}
+_LIBSTDCXX: Final = b"libstdc++.so.6"
 
 
 @dataclass(frozen=True, slots=True)
-class Tree:
-    """What lies below the prefix."""
+class File:
+    """A file or link that a build changes."""
 
-    entries: tuple[Entry, ...]
-    """In the order of the format: paths compared component by component as bytes."""
+    path: bytes
+    """Below the prefix."""
+    sites: tuple[Site, ...] = ()
+    """What depends on the new prefix."""
+    loader_paths: tuple[bytes, ...] = ()
+    """RPATHs and RUNPATHs as they become: relative."""
+    edited: int = 0
+    """Places of a record that a build cuts or changes, whatever the prefix."""
+    link: bytes = b""
+    """New text of a link that becomes relative."""
+
+    @property
+    def soft(self) -> tuple[Site, ...]:
+        """Sites that are left as they are where the new prefix is longer than they."""
+        return tuple(site for site in self.sites if is_soft(site))
+
+
+@dataclass(frozen=True, slots=True)
+class Limit:
+    """A file that allows prefixes of so many bytes."""
+
+    path: bytes
+    size: int
+    count: int
+    """Sites that allow no more."""
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """An option of `build` that would change something."""
+
+    option: str
+    places: int
+    """Places it would treat in another way."""
+    files: int
+    prefix_limit: int
+    """The limit with it, or `layout.NO_LIMIT`."""
+
+
+@dataclass(frozen=True, slots=True)
+class Scan:
+    """What a build would do and what the result would need."""
+
+    root: Path
+    kind: str
+    """`conda`, `venv` or `prefix`."""
+    name: str
+    platform: Platform
+    entries: int
+    """Files, links and directories."""
+    size: int
+    """Bytes of all files."""
+    seconds: float
+    sites: dict[str, int]
+    """Sites by strategy."""
+    files: tuple[File, ...]
+    """In the order of their paths."""
+    limits: tuple[Limit, ...]
+    """Files that limit the length of the prefix, the strictest first; empty if none does."""
+    left_behind: tuple[Limit, ...]
+    """Files with soft sites, and the longest prefix that still fits all of them, the shortest first."""
+    requirements: tuple[IndexRequirement, ...]
+    """As the artifact would state them."""
+    cxx: tuple[tuple[str, bytes], ...]
+    """The newest versions of a libstdc++ that is not in the tree, and a file that asks for each."""
+    libraries: tuple[Wanted, ...]
+    choices: tuple[Choice, ...]
     findings: tuple[Finding, ...]
+    warnings: tuple[str, ...]
+    origin: Origin | None
+    """Where the tree was made, if it lies elsewhere now and that was worked out."""
+
+    @property
+    def prefix_limit(self) -> int:
+        """Longest prefix in bytes, or `layout.NO_LIMIT`."""
+        return self.limits[0].size if self.limits else NO_LIMIT
+
+    @property
+    def prefix_limit_conda(self) -> bool:
+        """As `tables.is_condas`."""
+        sites = next((file.sites for file in self.files if self.limits and file.path == self.limits[0].path), ())
+        return is_condas(self.prefix_limit, (site.strategy for site in sites))
 
 
-def scan(environment: Environment, ignore: tuple[bytes, ...] = ()) -> Tree:
-    """List everything below the environment's root.
-
-    Args:
-        environment: its additions win over what lies at the same path; its omissions are left out.
-        ignore: absolute paths that are left out: the build's own output.
+def scan(request: Request, progress: Progress = silent) -> Scan:
+    """Look at an environment as a build would.
 
     Raises:
-        UnreadableError: files or directories cannot be read; all of them are named.
-        ChangedError: something disappeared while it was listed.
+        SfxpackError: one of its subclasses, as `build`, but never for what was found.
     """
-    walk = _Walk(environment, ignore)
-    found = {entry.path: entry for entry in walk.entries()}
-    if walk.unreadable:
-        raise UnreadableError(_unreadable(walk.unreadable))
-    found.update((entry.path, entry) for entry in environment.additions)
-    for entry in environment.additions:
-        found.update((parent.path, parent) for parent in _parents(entry) if parent.path not in found)
-    entries = sorted(found.values(), key=lambda entry: entry.path.split(b"/"))
-    findings = sorted(walk.findings, key=lambda finding: (finding.path, finding.detail))
-    return Tree(tuple(entries), tuple(findings))
+    started = time.monotonic()
+    found = subject(request)
+    jobs = request.jobs or usable_cores()
+    files = list(_links(found))
+    with ThreadPoolExecutor(2 * jobs) as executor:
+        reading = Reading(found, executor, jobs, progress)
+        for item in reading.files(_look):
+            examined = item.examine() if isinstance(item, Large) else item
+            reading.note(examined)
+            if examined.sites or examined.edits:
+                files.append(_file(examined))
+    files.sort(key=lambda file: file.path.split(b"/"))
+    entries, findings = reading.entries(), reading.all_findings()
+    known = reading.all_binaries()
+    wanted = closure.wanted(found, reading.names, known, os.environ)
+    limits = _limits(files)
+    return Scan(
+        root=found.environment.root,
+        kind=found.environment.kind,
+        name=found.name,
+        platform=found.platform,
+        entries=len(entries),
+        size=sum(entry.size for entry in entries),
+        seconds=time.monotonic() - started,
+        sites=dict(sorted(Counter(site.strategy.name.lower() for file in files for site in file.sites).items())),
+        files=tuple(files),
+        limits=limits,
+        left_behind=_left_behind(files),
+        requirements=plan.requirements(requirements.requirements(entries, known)),
+        cxx=_cxx(wanted, known),
+        libraries=wanted,
+        choices=tuple(_choices(request, found.environment, files, findings, limits)),
+        findings=findings,
+        warnings=(*found.environment.warnings, *_refusals(request, findings)),
+        origin=found.environment.origin,
+    )
 
 
-class _Walk:
-    """One pass over a directory tree; collects what cannot be packed instead of stopping at it."""
-
-    def __init__(self, environment: Environment, ignore: tuple[bytes, ...]) -> None:
-        self._root = os.fsencode(environment.root)
-        self._skipped = _OWN | environment.omissions | frozenset(_below(self._root, ignore))
-        self.findings: list[Finding] = []
-        self.unreadable: list[tuple[bytes, str]] = []
-        """(absolute path, reason)."""
-
-    def entries(self) -> Iterator[Entry]:
-        """Entries in no particular order."""
-        waiting = [b""]
-        while waiting:
-            below = waiting.pop()
-            for item in self._list(below):
-                path = below + b"/" + item.name if below else item.name
-                if path in self._skipped:
-                    continue
-                entry = self._entry(path, item)
-                if entry is None:
-                    continue
-                if entry.kind is EntryKind.DIRECTORY:
-                    waiting.append(path)
-                yield entry
-
-    def _list(self, below: bytes) -> list[os.DirEntry[bytes]]:
-        directory = self._root + b"/" + below if below else self._root
-        try:
-            with os.scandir(directory) as items:
-                return list(items)
-        except OSError as error:
-            self.unreadable.append((directory, error.strerror or str(error)))
-            return []
-
-    def _entry(self, path: bytes, item: os.DirEntry[bytes]) -> Entry | None:
-        try:
-            status = item.stat(follow_symlinks=False)
-            kind, mode = stat.S_IFMT(status.st_mode), stat.S_IMODE(status.st_mode)
-            if kind == stat.S_IFLNK:
-                return Entry(path, EntryKind.LINK, 0, 0, status.st_mtime_ns, item.path, os.readlink(item.path))
-        except FileNotFoundError as error:
-            raise ChangedError(f"{os.fsdecode(item.path)}: disappeared while the environment was listed") from error
-        except OSError as error:
-            self.unreadable.append((item.path, error.strerror or str(error)))
-            return None
-        if kind == stat.S_IFREG:
-            self._check(path, item, mode)
-            inode = (status.st_dev, status.st_ino) if status.st_nlink > 1 else (0, 0)
-            return Entry(path, EntryKind.FILE, mode & _MODE, status.st_size, status.st_mtime_ns, item.path, b"", inode)
-        if kind == stat.S_IFDIR:
-            self._check(path, item, mode)
-            return Entry(path, EntryKind.DIRECTORY, mode & _MODE, 0, status.st_mtime_ns, item.path)
-        self.findings.append(Finding("dropped", path, _ODD.get(kind, "neither file, directory nor link")))
-        return None
-
-    def _check(self, path: bytes, item: os.DirEntry[bytes], mode: int) -> None:
-        """Note what is wrong with a file or directory; nearly all pass the two tests that cost nothing."""
-        if mode & _SET_ID:
-            self.findings.append(Finding("mode", path, f"set-id bits of {mode:04o} dropped"))
-        if mode & stat.S_IWOTH:
-            self.findings.append(Finding("mode", path, f"write for others of {mode:04o} dropped"))
-        if mode & _READABLE != _READABLE and not os.access(item.path, os.R_OK):
-            self.unreadable.append((item.path, os.strerror(errno.EACCES)))
-        if len(path) > layout.MAX_PATH:
-            self.unreadable.append((item.path, f"longer than {layout.MAX_PATH} bytes below the prefix"))
+def is_soft(site: Site) -> bool:
+    """Whether a site is left as it is where the new prefix is longer than it."""
+    return site.strategy is Strategy.SLASH and bool(site.flags & SiteFlag.SOFT)
 
 
-def _below(root: bytes, paths: Iterable[bytes]) -> Iterator[bytes]:
-    """Absolute paths as seen from the root; those elsewhere are dropped."""
-    real = os.path.realpath(root)
-    for path in paths:
-        parent, name = os.path.split(os.path.abspath(path))
-        relative = os.path.relpath(os.path.join(os.path.realpath(parent), name), real)
-        if relative != b".." and not relative.startswith(b"../"):
-            yield relative
+def _look(entry: Entry, context: Context) -> Examined:
+    return examine(entry, read(entry), context)
 
 
-def _parents(entry: Entry) -> Iterator[Entry]:
-    """The directories an addition needs."""
-    parent = entry.path.rpartition(b"/")[0]
-    while parent:
-        yield Entry(parent, EntryKind.DIRECTORY, 0o755, 0, entry.mtime_ns)
-        parent = parent.rpartition(b"/")[0]
+def _links(found: Subject) -> Iterator[File]:
+    entries = {entry.path: entry for entry in found.tree.entries}
+    for path, (text, sites) in found.links().items():
+        if sites or text != entries[path].link:
+            yield File(path, sites, link=b"" if sites else text)
 
 
-def _unreadable(found: list[tuple[bytes, str]]) -> str:
-    named = [f"  {os.fsdecode(path)}: {reason}" for path, reason in sorted(set(found))]
-    more = [f"  and {len(named) - _MOST_NAMED} more"] if len(named) > _MOST_NAMED else []
-    counted = "1 path cannot be read" if len(named) == 1 else f"{len(named)} paths cannot be read"
-    return "\n".join([f"{counted}; make them readable for this user, or remove them:", *named[:_MOST_NAMED], *more])
+def _file(examined: Examined) -> File:
+    edits = examined.edits
+    return File(
+        path=examined.entry.path,
+        sites=examined.sites,
+        loader_paths=tuple(edit.new for edit in edits if edit.new) if examined.binary else (),
+        edited=0 if examined.binary else len(edits),
+    )
+
+
+def _limits(files: Iterable[File]) -> tuple[Limit, ...]:
+    return _strictest((file.path, plan.site_limit(site)) for file in files for site in file.sites)
+
+
+def _left_behind(files: Iterable[File]) -> tuple[Limit, ...]:
+    return _strictest((file.path, _span(site)) for file in files for site in file.soft)
+
+
+def _span(site: Site) -> int:
+    return len(site.neutral) // UNITS.get(site.encoding, 1)
+
+
+def _strictest(found: Iterable[tuple[bytes, int]]) -> tuple[Limit, ...]:
+    """One for each file: its smallest limit; ordered by that, then as the tree is."""
+    best: dict[bytes, Limit] = {}
+    for path, size in found:
+        known = best.get(path)
+        if size == NO_LIMIT or (known and size > known.size):
+            continue
+        best[path] = Limit(path, size, known.count + 1 if known and size == known.size else 1)
+    return tuple(sorted(best.values(), key=lambda limit: (limit.size, limit.path.split(b"/"))))
+
+
+def _cxx(wanted: Iterable[Wanted], known: Mapping[bytes, Binary]) -> tuple[tuple[str, bytes], ...]:
+    files = next((item.files for item in wanted if item.name == _LIBSTDCXX), ())
+    newest = binaries.newest_cxx(version for path in files for version in known[path].cxx)
+    return tuple(
+        (version.decode("ascii"), min(path for path in files if version in known[path].cxx)) for version in newest
+    )
+
+
+def _choices(
+    request: Request,
+    environment: Environment,
+    files: list[File],
+    findings: tuple[Finding, ...],
+    limits: tuple[Limit, ...],
+) -> Iterator[Choice]:
+    """Options that would change something, with the limit they lead to."""
+    limit = limits[0].size if limits else NO_LIMIT
+    doubtful = _ambiguous(findings)
+    if doubtful and request.ambiguous is not Policy.RELOCATE:
+        yield Choice("--ambiguous relocate", sum(doubtful.values()), len(doubtful), limit)
+    soft = [file for file in files if file.soft]
+    if soft:
+        strict = min(limit, *(_span(site) for file in soft for site in file.soft))
+        yield Choice("--limit strict", sum(len(file.soft) for file in soft), len(soft), strict)
+    padded = {file.path: sum(site.strategy is Strategy.CSTRING for site in file.sites) for file in files}
+    if places := sum(padded.values()):
+        held = (len(environment.conda[path].placeholder) for path, count in padded.items() if count)
+        other = (size for file in files for site in file.sites if (size := _slash_limit(site)) != NO_LIMIT)
+        yield Choice("--binary-padding slash", places, sum(map(bool, padded.values())), min(*held, *other, NO_LIMIT))
+
+
+def _refusals(request: Request, findings: Iterable[Finding]) -> Iterator[str]:
+    doubtful = _ambiguous(findings)
+    if doubtful and request.ambiguous is Policy.FAIL:
+        yield f"--ambiguous fail: a build is refused, for {sum(doubtful.values())} places in {len(doubtful)} files"
+
+
+def _ambiguous(findings: Iterable[Finding]) -> Counter[bytes]:
+    """Ambiguous places by file."""
+    counts: Counter[bytes] = Counter()
+    for finding in findings:
+        if finding.category == "ambiguous":
+            counts[finding.path] += finding.count
+    return counts
+
+
+def _slash_limit(site: Site) -> int:
+    return NO_LIMIT if site.strategy is Strategy.CSTRING else plan.site_limit(site)

@@ -26,7 +26,7 @@ from sfxpack.environments import discover
 from sfxpack.errors import SfxpackError
 from sfxpack.format.layout import EntryKind
 from sfxpack.model import Environment, Request
-from sfxpack.scan import Tree, scan
+from sfxpack.tree import Tree, list_tree
 
 PLACEHOLDER = b"/build/host_env_placehold" + b"_placehold" * 23
 """As long as conda's: 255 bytes."""
@@ -194,7 +194,7 @@ def has_module(python: Path, name: str) -> bool:
 def found(root: Path) -> tuple[Environment, Tree]:
     """What discovery and scan say of a folder."""
     environment = discover(Request(str(root), by_path=True))
-    return environment, scan(environment)
+    return environment, list_tree(environment)
 
 
 def copy_out(environment: Environment, tree: Tree, target: Path, prefix: str) -> None:

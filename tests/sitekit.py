@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from pathlib import Path
+import os
+from collections.abc import Iterable, Mapping
+from pathlib import Path, PurePosixPath
 
 from sfxpack import neutral, reference, sites
 from sfxpack.classify import HEAD, classify
-from sfxpack.format.layout import Platform
-from sfxpack.model import CondaFile, Environment, Found, Kind, Neutral, Rename
+from sfxpack.format.layout import EntryKind, Platform
+from sfxpack.model import CondaFile, Entry, Environment, Found, Kind, Neutral, Rename
 
 ROOT = b"/opt/env"
 
@@ -77,3 +78,11 @@ def categories(found: Found) -> dict[str, int]:
     for finding in found.findings:
         counts[finding.category] = counts.get(finding.category, 0) + finding.count
     return counts
+
+
+def with_folders(entries: Iterable[Entry]) -> tuple[Entry, ...]:
+    """Files and links with the directories they lie in, in the order of the format."""
+    files = {entry.path: entry for entry in entries}
+    folders = {bytes(folder) for path in files for folder in PurePosixPath(os.fsdecode(path)).parents[:-1]}
+    files.update((folder, Entry(folder, EntryKind.DIRECTORY, 0o755, 0, 0)) for folder in folders)
+    return tuple(sorted(files.values(), key=lambda entry: entry.path.split(b"/")))

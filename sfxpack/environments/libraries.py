@@ -96,6 +96,11 @@ def closure(main: Library, others: Iterable[Library], variables: Mapping[str, st
     return result
 
 
+def locate(name: bytes, library: Library, variables: Mapping[str, str]) -> Library | None:
+    """What this machine loads when `library` asks for a name."""
+    return _Resolver(library, variables).resolve(name, library, ())
+
+
 class _Resolver:
     """The search of ld.so for files of one word size and machine."""
 
@@ -118,9 +123,9 @@ class _Resolver:
         if not library.runpath:
             for loader in (library, *loaders, self._main):
                 if not loader.runpath:
-                    yield from _expanded(loader.rpath, loader.path)
-        yield from _expanded(self._environment, library.path)
-        yield from _expanded(library.runpath, library.path)
+                    yield from expanded(loader.rpath, loader.path)
+        yield from expanded(self._environment, library.path)
+        yield from expanded(library.runpath, library.path)
         yield from self._system
 
     def _usable(self, path: str) -> Library | None:
@@ -128,7 +133,8 @@ class _Resolver:
         return found if found and found.kind == self._main.kind else None
 
 
-def _expanded(directories: Iterable[bytes], path: str) -> Iterator[str]:
+def expanded(directories: Iterable[bytes], path: str) -> Iterator[str]:
+    """Directories of a search path as they are for the file at `path`, `$ORIGIN` and `$LIB` replaced."""
     origin = os.path.dirname(path)
     for directory in directories:
         text = re.sub(r"\$(?:ORIGIN\b|\{ORIGIN\})", lambda _: origin, os.fsdecode(directory))

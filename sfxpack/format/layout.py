@@ -42,6 +42,8 @@ MAX_SHEBANG_LINUX: Final = 127
 """Bytes of a first line, `#!` included and the newline not (BINPRM_BUF_SIZE of Linux < 5.1)."""
 MAX_SHEBANG_MACOS: Final = 511
 """The newline must be among the first 512 bytes (IMG_SHSIZE of xnu)."""
+CONDA_PLACEHOLDER: Final = 255
+"""Bytes of the path that conda's packages hold in place of the prefix (`--prefix-length` of conda-build)."""
 NO_LIMIT: Final = 0xFFFFFFFF
 NO_ENTRY: Final = 0xFFFFFFFF
 

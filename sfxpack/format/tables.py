@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 
-from sfxpack.format.layout import NO_ENTRY, NO_LIMIT, EntryKind, Platform, RequirementKind, Strategy
+from sfxpack.format.layout import CONDA_PLACEHOLDER, NO_ENTRY, NO_LIMIT, EntryKind, Platform, RequirementKind, Strategy
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,6 +93,27 @@ class Index:
     contents: tuple[IndexContent, ...]
     entries: tuple[IndexEntry, ...]
     requirements: tuple[IndexRequirement, ...] = ()
+
+    @property
+    def limiting(self) -> IndexEntry | None:
+        """The file that limits the length of the prefix."""
+        at = self.product.prefix_limit_entry
+        return None if at == NO_ENTRY else self.entries[at]
+
+    @property
+    def limit_is_condas(self) -> bool:
+        """As `is_condas`."""
+        strategies = (site.strategy for site in self.limiting.sites) if self.limiting else ()
+        return is_condas(self.product.prefix_limit, strategies)
+
+
+def is_condas(limit: int, strategies: Iterable[Strategy]) -> bool:
+    """Whether a limit is the room for a path in a package of conda: no build at a longer path raises it.
+
+    `strategies` are those of the sites of the file that imposes it; a file of conda has CSTRING, or with
+    `--binary-padding slash` SLASH of the placeholder's length.
+    """
+    return limit == CONDA_PLACEHOLDER or Strategy.CSTRING in strategies
 
 
 @dataclass(frozen=True, slots=True)

@@ -92,7 +92,7 @@ def find(path: bytes, content: bytes, needles: Needles, options: Options) -> Fou
     for text in texts:
         outside -= bisect_left(starts, text.end) - bisect_left(starts, text.payload)
         inner = search(content[text.payload : text.end], spellings, needles, binary=False)
-        ours, kept = choose(path, inner.ours, inner.ambiguous, options)
+        ours, kept = choose(path, inner.ours, inner.ambiguous, options, text.payload)
         others += inner.others
         findings += kept
         if text.end - text.start + sum(len(hit.spelling.rename.new) for hit in ours) > MAX_SPAN:

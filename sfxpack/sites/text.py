@@ -23,14 +23,14 @@ def find(path: bytes, content: bytes, needles: Needles, options: Options) -> Fou
 
 
 def choose(
-    path: bytes, ours: tuple[Hit, ...], ambiguous: tuple[Hit, ...], options: Options
+    path: bytes, ours: tuple[Hit, ...], ambiguous: tuple[Hit, ...], options: Options, base: int = 0
 ) -> tuple[tuple[Hit, ...], tuple[Finding, ...]]:
-    """Apply the policy for hits that may be another path."""
+    """Apply the policy for hits that may be another path; `base` is where in the file what was searched starts."""
     if not ambiguous:
         return ours, ()
     if options.ambiguous is Policy.RELOCATE:
         return tuple(sorted((*ours, *ambiguous), key=lambda hit: hit.start)), ()
-    return ours, (Finding("ambiguous", path, f"at byte {ambiguous[0].start}", len(ambiguous)),)
+    return ours, (Finding("ambiguous", path, f"at byte {base + ambiguous[0].start}", len(ambiguous)),)
 
 
 def splices(hits: Iterable[Hit], surroundings: Context, needles: Needles) -> tuple[Site, ...]:

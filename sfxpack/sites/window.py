@@ -78,7 +78,7 @@ def find_window(window: bytes, base: int, inner: range, survey: Survey) -> Found
         return Found(sites, tuple(edit for edit in survey.managed.edits if edit.start in inner), findings)
     near = range(inner.start - base, inner.stop - base)
     if survey.kind is Kind.TEXT:
-        found = _text(window, near, survey)
+        found = _text(window, base, near, survey)
     elif survey.kind is Kind.ARCHIVE:
         found = archive.find(survey.path, window, survey.needles, near)
     elif survey.parts:
@@ -119,10 +119,10 @@ def depths(path: bytes, options: Options) -> tuple[int, ...]:
     return tuple(name.count(b"/") for name in (path, *options.aliases.get(path, ())))
 
 
-def _text(window: bytes, inner: range, survey: Survey) -> Found:
+def _text(window: bytes, base: int, inner: range, survey: Survey) -> Found:
     needles = survey.needles
     hits = search(window, (*needles.plain, *needles.escaped), needles, binary=False, inner=inner)
-    ours, findings = text.choose(survey.path, hits.ours, hits.ambiguous, survey.options)
+    ours, findings = text.choose(survey.path, hits.ours, hits.ambiguous, survey.options, base)
     surroundings = Context(survey.language, window, (), 0)
     if ours and survey.language is Language.PYTHON:
         surroundings = context(survey.path, window)

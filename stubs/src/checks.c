@@ -112,18 +112,17 @@ void sfx_check_machine(const struct sfx_artifact *artifact, struct sfx_checks *c
 static void check_limit(const struct sfx_index *index, size_t size, struct sfx_checks *checks)
 {
     uint32_t limit = index->product.prefix_limit;
-    struct sfx_bytes path = {NULL, 0};
-    if (index->product.prefix_limit_entry != SFX_NO_ENTRY)
-        path = sfx_index_string(index, sfx_index_entry(index, index->product.prefix_limit_entry).path);
+    bool condas;
+    struct sfx_bytes path = sfx_index_limiting(index, &condas);
     if (limit == SFX_NO_LIMIT)
         sfx_check_add(checks, "prefix length", SFX_CHECK_OK, SFX_OK, "%zu bytes, no limit", size);
     else if (size <= limit)
         sfx_check_add(checks, "prefix length", SFX_CHECK_OK, SFX_OK, "%zu bytes of %u", size, limit);
     else
         sfx_check_add(checks, "prefix length", SFX_CHECK_FAILED, SFX_ERROR_LONG,
-                      "the prefix has %zu bytes and may have %u, the most %.*s allows; choose a shorter one, or have the "
-                      "environment built at a longer path and packed there",
-                      size, limit, path.size ? (int)path.size : 12, path.size ? (const char *)path.data : "its contents");
+                      "the prefix has %zu bytes and may have %u, the most %.*s allows; choose a shorter one%s",
+                      size, limit, path.size ? (int)path.size : 12, path.size ? (const char *)path.data : "its contents",
+                      condas ? "" : ", or have the environment built at a longer path and packed there");
 }
 
 static void check_paths(const struct sfx_index *index, size_t size, struct sfx_checks *checks)

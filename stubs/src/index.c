@@ -53,6 +53,17 @@ struct sfx_bytes sfx_index_string(const struct sfx_index *index, struct sfx_stri
     return (struct sfx_bytes){index->strings + string.offset, string.size};
 }
 
+struct sfx_bytes sfx_index_limiting(const struct sfx_index *index, bool *ret_condas)
+{
+    uint32_t entry = index->product.prefix_limit_entry;
+    *ret_condas = index->product.prefix_limit == SFX_CONDA_PLACEHOLDER;
+    if (entry == SFX_NO_ENTRY)
+        return (struct sfx_bytes){(const uint8_t *)"", 0};
+    for (uint32_t i = index->entry_site[entry]; i < index->entry_site[entry + 1]; i++)
+        *ret_condas |= sfx_index_site(index, i).strategy == SFX_STRATEGY_CSTRING;
+    return sfx_index_string(index, sfx_index_entry(index, entry).path);
+}
+
 uint32_t sfx_index_block_of(const struct sfx_index *index, uint64_t place)
 {
     /* Blocks are not empty, so their starts ascend strictly: the last start that is not after PLACE. */

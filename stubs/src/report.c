@@ -43,14 +43,6 @@ static void add_build(struct sfx_text *text, const uint8_t build[SFX_DIGEST_SIZE
         sfx_text_format(text, "%02x", build[i]);
 }
 
-static struct sfx_bytes limiting_path(const struct sfx_index *index)
-{
-    uint32_t entry = index->product.prefix_limit_entry;
-    if (entry == SFX_NO_ENTRY)
-        return (struct sfx_bytes){(const uint8_t *)"", 0};
-    return sfx_index_string(index, sfx_index_entry(index, entry).path);
-}
-
 static void print_requirements(const struct sfx_index *index)
 {
     for (uint32_t i = 0; i < index->header.requirement_count; i++) {
@@ -69,7 +61,8 @@ static void print_index(const struct sfx_index *index)
 {
     struct counts counts = count(index);
     const struct sfx_product *product = &index->product;
-    struct sfx_bytes path = limiting_path(index);
+    bool condas;
+    struct sfx_bytes path = sfx_index_limiting(index, &condas);
     char text[32];
     printf("installed   %s\n", sfx_size_text(product->tree_size, text));
     printf("entries     %u files, %u folders, %u links, %u hard links\n", counts.files, counts.directories, counts.links,
@@ -81,7 +74,9 @@ static void print_index(const struct sfx_index *index)
     if (product->prefix_limit == SFX_NO_LIMIT)
         printf("prefix      of any length\n");
     else
-        printf("prefix      at most %u bytes (%.*s)\n", product->prefix_limit, SFX_TEXT(path));
+        printf("prefix      at most %u bytes (%.*s); %s\n", product->prefix_limit, SFX_TEXT(path),
+               condas ? "its conda package has no more room"
+                      : "build the environment at a longer path and pack it there to raise it");
     print_requirements(index);
 }
 
@@ -138,6 +133,7 @@ static enum sfx_error info_json(const struct sfx_session *session, struct sfx_fa
     SFX_CLEAN_TEXT struct sfx_text text = {0};
     const struct sfx_index *index = &session->artifact.index;
     const struct sfx_product *product = &index->product;
+    bool condas;
     sfx_text_format(&text, "{\n  \"platform\": \"%s\"", sfx_platform_label(index->platform));
     add_string(&text, "name", sfx_index_string(index, product->name));
     add_string(&text, "release", sfx_index_string(index, product->release));
@@ -153,7 +149,8 @@ static enum sfx_error info_json(const struct sfx_session *session, struct sfx_fa
         sfx_text_format(&text, ",\n  \"prefix_limit\": null");
     else
         sfx_text_format(&text, ",\n  \"prefix_limit\": %u", product->prefix_limit);
-    add_string(&text, "prefix_limit_path", limiting_path(index));
+    add_string(&text, "prefix_limit_path", sfx_index_limiting(index, &condas));
+    sfx_text_format(&text, ",\n  \"prefix_limit_conda\": %s", condas ? "true" : "false");
     add_requirements(&text, index);
     sfx_text_format(&text, "\n}");
     if (text.failed)

@@ -33,9 +33,11 @@ def test_alone_it_shows_an_example() -> None:
     assert "sfxpack build myenv" in run(*SFXPACK).stdout
 
 
-@pytest.mark.parametrize("command", ["build", "inspect", "verify", "extract"])
+@pytest.mark.parametrize("command", ["build", "scan", "inspect", "verify", "extract"])
 def test_help_of_each_command(command: str) -> None:
-    assert "Usage: sfxpack" in run(*SFXPACK, command, "--help").stdout
+    said = run(*SFXPACK, command, "--help").stdout
+    assert "Usage: sfxpack" in said
+    assert "\\b" not in said
 
 
 def test_summary_names_what_matters(root: Path, tmp_path: Path) -> None:

@@ -17,7 +17,16 @@ from pathlib import Path
 
 import pytest
 
-from sfxpack.format.layout import Encoding, Exit, Platform, RequirementFlag, RequirementKind, SiteFlag, Strategy
+from sfxpack.format.layout import (
+    CONDA_PLACEHOLDER,
+    Encoding,
+    Exit,
+    Platform,
+    RequirementFlag,
+    RequirementKind,
+    SiteFlag,
+    Strategy,
+)
 from sfxpack.format.tables import IndexRequirement, IndexSite
 from tests.installers import LARGE, MTIME, Installer, Maker, many, mounted, small, snapshot, text, tool, with_product
 from tests.testkit import directory, file, link, sample, with_index
@@ -341,9 +350,18 @@ def test_prefix_too_long(maker: Maker, tmp_path: Path) -> None:
     done = app.run("--prefix", tmp_path / "envs", status=Exit.PREFIX_TOO_LONG)
     assert f"may have {len(str(tmp_path)) + 4}" in done.stderr
     assert "bin/hello" in done.stderr
+    assert "built at a longer path" in done.stderr
     app.run("--prefix", tmp_path / "env")
     maker.make(small(), "b").run("--prefix", "/" + "n/" * 2001, status=Exit.PREFIX_TOO_LONG)
     assert not (tmp_path / "envs").exists()
+
+
+def test_limit_of_conda(maker: Maker, tmp_path: Path) -> None:
+    app = maker.make(with_product(small(), prefix_limit=CONDA_PLACEHOLDER, prefix_limit_entry=1))
+    said = app.run("--info").stdout + app.run("--prefix", tmp_path / ("n" * 255), status=Exit.PREFIX_TOO_LONG).stderr
+    assert "its conda package has no more room" in said
+    assert "choose a shorter one" in said
+    assert "longer path" not in said
 
 
 def test_path_too_long(maker: Maker, tmp_path: Path) -> None:
@@ -626,6 +644,7 @@ def test_info(maker: Maker) -> None:
         "text 5,",
     ):
         assert part in said, part
+    assert "build the environment at a longer path" in said
     info = json.loads(app.run("--info", "--json").stdout)
     assert info["sites"] == {"text": 5, "shebang": 0, "cstring": 0, "slash": 0, "pyc": 0, "derived": 4, "soft": 0}
     assert (info["files"], info["directories"], info["links"], info["hard_links"]) == (7, 5, 1, 1)

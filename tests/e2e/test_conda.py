@@ -190,6 +190,7 @@ def test_a_prefix_longer_than_the_placeholder_is_refused(
     prefix = place / "n".ljust(260 - len(os.fsencode(place)) - 1, "n")
     said = run(artifact, "--prefix", prefix, status=6).stderr
     assert str(len(PLACEHOLDER)) in said
+    assert "longer path" not in said
     assert list(place.iterdir()) == []
     fits = Path(str(prefix)[: len(PLACEHOLDER)])
     run(artifact, "--prefix", fits)

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import mmap
 import os
-import re
 import struct
 import sys
 from collections.abc import Callable
@@ -18,10 +16,9 @@ from elftools.elf.gnuversions import GNUVerNeedSection
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from sfxpack import elf
+from sfxpack import binaries, elf
 from sfxpack.environments import libraries
 from sfxpack.environments.libraries import Library
-from sfxpack.requirements import glibc_version
 from tests.compiled import shared_library
 from tests.running import run
 
@@ -63,46 +60,6 @@ def test_search_paths_and_soname(tmp_path: Path, require: Callable[[str], str]) 
     assert parsed.search(elf.DT_RUNPATH) == ()
 
 
-def test_a_file_may_be_mapped() -> None:
-    with SYSTEM[0].open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as content:
-        assert glibc_version(content) == glibc_version(SYSTEM[0].read_bytes())
-
-
-def test_the_newest_version_it_asks_for(require: Callable[[str], str]) -> None:
-    shown = run(require("readelf"), "-VW", SYSTEM[0]).stdout
-    found = [tuple(map(int, pair)) for pair in re.findall(r"GLIBC_(\d+)\.(\d+)", shown)]
-    major, minor = max(found)
-    assert glibc_version(SYSTEM[0].read_bytes()) == major << 16 | minor
-
-
-@pytest.mark.parametrize(
-    ("script", "version"),
-    [
-        ("GLIBC_2.7", 2 << 16 | 7),
-        ("GLIBC_2.2.5", 2 << 16 | 2),
-        ("GLIBC_ABI_DT_RELR", 2 << 16 | 36),
-        ("GLIBC_PRIVATE", 0),
-    ],
-)
-def test_versions_of_many_kinds(tmp_path: Path, require: Callable[[str], str], script: str, version: int) -> None:
-    gcc = require("gcc")
-    map_file = tmp_path / "map"
-    map_file.write_text(f"{script} {{ global: *; }};\n")
-    provider = shared_library(
-        tmp_path, gcc, "-nostdlib", f"-Wl,--version-script={map_file}", code="int f(void){return 1;}"
-    )
-    code = "int f(void); int g(void){return f();}"
-    user = shared_library(tmp_path / "user", gcc, "-nostdlib", str(provider), code=code)
-    assert glibc_version(user.read_bytes()) == version
-
-
-@pytest.mark.parametrize(
-    "content", [b"", b"\x7fELF", b"#!/bin/sh\n", b"\x7fELF" + bytes(100), b"\x7fELF\x02\x01" + b"\xff" * 60]
-)
-def test_what_is_no_elf_file(content: bytes) -> None:
-    assert glibc_version(content) == 0
-
-
 @settings(max_examples=300)
 @given(st.data())
 def test_damage_never_raises_anything_else(data: st.DataObject) -> None:
@@ -111,7 +68,8 @@ def test_damage_never_raises_anything_else(data: st.DataObject) -> None:
         if content:
             at = data.draw(st.integers(0, min(len(content), 2000) - 1), label="at")
             content[at] = data.draw(st.integers(0, 255), label="byte")
-    assert glibc_version(bytes(content)) >= 0
+    binary = binaries.read(bytes(content))
+    assert binary is None or binary.glibc >= 0
     parsed = elf.parse(bytes(content))
     if parsed:
         with suppress(ValueError, struct.error):

@@ -5,14 +5,18 @@ from __future__ import annotations
 import os
 import struct
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
+from sfxpack import binaries
+from sfxpack.binaries import Binary
 from sfxpack.format.layout import EntryKind, Platform, RequirementKind
 from sfxpack.model import Entry, Requirement
 from sfxpack.requirements import platform, platform_of, requirements
 from tests.compiled import program, shared_library
+from tests.sitekit import with_folders
 
 
 def head(machine: int, *, wide: bool = True, order: str = "<") -> bytes:
@@ -26,6 +30,13 @@ def file(path: str, data: bytes) -> Entry:
 
 def link(path: str, text: str) -> Entry:
     return Entry(path.encode(), EntryKind.LINK, 0, 0, 0, link=text.encode())
+
+
+def binary(content: bytes, *, glibc: int = 0, cpu_level: int = 0) -> Binary:
+    """What a file says of itself, but for the versions."""
+    found = binaries.read(content)
+    assert found is not None
+    return replace(found, glibc=glibc, cpu_level=cpu_level)
 
 
 @pytest.mark.parametrize(
@@ -54,7 +65,7 @@ def test_the_interpreter_decides() -> None:
         file("base-python/bin/python3.11", head(183)),
         *(file(f"lib/x{number}.so", head(62)) for number in range(5)),
     ]
-    assert platform(entries) is Platform.LINUX_AARCH64
+    assert platform(with_folders(entries)) is Platform.LINUX_AARCH64
 
 
 def test_else_most_of_the_files() -> None:
@@ -80,24 +91,28 @@ def test_what_the_interpreter_needs_is_hard(tmp_path: Path, require: Callable[[s
         file("lib/deep/libouter.so.1", outer.read_bytes()),
         file("lib/module.so", inner.read_bytes()),
     ]
-    glibc = {
-        b"bin/python3.11": 2 << 16 | 17,
-        b"lib/deep/libouter.so.1": 2 << 16 | 20,
-        b"lib/libinner.so.1.2": 2 << 16 | 28,
-        b"lib/module.so": 2 << 16 | 34,
-        b"lib/other.so": 2 << 16 | 34,
-        b"lib/static": 0,
+    found = {
+        b"bin/python3.11": binary(main.read_bytes(), glibc=2 << 16 | 17),
+        b"lib/deep/libouter.so.1": binary(outer.read_bytes(), glibc=2 << 16 | 20, cpu_level=2),
+        b"lib/libinner.so.1.2": binary(inner.read_bytes(), glibc=2 << 16 | 28, cpu_level=1),
+        b"lib/module.so": binary(inner.read_bytes(), glibc=2 << 16 | 34, cpu_level=3),
+        b"lib/other.so": binary(inner.read_bytes(), glibc=2 << 16 | 34),
+        b"lib/glibc-hwcaps/x86-64-v4/libinner.so.1": binary(inner.read_bytes(), cpu_level=4),
+        b"lib/static": binary(inner.read_bytes()),
     }
-    assert requirements(entries, glibc) == (
+    assert requirements(with_folders(entries), found) == (
         Requirement(RequirementKind.GLIBC, 2 << 16 | 28, hard=True, path=b"lib/libinner.so.1.2"),
         Requirement(RequirementKind.GLIBC, 2 << 16 | 34, hard=False, path=b"lib/module.so"),
+        Requirement(RequirementKind.CPU_LEVEL, 2, hard=True, path=b"lib/deep/libouter.so.1"),
+        Requirement(RequirementKind.CPU_LEVEL, 3, hard=False, path=b"lib/module.so"),
     )
 
 
-def test_without_an_interpreter_all_is_soft() -> None:
-    entries = [file("bin/tool", head(62))]
+def test_without_an_interpreter_all_is_soft(require: Callable[[str], str], tmp_path: Path) -> None:
+    content = shared_library(tmp_path, require("gcc")).read_bytes()
+    entries = [file("bin/tool", content)]
     expected = Requirement(RequirementKind.GLIBC, 2 << 16 | 17, hard=False, path=b"bin/tool")
-    assert requirements(entries, {b"bin/tool": 2 << 16 | 17}) == (expected,)
+    assert requirements(entries, {b"bin/tool": binary(content, glibc=2 << 16 | 17)}) == (expected,)
     assert requirements(entries, {}) == ()
 
 

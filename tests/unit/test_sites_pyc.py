@@ -138,7 +138,11 @@ def test_what_is_part_of_another_path_or_ambiguous_stays(compile_with: Callable[
     assert categories(found) == {"other": 2}
     assert {site.strategy for site in found.sites} == {Strategy.PYC}
     content = compile_with(interpreters()[0][0], "A = 'x/opt/env'\nB = '$R/opt/env'\n", "m.py")
-    assert categories(find(content, b"a.pyc")) == {"ambiguous": 2}
+    found = find(content, b"a.pyc")
+    assert categories(found) == {"ambiguous": 2}
+    assert {finding.detail for finding in found.findings} == {
+        f"at byte {content.index(text) + len(text) - len(ROOT)}" for text in (b"x/opt/env", b"$R/opt/env")
+    }
     relocate = sites.Options(ambiguous=Policy.RELOCATE)
     assert len(find(content, b"a.pyc", options=relocate).sites) == 2
 

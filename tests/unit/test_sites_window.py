@@ -77,6 +77,12 @@ def test_parts_are_neutralised_one_by_one() -> None:
     assert pieces == neutral.neutralise(content, found).content
 
 
+def test_ambiguous_places_are_those_of_the_file() -> None:
+    content = b"text " * 60_000 + b"$ROOT/opt/env/x"
+    (finding,) = (finding for part in windows(content, Kind.TEXT, 100_000) for finding in part.findings)
+    assert finding.detail == f"at byte {content.index(ROOT)}"
+
+
 def test_archives_are_counted_once() -> None:
     content = bytes(100_000 - 4) + b"/opt/env/x" + bytes(100_000)
     parts = windows(content, Kind.ARCHIVE, 100_000)

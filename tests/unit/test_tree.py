@@ -11,7 +11,7 @@ import pytest
 from sfxpack.errors import DiscoveryError
 from sfxpack.format.layout import EntryKind
 from sfxpack.model import Entry, Environment, Finding, Rename
-from sfxpack.scan import scan
+from sfxpack.tree import list_tree
 from tests import environments
 from tests.prefixes import write
 
@@ -28,7 +28,7 @@ def addition(path: bytes, data: bytes = b"new") -> Entry:
 
 def paths(root: Path, *ignored: str, **options: object) -> list[bytes]:
     made = environment(root, **options)  # type: ignore[arg-type]
-    return [entry.path for entry in scan(made, tuple(os.fsencode(path) for path in ignored)).entries]
+    return [entry.path for entry in list_tree(made, tuple(os.fsencode(path) for path in ignored)).entries]
 
 
 def test_kinds_sizes_times_links(tmp_path: Path) -> None:
@@ -36,7 +36,7 @@ def test_kinds_sizes_times_links(tmp_path: Path) -> None:
     os.utime(file, ns=(1, 1_600_000_000_123_456_789))
     (tmp_path / "d/l").symlink_to("../away \n")
     (tmp_path / "d").chmod(0o750)
-    directory, regular, link = scan(environment(tmp_path)).entries
+    directory, regular, link = list_tree(environment(tmp_path)).entries
     assert (directory.path, directory.kind, directory.mode, directory.size) == (b"d", EntryKind.DIRECTORY, 0o750, 0)
     assert regular == Entry(
         b"d/f", EntryKind.FILE, 0o640, 5, 1_600_000_000_123_456_789, os.fsencode(file), b"", (0, 0), None
@@ -60,7 +60,7 @@ def test_hard_links_carry_their_inode(tmp_path: Path) -> None:
     write(tmp_path / "a", "x")
     os.link(tmp_path / "a", tmp_path / "b")
     write(tmp_path / "c", "x")
-    first, second, third = scan(environment(tmp_path)).entries
+    first, second, third = list_tree(environment(tmp_path)).entries
     assert first.inode == second.inode != (0, 0)
     assert third.inode == (0, 0)
 
@@ -70,7 +70,7 @@ def test_set_id_sticky_and_write_for_others_are_dropped(tmp_path: Path) -> None:
         write(tmp_path / name, "", mode)
     (tmp_path / "e").mkdir()
     (tmp_path / "e").chmod(0o1777)
-    tree = scan(environment(tmp_path))
+    tree = list_tree(environment(tmp_path))
     assert [entry.mode for entry in tree.entries] == [0o755, 0o755, 0o664, 0o775, 0o775]
     assert tree.findings == (
         Finding("mode", b"a", "set-id bits of 4755 dropped"),
@@ -87,14 +87,14 @@ def test_sockets_and_pipes_are_dropped(tmp_path: Path, monkeypatch: pytest.Monke
     os.mkfifo("pipe")
     with socket.socket(socket.AF_UNIX) as server:
         server.bind("socket")
-    tree = scan(environment(tmp_path))
+    tree = list_tree(environment(tmp_path))
     assert tree.entries == ()
     assert tree.findings == (Finding("dropped", b"pipe", "named pipe"), Finding("dropped", b"socket", "socket"))
 
 
 def test_additions_win_and_bring_their_directories(tmp_path: Path) -> None:
     write(tmp_path / "bin/a", "old", 0o700)
-    tree = scan(environment(tmp_path, (addition(b"bin/a"), addition(b"base/lib/b"))))
+    tree = list_tree(environment(tmp_path, (addition(b"bin/a"), addition(b"base/lib/b"))))
     found = {entry.path: entry for entry in tree.entries}
     assert list(found) == [b"base", b"base/lib", b"base/lib/b", b"bin", b"bin/a"]
     assert found[b"bin/a"].data == b"new"
@@ -136,7 +136,7 @@ def test_all_that_cannot_be_read_is_named() -> None:
         write(root / "no-way-through/x", "")
         (root / "bad-directory").chmod(0)
         (root / "no-way-through").chmod(0o444)
-        assert environments.error_as_nobody(lambda: scan(environment(root))).splitlines() == [
+        assert environments.error_as_nobody(lambda: list_tree(environment(root))).splitlines() == [
             "3 paths cannot be read; make them readable for this user, or remove them:",
             f"  {root}/bad-directory: Permission denied",
             f"  {root}/bad-file: Permission denied",
@@ -150,4 +150,4 @@ def test_one_that_is_too_deep_is_named(tmp_path: Path, monkeypatch: pytest.Monke
     monkeypatch.setattr("sfxpack.format.layout.MAX_PATH", 20)
     write(tmp_path / ("a" * 15) / ("b" * 15), "")
     with pytest.raises(DiscoveryError, match=r"1 path cannot be read.*\n.*longer than 20 bytes below the prefix"):
-        scan(environment(tmp_path))
+        list_tree(environment(tmp_path))

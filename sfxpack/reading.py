@@ -1,0 +1,231 @@
+"""What a build packs and a scan looks at: the tree of an environment, its files read in parallel, in order."""
+
+from __future__ import annotations
+
+import itertools
+import os
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import Executor, Future
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Final, TypeVar
+
+from sfxpack import listing, plan, requirements, resources, sites
+from sfxpack.binaries import Binary
+from sfxpack.content import LARGE, WHOLE, Context, Examined
+from sfxpack.environments import discover
+from sfxpack.errors import UsageError
+from sfxpack.format.layout import EntryKind, Platform
+from sfxpack.large import Large
+from sfxpack.model import Entry, Environment, Finding, Request, Site
+from sfxpack.names import Names
+from sfxpack.records import Files, OnDisk
+from sfxpack.tree import Tree, list_tree
+
+Progress = Callable[[int, int], None]
+"""Called with the bytes read so far and in all."""
+
+
+def silent(_done: int, _total: int) -> None:
+    """Say nothing of the progress."""
+
+
+_T = TypeVar("_T")
+_BATCH_FILES: Final = 64
+_BATCH_BYTES: Final = 4 * 1024 * 1024
+
+
+@dataclass(frozen=True, slots=True)
+class Subject:
+    """An environment that was found, with its tree listed."""
+
+    environment: Environment
+    name: str
+    """Of the product."""
+    platform: Platform
+    output: Path
+    """The artifact of a build."""
+    tree: Tree
+    options: sites.Options
+
+    def links(self) -> dict[bytes, tuple[bytes, tuple[Site, ...]]]:
+        """Symbolic links by path: neutral text and sites."""
+        entries = self.tree.entries
+        directories = frozenset(entry.path for entry in entries if entry.kind is EntryKind.DIRECTORY)
+        return {
+            entry.path: sites.find_link(entry, self.environment, directories)
+            for entry in entries
+            if entry.kind is EntryKind.LINK
+        }
+
+
+def subject(request: Request) -> Subject:
+    """Find the environment a request means and list its tree, without the artifact of the request.
+
+    Raises:
+        SfxpackError: one of its subclasses.
+    """
+    environment = discover(request)
+    name = request.name or environment.name
+    outputs = {platform: request.output or _output(name, request.release, platform) for platform in Platform}
+    tree = list_tree(environment, tuple(os.fsencode(path.absolute()) for path in outputs.values()))
+    platform = _platform(request, tree.entries)
+    options = sites.Options(
+        ambiguous=request.ambiguous,
+        limit_strict=request.limit_strict,
+        binary_padding=request.binary_padding,
+        platform=platform,
+        aliases=sites.aliases(tree.entries, environment),
+    )
+    return Subject(environment, name, platform, outputs[platform], tree, options)
+
+
+def usable_cores() -> int:
+    """Cores this process may run on."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
+def _platform(request: Request, entries: tuple[Entry, ...]) -> Platform:
+    found = requirements.platform(entries)
+    if request.platform and found and found is not request.platform:
+        raise UsageError(f"--platform {request.platform.label}: the environment's programs are for {found.label}")
+    platform = request.platform or found or Platform.parse(resources.host_platform())
+    if platform.system != "linux":
+        raise UsageError(f"{platform.label}: this version packs environments for Linux only")
+    return platform
+
+
+def _output(name: str, release: str, platform: Platform) -> Path:
+    return Path("-".join(part for part in (name, release, platform.label) if part) + ".sh")
+
+
+@dataclass(slots=True)
+class Reading:
+    """The files of a tree on their way, and what was found so far; owned by the one thread that takes them."""
+
+    subject: Subject
+    executor: Executor
+    jobs: int
+    progress: Progress = silent
+    names: Names = field(init=False)
+    on_disk: dict[bytes, OnDisk] = field(default_factory=dict)
+    """As `Files.on_disk`."""
+    mtimes: dict[bytes, int] = field(default_factory=dict)
+    """Seconds that `.pyc` files record for their sources."""
+    findings: list[Finding] = field(default_factory=list)
+    binaries: dict[bytes, Binary] = field(default_factory=dict)
+    _omitted: set[bytes] = field(default_factory=set)
+    _order: tuple[Entry, ...] = field(init=False)
+    _done: int = 0
+    _total: int = field(init=False)
+
+    def __post_init__(self) -> None:
+        entries = self.subject.tree.entries
+        self._order, hard_links = plan.reading_order(entries)
+        self._total = sum(entry.size for entry in self._order)
+        by_path = {entry.path: entry for entry in entries}
+        self.names = Names(by_path, hard_links, self.subject.environment.renames)
+
+    def files(self, prepare: Callable[[Entry, Context], _T]) -> Iterator[_T | Large]:
+        """Every file, turn after turn (`plan.turn`). Each must be noted before the next is taken.
+
+        Raises:
+            SfxpackError: the first file that cannot be read.
+        """
+        environment, options = self.subject.environment, self.subject.options
+        needles = sites.needles(environment)
+        listed = listing.list_records(self._order, self.names, self.executor)
+        self.on_disk.update(listed.records)
+        for _, files in itertools.groupby(self._order, key=lambda entry: plan.turn(entry.path)):
+            known = Files(self.names, dict(self.on_disk))
+            context = Context(environment, needles, options, known, listed.rows, listed.wanted)
+            yield from self._ahead(files, context, prepare)
+
+    def note(self, found: Examined) -> None:
+        """Keep what later stages, the index and the report need of a file."""
+        path = found.entry.path
+        self.findings.extend(found.findings)
+        if found.omitted:
+            self._omitted.add(path)
+        if found.on_disk is not None:
+            self.on_disk[path] = found.on_disk
+        if found.binary is not None:
+            self.binaries[path] = found.binary
+        if found.source_mtime is not None:
+            source = plan.source_of(path, self.names.entries)
+            if source is not None:
+                self.mtimes[self.names.resolve(source)] = found.source_mtime
+        self._done += found.entry.size
+        self.progress(self._done, self._total)
+
+    def note_twin(self, file: Large, twin: bytes) -> None:
+        """Note a file that is the same as another, which was noted, and has no sites.
+
+        Raises:
+            UnreadableError: it cannot be read once more, for a digest that a record states.
+        """
+        findings = tuple(replace(item, path=file.entry.path) for item in self.findings if item.path == twin)
+        binary, on_disk = self.binaries.get(twin), file.twin_on_disk()
+        self.note(replace(file.examined(), findings=findings, binary=binary, on_disk=on_disk))
+
+    def entries(self) -> tuple[Entry, ...]:
+        """The tree without what is not packed."""
+        entries, first = self.subject.tree.entries, self.names.hard_links
+        return tuple(entry for entry in entries if first.get(entry.path, entry.path) not in self._omitted)
+
+    def all_binaries(self) -> dict[bytes, Binary]:
+        """The ELF files under all their names, hard links included."""
+        others = {path: self.binaries[first] for path, first in self.names.hard_links.items() if first in self.binaries}
+        return {**self.binaries, **others}
+
+    def all_findings(self) -> tuple[Finding, ...]:
+        """Those of the environment, of the tree and of its files, in order."""
+        found = [*self.subject.environment.findings, *self.subject.tree.findings, *self.findings]
+        return tuple(sorted(found, key=lambda finding: (finding.category, finding.path)))
+
+    def _ahead(
+        self, files: Iterable[Entry], context: Context, prepare: Callable[[Entry, Context], _T]
+    ) -> Iterator[_T | Large]:
+        """Files in order, read by several threads ahead of the consumer; memory is bounded by the batches in flight."""
+        pending: deque[Future[list[_T]] | Entry] = deque()
+
+        def drain(down_to: int) -> Iterator[_T | Large]:
+            while len(pending) > down_to:
+                item = pending.popleft()
+                if isinstance(item, Entry):
+                    yield Large(item, context)
+                else:
+                    yield from item.result()
+
+        for batch in _batches(files):
+            if self._is_large(batch[0]):
+                pending.append(batch[0])
+            else:
+                pending.append(self.executor.submit(_prepare_all, prepare, batch, context))
+            yield from drain(2 * self.jobs)
+        yield from drain(0)
+
+    def _is_large(self, entry: Entry) -> bool:
+        """Whether a file is read in windows. What conda did to a file can only be undone as a whole, within limits."""
+        record = self.subject.environment.conda.get(entry.path)
+        return entry.size > (WHOLE if record and record.placeholder else LARGE)
+
+
+def _batches(files: Iterable[Entry]) -> Iterator[list[Entry]]:
+    batch: list[Entry] = []
+    size = 0
+    for entry in files:
+        if batch and (len(batch) == _BATCH_FILES or size + entry.size > _BATCH_BYTES):
+            yield batch
+            batch, size = [], 0
+        batch.append(entry)
+        size += entry.size
+    if batch:
+        yield batch
+
+
+def _prepare_all(prepare: Callable[[Entry, Context], _T], batch: list[Entry], context: Context) -> list[_T]:
+    return [prepare(entry, context) for entry in batch]

@@ -1,0 +1,155 @@
+"""Environment -> the sorted entries of its tree: types, modes, link texts, sizes; no file contents."""
+
+from __future__ import annotations
+
+import errno
+import os
+import stat
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from typing import Final
+
+from sfxpack.errors import ChangedError, UnreadableError
+from sfxpack.format import layout
+from sfxpack.format.layout import EntryKind
+from sfxpack.model import Entry, Environment, Finding
+
+_OWN: Final = frozenset({b".sfxpack", b".sfxpack.new"})
+"""What sfxpack itself keeps in a prefix."""
+_MODE: Final = 0o775
+"""Permission bits that are kept: no set-id, no sticky bit, no write for others."""
+_SET_ID: Final = stat.S_ISUID | stat.S_ISGID
+_READABLE: Final = 0o444
+_MOST_NAMED: Final = 50
+"""Paths an error lists; the rest is counted."""
+_ODD: Final = {
+    stat.S_IFSOCK: "socket",
+    stat.S_IFIFO: "named pipe",
+    stat.S_IFBLK: "block device",
+    stat.S_IFCHR: "character device",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Tree:
+    """What lies below the prefix."""
+
+    entries: tuple[Entry, ...]
+    """In the order of the format: paths compared component by component as bytes."""
+    findings: tuple[Finding, ...]
+
+
+def list_tree(environment: Environment, ignore: tuple[bytes, ...] = ()) -> Tree:
+    """List everything below the environment's root.
+
+    Args:
+        environment: its additions win over what lies at the same path; its omissions are left out.
+        ignore: absolute paths that are left out: the build's own output.
+
+    Raises:
+        UnreadableError: files or directories cannot be read; all of them are named.
+        ChangedError: something disappeared while it was listed.
+    """
+    walk = _Walk(environment, ignore)
+    found = {entry.path: entry for entry in walk.entries()}
+    if walk.unreadable:
+        raise UnreadableError(_unreadable(walk.unreadable))
+    found.update((entry.path, entry) for entry in environment.additions)
+    for entry in environment.additions:
+        found.update((parent.path, parent) for parent in _parents(entry) if parent.path not in found)
+    entries = sorted(found.values(), key=lambda entry: entry.path.split(b"/"))
+    findings = sorted(walk.findings, key=lambda finding: (finding.path, finding.detail))
+    return Tree(tuple(entries), tuple(findings))
+
+
+class _Walk:
+    """One pass over a directory tree; collects what cannot be packed instead of stopping at it."""
+
+    def __init__(self, environment: Environment, ignore: tuple[bytes, ...]) -> None:
+        self._root = os.fsencode(environment.root)
+        self._skipped = _OWN | environment.omissions | frozenset(_below(self._root, ignore))
+        self.findings: list[Finding] = []
+        self.unreadable: list[tuple[bytes, str]] = []
+        """(absolute path, reason)."""
+
+    def entries(self) -> Iterator[Entry]:
+        """Entries in no particular order."""
+        waiting = [b""]
+        while waiting:
+            below = waiting.pop()
+            for item in self._list(below):
+                path = below + b"/" + item.name if below else item.name
+                if path in self._skipped:
+                    continue
+                entry = self._entry(path, item)
+                if entry is None:
+                    continue
+                if entry.kind is EntryKind.DIRECTORY:
+                    waiting.append(path)
+                yield entry
+
+    def _list(self, below: bytes) -> list[os.DirEntry[bytes]]:
+        directory = self._root + b"/" + below if below else self._root
+        try:
+            with os.scandir(directory) as items:
+                return list(items)
+        except OSError as error:
+            self.unreadable.append((directory, error.strerror or str(error)))
+            return []
+
+    def _entry(self, path: bytes, item: os.DirEntry[bytes]) -> Entry | None:
+        try:
+            status = item.stat(follow_symlinks=False)
+            kind, mode = stat.S_IFMT(status.st_mode), stat.S_IMODE(status.st_mode)
+            if kind == stat.S_IFLNK:
+                return Entry(path, EntryKind.LINK, 0, 0, status.st_mtime_ns, item.path, os.readlink(item.path))
+        except FileNotFoundError as error:
+            raise ChangedError(f"{os.fsdecode(item.path)}: disappeared while the environment was listed") from error
+        except OSError as error:
+            self.unreadable.append((item.path, error.strerror or str(error)))
+            return None
+        if kind == stat.S_IFREG:
+            self._check(path, item, mode)
+            inode = (status.st_dev, status.st_ino) if status.st_nlink > 1 else (0, 0)
+            return Entry(path, EntryKind.FILE, mode & _MODE, status.st_size, status.st_mtime_ns, item.path, b"", inode)
+        if kind == stat.S_IFDIR:
+            self._check(path, item, mode)
+            return Entry(path, EntryKind.DIRECTORY, mode & _MODE, 0, status.st_mtime_ns, item.path)
+        self.findings.append(Finding("dropped", path, _ODD.get(kind, "neither file, directory nor link")))
+        return None
+
+    def _check(self, path: bytes, item: os.DirEntry[bytes], mode: int) -> None:
+        """Note what is wrong with a file or directory; nearly all pass the two tests that cost nothing."""
+        if mode & _SET_ID:
+            self.findings.append(Finding("mode", path, f"set-id bits of {mode:04o} dropped"))
+        if mode & stat.S_IWOTH:
+            self.findings.append(Finding("mode", path, f"write for others of {mode:04o} dropped"))
+        if mode & _READABLE != _READABLE and not os.access(item.path, os.R_OK):
+            self.unreadable.append((item.path, os.strerror(errno.EACCES)))
+        if len(path) > layout.MAX_PATH:
+            self.unreadable.append((item.path, f"longer than {layout.MAX_PATH} bytes below the prefix"))
+
+
+def _below(root: bytes, paths: Iterable[bytes]) -> Iterator[bytes]:
+    """Absolute paths as seen from the root; those elsewhere are dropped."""
+    real = os.path.realpath(root)
+    for path in paths:
+        parent, name = os.path.split(os.path.abspath(path))
+        relative = os.path.relpath(os.path.join(os.path.realpath(parent), name), real)
+        if relative != b".." and not relative.startswith(b"../"):
+            yield relative
+
+
+def _parents(entry: Entry) -> Iterator[Entry]:
+    """The directories an addition needs."""
+    parent = entry.path.rpartition(b"/")[0]
+    while parent:
+        yield Entry(parent, EntryKind.DIRECTORY, 0o755, 0, entry.mtime_ns)
+        parent = parent.rpartition(b"/")[0]
+
+
+def _unreadable(found: list[tuple[bytes, str]]) -> str:
+    named = [f"  {os.fsdecode(path)}: {reason}" for path, reason in sorted(set(found))]
+    more = [f"  and {len(named) - _MOST_NAMED} more"] if len(named) > _MOST_NAMED else []
+    counted = "1 path cannot be read" if len(named) == 1 else f"{len(named)} paths cannot be read"
+    return "\n".join([f"{counted}; make them readable for this user, or remove them:", *named[:_MOST_NAMED], *more])
