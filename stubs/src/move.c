@@ -23,7 +23,8 @@ static enum sfx_error take(void *context, const uint8_t *data, size_t size, stru
     for (size_t i = 0; i < size && mover->neutral_size + i < sizeof mover->head; i++)
         mover->head[mover->neutral_size + i] = data[i];
     mover->neutral_size += size;
-    sfx_blake2b_add(&mover->hash, data, size);
+    if (!mover->move->skips_digest)
+        sfx_blake2b_add(&mover->hash, data, size);
     if (mover->span == NULL) {
         sfx_rendering_add(mover->job.rendering, data, size);
     } else {
@@ -76,7 +77,7 @@ enum sfx_error sfx_move_file(const struct sfx_move *move, uint32_t entry, struct
     if (error != SFX_OK)
         return error;
     struct sfx_content content = sfx_index_content(move->index, sfx_index_entry(move->index, entry).target);
-    *ret_matches = *ret_matches && memcmp(digest, content.digest, sizeof digest) == 0;
+    *ret_matches = *ret_matches && (move->skips_digest || memcmp(digest, content.digest, sizeof digest) == 0);
     if (!*ret_matches)
         return SFX_OK;
     if (sfx_rendering_has_failed(rendering))

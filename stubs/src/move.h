@@ -8,13 +8,14 @@ struct sfx_move {
     const struct sfx_index *index;
     const struct sfx_prefix *from;
     const struct sfx_prefix *to;
+    bool skips_digest;                   /* what lies between the sites is not looked at */
     const struct sfx_sources *sources;   /* of final content at TO; NULL for an entry without DERIVED sites */
     /* Whether SOURCES can tell of TARGET; else its values stay as they stand. May be called from several threads. */
     bool (*knows)(void *context, uint32_t target);
 };
 
 /* The file at ENTRY, given whole in INSTALLED, rendered for `to`. RET_MATCHES is false unless it is what was installed,
- * rendered for `from`: every site holds its rendering and the neutral content has the recorded digest. Values that were
+ * rendered for `from`: every site holds its rendering and the neutral content has the recorded size and, unless it is skipped, digest. Values that were
  * derived at `from` are not compared: what they are derived from may have moved already. The segments stay valid until the
  * next call; they point into INSTALLED, both prefixes and RENDERING. */
 enum sfx_error sfx_move_file(const struct sfx_move *move, uint32_t entry, struct sfx_bytes installed,

@@ -63,6 +63,12 @@ void sfx_relocation_close(struct sfx_relocation *relocation);
 /* Look at everything in the prefix; LOCK is the name of its lock. */
 enum sfx_error sfx_relocation_survey(struct sfx_relocation *relocation, const char *lock, struct sfx_fault *fault);
 
+/* Whether a file has the time that the index records, which a file system may round to even seconds. */
+static inline bool sfx_is_time(uint64_t found, uint64_t recorded)
+{
+    return found == recorded || found == recorded - recorded % 2;
+}
+
 /* What one thread needs for a file. */
 #define SFX_RELOCATOR_BUFFER ((size_t)1 << 20)
 struct sfx_relocator {
@@ -71,6 +77,7 @@ struct sfx_relocator {
     const uint8_t *map;                  /* of a file that the buffer does not hold */
     uint64_t map_size;
     int fd;                              /* of the file, -1: none open */
+    struct sfx_os_stat found;            /* of the file */
     const struct sfx_segment *segments;  /* what it shall be, if it is MOVED or SAME */
     size_t count;
     uint64_t size;

@@ -55,19 +55,19 @@ void sfx_relocator_drop(struct sfx_relocator *relocator)
 static int read_whole(const struct sfx_relocation *relocation, struct sfx_relocator *relocator, const char *path,
                       struct sfx_bytes *ret_bytes)
 {
-    struct sfx_os_stat found;
     struct sfx_fault ignored;
     int error = sfx_os_open(relocation->root, path, SFX_OS_READ, &relocator->fd);
     if (!error)
-        error = sfx_os_stat_fd(relocator->fd, &found);
+        error = sfx_os_stat_fd(relocator->fd, &relocator->found);
     if (error)
         return error;
-    *ret_bytes = (struct sfx_bytes){relocator->buffer, (size_t)found.size};
-    if (found.size <= SFX_RELOCATOR_BUFFER)
-        return sfx_os_pread(relocator->fd, relocator->buffer, (size_t)found.size, 0, &ignored) ? ignored.os_error : 0;
-    error = sfx_os_map(relocator->fd, found.size, &relocator->map);
+    uint64_t size = relocator->found.size;
+    *ret_bytes = (struct sfx_bytes){relocator->buffer, (size_t)size};
+    if (size <= SFX_RELOCATOR_BUFFER)
+        return sfx_os_pread(relocator->fd, relocator->buffer, (size_t)size, 0, &ignored) ? ignored.os_error : 0;
+    error = sfx_os_map(relocator->fd, size, &relocator->map);
     relocator->map = error ? NULL : relocator->map;
-    relocator->map_size = found.size;
+    relocator->map_size = size;
     ret_bytes->data = relocator->map;
     return error;
 }
@@ -88,15 +88,14 @@ static bool is_same(const struct sfx_relocator *relocator, struct sfx_bytes byte
 static void note_final(struct sfx_relocation *relocation, const struct sfx_relocator *relocator, uint32_t entry)
 {
     struct sfx_final *final = &relocation->finals[entry];
-    struct sfx_os_stat found;
     struct sfx_sha256 hash;
     uint64_t recorded = sfx_index_entry(relocation->index, entry).mtime;
     final->size = relocator->size;
     final->mtime = recorded;
     if (relocation->time_step)
         final->mtime = recorded - recorded % relocation->time_step;
-    else if (sfx_os_stat_fd(relocator->fd, &found) == 0 && found.mtime == recorded - recorded % 2)
-        final->mtime = found.mtime;
+    else if (sfx_is_time(relocator->found.mtime, recorded))
+        final->mtime = relocator->found.mtime;
     if ((relocation->needs[entry] & SFX_NEED_SHA256) == 0)
         return;
     sfx_sha256_start(&hash);
@@ -126,12 +125,14 @@ static enum sfx_error final_of(void *context, uint32_t target, bool want_sha256,
 static enum sfx_error siphash_of(void *context, uint32_t target, int rounds, uint32_t key, uint64_t *ret_hash,
                                  struct sfx_fault *fault);
 
-/* Render BYTES, if they are what was installed for one of the prefixes. */
+/* Render BYTES, if they are what was installed for one of the prefixes. A file whose time is the recorded one is not digested:
+ * all that is between its sites goes over as it is, so one that was edited and given its time back is none the worse. */
 static enum sfx_error recognise(struct sfx_relocation *relocation, struct sfx_relocator *relocator, uint32_t file,
                                 struct sfx_bytes bytes, bool *ret_matches, struct sfx_fault *fault)
 {
     const struct sfx_sources sources = {final_of, siphash_of, relocation};
-    struct sfx_move move = {relocation->index, NULL, relocation->to, &sources, knows};
+    uint64_t recorded = sfx_index_entry(relocation->index, file).mtime;
+    struct sfx_move move = {relocation->index, NULL, relocation->to, sfx_is_time(relocator->found.mtime, recorded), &sources, knows};
     enum sfx_error error = SFX_OK;
     *ret_matches = false;
     for (size_t i = 0; !error && !*ret_matches && i < relocation->held_count; i++) {

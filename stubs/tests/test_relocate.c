@@ -201,7 +201,7 @@ static bool knows(void *context, uint32_t target)
 static bool moves(const struct sfx_index *index, const struct sfx_prefix *from, const struct sfx_prefix *to,
                   const uint8_t *installed, size_t size, struct sfx_buffer *out)
 {
-    const struct sfx_move move = {index, from, to, &sources, knows};
+    const struct sfx_move move = {index, from, to, false, &sources, knows};
     struct sfx_fault fault = {0};
     struct sfx_rendering *rendering = sfx_rendering_new();
     bool matches = false;

@@ -31,6 +31,8 @@ def make_prefix(root: Path, gcc: str) -> Path:
     prefixes.make_prefix(root)
     prefixes.add_program(root)
     write(root / "share/odd.txt", f"$ROOT{root}/x\n$ROOT{root}/y\n")
+    write(root / "lib/other.py", "x = 1\n")
+    write(root / "lib/__pycache__/other.cpython-30.pyc", b"\1\0\r\n" + bytes(12) + f"{root}/lib".encode())
     write(root / "share/long.dat", b"\1\0" + b"/" * 20 + f"{root}/share\0".encode())
     shared_library(root / "lib/fast", gcc, "-Wl,-z,x86-64-v3", code=f'const char *f(void) {{ return "{root}/fast"; }}')
     large = bytes(LARGE) + f"\1{root}0\0".encode()
