@@ -15,7 +15,8 @@
 struct pool {
     const struct sfx_work *work;
     pthread_mutex_t lock;
-    pthread_cond_t changed;              /* an item has ended, a worker has left */
+    pthread_cond_t changed;              /* an item has ended */
+    pthread_cond_t left;                 /* a worker has left: apart, or every item would wake the calling thread */
     uint32_t next;
     uint32_t ended;
     unsigned running;
@@ -90,7 +91,7 @@ static void *worker(void *argument)
         pool->work->leave(state);
     pthread_mutex_lock(&pool->lock);
     pool->running--;
-    pthread_cond_broadcast(&pool->changed);
+    pthread_cond_signal(&pool->left);
     pthread_mutex_unlock(&pool->lock);
     return NULL;
 }
@@ -106,7 +107,7 @@ static void watch(struct pool *pool)
         until.tv_nsec += TICK_MILLISECONDS * 1000000L;
         until.tv_sec += until.tv_nsec / 1000000000L;
         until.tv_nsec %= 1000000000L;
-        pthread_cond_timedwait(&pool->changed, &pool->lock, &until);
+        pthread_cond_timedwait(&pool->left, &pool->lock, &until);
         if (!pool->work->tick || sfx_os_milliseconds() < next)
             continue;
         next = sfx_os_milliseconds() + TICK_MILLISECONDS;
@@ -151,11 +152,13 @@ enum sfx_error sfx_pool_run(const struct sfx_work *work, struct sfx_fault *fault
         return SFX_OK;
     pthread_mutex_init(&pool.lock, NULL);
     pthread_cond_init(&pool.changed, NULL);
+    pthread_cond_init(&pool.left, NULL);
     unsigned started = start(&pool, threads, wanted);
     watch(&pool);
     for (unsigned i = 0; i < started; i++)
         pthread_join(threads[i], NULL);
     pthread_cond_destroy(&pool.changed);
+    pthread_cond_destroy(&pool.left);
     pthread_mutex_destroy(&pool.lock);
     if (started == 0)
         return sfx_fail_os(fault, EAGAIN, "cannot start a thread");

@@ -22,6 +22,10 @@ static enum sfx_error is_plain_as_installed(const struct sfx_relocation *relocat
     bool is_file = record.kind == SFX_ENTRY_KIND_FILE || record.kind == SFX_ENTRY_KIND_HARD_LINK;
     uint64_t mtime = sfx_index_entry(index, file).mtime;
     enum sfx_condition condition;
+    if (record.kind == SFX_ENTRY_KIND_DIRECTORY && found->kind == SFX_OS_FOLDER) {
+        *ret_is = true;
+        return SFX_OK;
+    }
     *ret_is = is_file && found->kind == SFX_OS_FILE && sfx_is_time(found->mtime, mtime) &&
               found->size == sfx_index_content(index, sfx_index_entry(index, file).target).size;
     if (*ret_is)

@@ -66,7 +66,8 @@ static bool is_left_out(const struct walker *walker, const char *path)
            strcmp(path, walker->lock) == 0;
 }
 
-static enum sfx_error look(struct walker *walker, size_t folder, const char *name, struct sfx_fault *fault)
+/* NAME in the open folder FD, whose path is FOLDER. */
+static enum sfx_error look(struct walker *walker, int fd, size_t folder, const char *name, struct sfx_fault *fault)
 {
     struct sfx_survey *survey = walker->survey;
     struct sfx_thing *thing = add_thing(survey);
@@ -83,7 +84,7 @@ static enum sfx_error look(struct walker *walker, size_t folder, const char *nam
         return sfx_fail(fault, SFX_ERROR_IO, "%s/%.100s... is too deep to be looked at; move it away", walker->shown, path);
     thing->path = at;
     thing->entry = sfx_index_find(walker->index, sfx_bytes_of(path));
-    int error = sfx_os_stat(walker->root, path, &thing->found);
+    int error = sfx_os_stat(fd, name, &thing->found);
     if (error)
         return sfx_fail_os(fault, error, "cannot look at %s/%s", walker->shown, path);
     if (thing->entry != SFX_NO_ENTRY)
@@ -108,7 +109,7 @@ static enum sfx_error list(struct walker *walker, size_t at, struct sfx_fault *f
     enum sfx_error error = sfx_check_interrupted(fault);
     const char *name = names;
     for (size_t i = 0; !error && i < count; i++, name += strlen(name) + 1)
-        error = look(walker, folder, name, fault);
+        error = look(walker, fd, folder, name, fault);
     return error;
 }
 
