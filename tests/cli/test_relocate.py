@@ -393,9 +393,13 @@ def test_where_something_lies(maker: Maker, tmp_path: Path) -> None:
     installed(maker, tmp_path / "env")
     (tmp_path / "full").mkdir()
     (tmp_path / "full/mine").write_text("mine")
-    for target in ("full", "full/mine", "env/inside"):
+    (tmp_path / "env/own").mkdir()
+    (tmp_path / "link").symlink_to("env/own")
+    for target in ("full", "full/mine", "env/inside", "link/inside", "link/a/b"):
         tool(tmp_path / "env", "relocate", tmp_path / target, status=Exit.PREFIX_IN_USE)
+        tool(tmp_path / "env", "relocate", tmp_path / target, "--move", status=Exit.PREFIX_IN_USE)
     assert [path.name for path in (tmp_path / "full").iterdir()] == ["mine"]
+    assert list((tmp_path / "env/own").iterdir()) == []
 
 
 def test_while_another_run_works_there(maker: Maker, tmp_path: Path) -> None:
