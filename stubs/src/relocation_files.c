@@ -126,13 +126,15 @@ static enum sfx_error siphash_of(void *context, uint32_t target, int rounds, uin
                                  struct sfx_fault *fault);
 
 /* Render BYTES, if they are what was installed for one of the prefixes. A file whose time is the recorded one is not digested:
- * all that is between its sites goes over as it is, so one that was edited and given its time back is none the worse. */
+ * all that is between its sites goes over as it is, so one that was edited and given its time back is none the worse. With
+ * several prefixes the digest tells them apart: the C string /a/lib holds /a, and /a/lib too. */
 static enum sfx_error recognise(struct sfx_relocation *relocation, struct sfx_relocator *relocator, uint32_t file,
                                 struct sfx_bytes bytes, bool *ret_matches, struct sfx_fault *fault)
 {
     const struct sfx_sources sources = {final_of, siphash_of, relocation};
     uint64_t recorded = sfx_index_entry(relocation->index, file).mtime;
-    struct sfx_move move = {relocation->index, NULL, relocation->to, sfx_is_time(relocator->found.mtime, recorded), &sources, knows};
+    bool skips_digest = relocation->held_count == 1 && sfx_is_time(relocator->found.mtime, recorded);
+    struct sfx_move move = {relocation->index, NULL, relocation->to, skips_digest, &sources, knows};
     enum sfx_error error = SFX_OK;
     *ret_matches = false;
     for (size_t i = 0; !error && !*ret_matches && i < relocation->held_count; i++) {

@@ -369,10 +369,26 @@ def test_installer_does_not_replace_what_is_half_relocated(maker: Maker, tmp_pat
 def test_damaged_journal(maker: Maker, tmp_path: Path) -> None:
     """What it names is only tried on files, which know better."""
     expected = installed(maker, tmp_path / "env")
-    for text in ("", "nonsense", "prefix=relative\nprefix=/" + "x" * 5000 + "\n", "prefix=/a\n" * 500, "\0\n" * 99):
-        (tmp_path / "env/.sfxpack/relocating").write_text(text)
+    for journal in ("", "nonsense", "prefix=relative\nprefix=/" + "x" * 5000 + "\n", "prefix=/a\n" * 500, "\0\n" * 99):
+        (tmp_path / "env/.sfxpack/relocating").write_text(journal)
         tool(tmp_path / "env", "relocate")
         assert whole(tmp_path / "env") == expected
+
+
+def test_half_relocated_into_a_folder_of_its_old_name(maker: Maker, tmp_path: Path) -> None:
+    """`/env/lib` in a C string can be the installation at /env/lib, or a folder of the one at /env."""
+    program = b"\x7fELF" + b"/lib".ljust(300, b"\0")
+    site = IndexSite(4, 300, Strategy.CSTRING)
+    values = sample((directory(b"lib"), file(b"lib/program", 0, site)), (program,))
+    new = tmp_path / "env/lib"
+    maker.make(with_product(values, name=b"app")).run("--prefix", new)
+    expected = whole(new)
+    shutil.rmtree(tmp_path / "env")
+    maker.make(with_product(values, name=b"app")).run("--prefix", tmp_path / "env")
+    move(move(tmp_path / "env", tmp_path / "away"), new)
+    (new / ".sfxpack/relocating").write_text(f"prefix={new}\nprefix={tmp_path}/env\n")
+    tool(new, "relocate")
+    assert whole(new) == expected
 
 
 # ---- Refused --------------------------------------------------------------------------------------------------------
