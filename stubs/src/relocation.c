@@ -84,10 +84,13 @@ static enum sfx_error note_needs(struct sfx_relocation *relocation, struct sfx_f
     const struct sfx_index *index = relocation->index;
     size_t entries = (size_t)index->header.entry_count + 1;
     relocation->fates = calloc(entries, 1);
+    relocation->leaders = calloc(entries, sizeof *relocation->leaders);
     relocation->needs = calloc(entries, 1);
     relocation->finals = calloc(entries, sizeof *relocation->finals);
-    if (!relocation->fates || !relocation->needs || !relocation->finals)
+    if (!relocation->fates || !relocation->leaders || !relocation->needs || !relocation->finals)
         return sfx_fail(fault, SFX_ERROR_MEMORY, "out of memory");
+    for (uint32_t i = 0; i < index->header.entry_count; i++)
+        relocation->leaders[i] = i;
     for (uint32_t i = 0; i < index->header.site_count; i++) {
         struct sfx_site site = sfx_index_site(index, i);
         if (site.strategy != SFX_STRATEGY_DERIVED)
@@ -140,6 +143,7 @@ void sfx_relocation_close(struct sfx_relocation *relocation)
         sfx_prefix_close(relocation->to);
     sfx_survey_close(&relocation->survey);
     free(relocation->fates);
+    free(relocation->leaders);
     free(relocation->needs);
     free(relocation->finals);
     sfx_installed_close(&relocation->here);

@@ -239,12 +239,35 @@ static struct sfx_thing *thing_of(const struct sfx_relocation *relocation, uint3
     return at == SFX_NO_ENTRY ? NULL : &relocation->survey.things[at];
 }
 
+static bool is_same_file(const struct sfx_relocation *relocation, uint32_t a, uint32_t b)
+{
+    const struct sfx_thing *left = thing_of(relocation, a);
+    const struct sfx_thing *right = thing_of(relocation, b);
+    return left && right && left->found.inode == right->found.inode && left->found.device == right->found.device;
+}
+
+/* The earliest of ENTRY's other names that is the same file on the disk, or ENTRY. Of the names that were looked at LEADERS
+ * chains those that lead, from the first one's slot on backwards: in an untouched group that is the first alone. */
+static uint32_t find_leader(const struct sfx_relocation *relocation, uint32_t entry)
+{
+    uint32_t file = sfx_relocation_file(relocation, entry);
+    uint32_t *leaders = relocation->leaders;
+    for (uint32_t at = leaders[file]; file != entry; at = leaders[at]) {
+        if (is_same_file(relocation, at, entry))
+            return at;
+        if (at == file)
+            break;
+    }
+    leaders[entry] = leaders[file];
+    leaders[file] = entry;
+    return entry;
+}
+
 /* Whether the name of ENTRY is to be read: of several names that are one file the first alone is. */
 static bool is_read(struct sfx_relocation *relocation, uint32_t entry)
 {
     uint32_t file = sfx_relocation_file(relocation, entry);
     const struct sfx_thing *thing = thing_of(relocation, entry);
-    const struct sfx_thing *first = thing_of(relocation, file);
     uint8_t kind = sfx_index_entry(relocation->index, entry).kind;
     bool is_file = kind == SFX_ENTRY_KIND_FILE || kind == SFX_ENTRY_KIND_HARD_LINK;
     if (!is_file || sfx_index_entry(relocation->index, file).site_count == 0 || !thing)
@@ -253,8 +276,10 @@ static bool is_read(struct sfx_relocation *relocation, uint32_t entry)
         relocation->fates[entry] = SFX_FATE_LEFT;
         return false;
     }
-    if (file != entry && first && first->found.inode == thing->found.inode && first->found.device == thing->found.device) {
+    uint32_t leader = find_leader(relocation, entry);
+    if (leader != entry) {
         relocation->fates[entry] = SFX_FATE_LINKED;
+        relocation->leaders[entry] = leader;
         return false;
     }
     return true;

@@ -107,7 +107,7 @@ static enum sfx_error list_entries(struct sfx_relocation *relocation, struct sfx
         if (relocation->fates[i] == SFX_FATE_PLAIN)
             error = is_plain_as_installed(relocation, i, &plain, &text, fault);
         if (relocation->fates[i] == SFX_FATE_LINKED)
-            plain = relocation->fates[sfx_relocation_file(relocation, i)] != SFX_FATE_LEFT;
+            plain = relocation->fates[relocation->leaders[i]] != SFX_FATE_LEFT;
         if (error || (plain && relocation->fates[i] != SFX_FATE_LEFT))
             continue;
         enum compiled compiled = judge_compiled(relocation, path);

@@ -8,14 +8,17 @@ import shutil
 import signal
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
-from sfxpack.format.layout import Exit
+from sfxpack.format.layout import EntryKind, Exit, Strategy
+from sfxpack.format.tables import IndexEntry, IndexSite
 from tests.cli.test_installer_failures import CALLS, MOST, lock_text
-from tests.installers import LARGE, MTIME, TIMEOUT, Maker, mounted, small, snapshot, tool, with_product
+from tests.environments import open_folder
+from tests.installers import LARGE, MTIME, TIMEOUT, Maker, mounted, small, snapshot, text, tool, with_product
+from tests.testkit import Sample, directory, file, sample
 
 pytestmark = pytest.mark.skipif(not sys.platform.startswith("linux"), reason="the stub of this system is not built yet")
 
@@ -261,6 +264,131 @@ def test_folders_without_the_right_to_write(maker: Maker, tmp_path: Path) -> Non
     assert (after.st_mode, after.st_mtime) == (before.st_mode, before.st_mtime)
     tool(here, "verify", status=None)
     (here / "lib").chmod(0o755)
+
+
+def names(count: int) -> Sample:
+    """One script with COUNT names."""
+    first = file(b"bin/0", 0, text(15), mode=0o755)
+    others = (IndexEntry(EntryKind.HARD_LINK, b"bin/%d" % at, 0o755, 1, MTIME) for at in range(1, count))
+    return with_product(sample((directory(b"bin"), first, *others), (b"#!/bin/sh\necho /greeting\n",)), name=b"app")
+
+
+@pytest.mark.parametrize("how", ["here", "copy"])
+def test_names_of_a_file_stay_names_of_it(maker: Maker, tmp_path: Path, how: str) -> None:
+    """The first one removed, another one made a file of its own, one added: that one is not of the installation."""
+    old, new = tmp_path / "env", tmp_path / "new"
+    maker.make(names(6)).run("--prefix", old)
+    script = (old / "bin/0").read_text()
+    os.link(old / "bin/1", old / "bin/mine")
+    for name in ("0", "3"):
+        (old / "bin" / name).unlink()
+    (old / "bin/3").write_text(script)
+    os.link(old / "bin/3", old / "bin/3-mine")
+    if how == "here":
+        tool(move(old, new), "relocate", status=Exit.EXCEPTIONS)
+    else:
+        tool(old, "relocate", new, status=Exit.EXCEPTIONS)
+    moved = f"#!/bin/sh\necho {new}/greeting\n"
+    assert {path.name: path.read_text() for path in (new / "bin").iterdir()} == {
+        **dict.fromkeys(("1", "2", "3", "4", "5"), moved),
+        **dict.fromkeys(("mine", "3-mine"), script),
+    }
+    files = {name: (new / "bin" / name).stat().st_ino for name in ("1", "2", "3", "4", "5")}
+    assert files["1"] == files["2"] == files["4"] == files["5"] != files["3"]
+
+
+@pytest.mark.parametrize("how", ["here", "copy"])
+def test_attributes_that_are_many(maker: Maker, tmp_path: Path, how: str) -> None:
+    installed(maker, tmp_path / "env")
+    try:
+        for number in range(20):
+            os.setxattr(tmp_path / "env/lib/mod.py", f"user.{number:0100}", b"kept")
+    except OSError as error:
+        pytest.skip(f"no extended attributes here: {error}")
+    if how == "here":
+        tool(move(tmp_path / "env", tmp_path / "new"), "relocate")
+    else:
+        tool(tmp_path / "env", "relocate", tmp_path / "new")
+    assert len(os.listxattr(tmp_path / "new/lib/mod.py")) >= 20
+
+
+@pytest.fixture
+def place() -> Iterator[Path]:
+    """A folder where every user may do everything; the test is skipped for those who cannot become another user."""
+    if os.geteuid() != 0:
+        pytest.skip("only root becomes another user")
+    with open_folder() as folder:
+        folder.chmod(0o777)
+        yield folder
+
+
+def give_away(prefix: Path) -> None:
+    """All that is there to the user of `as_nobody`."""
+    for path in (prefix, *prefix.rglob("*")):
+        os.chown(path, 65534, 65534, follow_symlinks=False)
+
+
+def as_nobody(prefix: Path, *options: object) -> subprocess.CompletedProcess[str]:
+    """Run its tool as another user."""
+    command = [str(prefix / ".sfxpack/sfx"), *map(str, options)]
+    return subprocess.run(
+        command, check=False, capture_output=True, text=True, timeout=TIMEOUT, user=65534, group=65534
+    )
+
+
+def test_another_users_program_runs_as_nobody_else(maker: Maker, place: Path) -> None:
+    """A copy belongs to who makes it, so it must not run as its owner."""
+    installed(maker, place / "env")
+    for path in ("bin/hello", "lib/large.bin"):
+        (place / "env" / path).chmod(0o6755)
+    done = as_nobody(place / "env", "relocate", place / "new")
+    assert done.returncode == 0, done.stderr
+    for path in ("bin/hello", "lib/large.bin"):
+        assert (place / "new" / path).stat().st_mode & 0o7777 == 0o755
+
+
+def test_compiled_files_in_folders_without_the_right_to_write(maker: Maker, place: Path) -> None:
+    installed(maker, place / "env1")
+    cache = place / "env1/lib/__pycache__"
+    size = (place / "env1/lib/mod.py").stat().st_size
+    header = b"\xa7\r\r\n" + bytes(4) + MTIME.to_bytes(4, "little") + size.to_bytes(4, "little")
+    (cache / "mod.cpython-311.pyc").unlink()
+    (cache / "mod.cpython-311.opt-1.pyc").write_bytes(header + b"old")
+    cache.chmod(0o555)
+    here = move(place / "env1", place / "env2")
+    give_away(here)
+    done = as_nobody(here, "relocate")
+    assert done.returncode == Exit.EXCEPTIONS, done.stderr
+    assert list((here / "lib/__pycache__").iterdir()) == []
+    assert (here / "lib/__pycache__").stat().st_mode & 0o777 == 0o555
+
+
+def test_what_is_mounted_in_it(maker: Maker, tmp_path: Path) -> None:
+    """A folder of the same file system, too: nothing of it is moved, removed or copied."""
+    installed(maker, tmp_path / "env")
+    outside, inside = tmp_path / "outside", tmp_path / "env/lib"
+    shutil.copytree(inside, outside)
+    before = whole(outside)
+    with mounted(inside, "--bind", source=outside):
+        tool(tmp_path / "env", "relocate", tmp_path / "new", status=Exit.EXCEPTIONS)
+        done = tool(tmp_path / "env", "relocate", tmp_path / "newer", "--move", status=Exit.EXCEPTIONS)
+        assert "not copied: lib (something is mounted there)" in done.stdout
+        assert f"the original in {tmp_path}/env stays" in done.stderr
+        (tmp_path / "link").symlink_to("env")
+        tool(tmp_path / "env", "relocate", tmp_path / "link", status=Exit.EXCEPTIONS)
+        assert whole(outside) == before
+
+
+def test_an_original_that_cannot_be_removed_whole(maker: Maker, place: Path) -> None:
+    installed(maker, place / "env")
+    give_away(place / "env")
+    (place / "env/own").mkdir()
+    (place / "env/own/file").touch()
+    done = as_nobody(place / "env", "relocate", place / "new", "--move")
+    assert done.returncode == Exit.EXCEPTIONS
+    left = re.search(r"what is left of it is (\S+): ", done.stderr)
+    assert left
+    assert [path.name for path in Path(left[1]).iterdir() if path.name != ".sfxpack"] == ["own"]
 
 
 # ---- Interrupted ----------------------------------------------------------------------------------------------------
