@@ -91,11 +91,9 @@ static void note_final(struct sfx_relocation *relocation, const struct sfx_reloc
     struct sfx_sha256 hash;
     uint64_t recorded = sfx_index_entry(relocation->index, entry).mtime;
     final->size = relocator->size;
-    final->mtime = recorded;
+    final->mtime = sfx_is_time(relocator->found.mtime, recorded) ? relocator->found.mtime : recorded;
     if (relocation->time_step)
-        final->mtime = recorded - recorded % relocation->time_step;
-    else if (sfx_is_time(relocator->found.mtime, recorded))
-        final->mtime = relocator->found.mtime;
+        final->mtime -= final->mtime % relocation->time_step;
     if ((relocation->needs[entry] & SFX_NEED_SHA256) == 0)
         return;
     sfx_sha256_start(&hash);

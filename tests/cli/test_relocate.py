@@ -9,6 +9,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -310,6 +311,26 @@ def test_attributes_that_are_many(maker: Maker, tmp_path: Path, how: str) -> Non
     else:
         tool(tmp_path / "env", "relocate", tmp_path / "new")
     assert len(os.listxattr(tmp_path / "new/lib/mod.py")) >= 20
+
+
+@pytest.mark.parametrize("how", ["here", "copy"])
+def test_from_a_file_system_of_even_seconds(maker: Maker, tmp_path: Path, how: str) -> None:
+    """A source keeps the time it has there, so its .pyc has to."""
+    values = small()
+    entries = tuple(replace(entry, mtime=entry.mtime and MTIME + 1) for entry in values.index.entries)
+    maker.make(replace(values, index=replace(values.index, entries=entries))).run("--prefix", tmp_path / "env")
+    for path in (tmp_path / "env/lib").rglob("*"):
+        os.utime(path, (MTIME, MTIME))
+    compiled = tmp_path / "env/lib/__pycache__/mod.cpython-311.pyc"
+    content = compiled.read_bytes().replace((MTIME + 1).to_bytes(4, "little"), MTIME.to_bytes(4, "little"))
+    compiled.write_bytes(content)
+    os.utime(compiled, (MTIME, MTIME))
+    tool(tmp_path / "env", "verify")
+    if how == "here":
+        tool(move(tmp_path / "env", tmp_path / "new"), "relocate")
+    else:
+        tool(tmp_path / "env", "relocate", tmp_path / "new")
+    tool(tmp_path / "new", "verify")
 
 
 @pytest.fixture
