@@ -8,6 +8,7 @@ import shutil
 import signal
 import subprocess
 import sys
+import time
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -147,7 +148,7 @@ def edit(prefix: Path) -> None:
         file.write("echo more\n")
     (prefix / "share/empty").unlink()
     (prefix / "lib/mod.py").chmod(0o640)
-    (prefix / "share/mine").write_text(f"my path is {prefix}\n")
+    (prefix / "share/mine").write_text("x" * (65536 - 5) + f"{prefix}\n")
     (prefix / "own/deep").mkdir(parents=True)
     (prefix / "own/deep/one").write_text("1")
     os.link(prefix / "own/deep/one", prefix / "own/two")
@@ -522,6 +523,24 @@ def test_damaged_journal(maker: Maker, tmp_path: Path) -> None:
         (tmp_path / "env/.sfxpack/relocating").write_text(journal)
         tool(tmp_path / "env", "relocate")
         assert whole(tmp_path / "env") == expected
+
+
+def test_interrupted_while_it_reads_what_users_added(maker: Maker, tmp_path: Path) -> None:
+    """A file that takes hours to read."""
+    installed(maker, tmp_path / "env")
+    here = move(tmp_path / "env", tmp_path / "new")
+    before = snapshot(here)
+    with (here / "large").open("wb") as file:
+        file.truncate(1 << 42)
+    process = subprocess.Popen([here / ".sfxpack/sfx", "relocate"], stderr=subprocess.PIPE, text=True)
+    while not any(path.is_symlink() for path in (here / ".sfxpack/relocated").glob("*")):  # links are written last
+        time.sleep(0.01)
+    process.send_signal(signal.SIGINT)
+    _, errors = process.communicate(timeout=TIMEOUT)
+    assert process.returncode == 128 + signal.SIGINT
+    assert "interrupted; nothing is left behind" in errors
+    (here / "large").unlink()
+    assert snapshot(here) == before
 
 
 def test_half_relocated_into_a_folder_of_its_old_name(maker: Maker, tmp_path: Path) -> None:
