@@ -100,14 +100,20 @@ static bool is_moved(const struct sfx_relocation *relocation, uint32_t entry)
     return relocation->fates[entry] == SFX_FATE_SAME || relocation->fates[entry] == SFX_FATE_MOVED;
 }
 
-/* What an entry becomes another name of, or the entry. Where a run ended in the middle of a group, its names were two files. */
+/* What an entry becomes another name of, or the entry. Where a run ended in the middle of a group, its names were two files:
+ * they follow the first. */
 static uint32_t leader_of(const struct sfx_relocation *relocation, uint32_t entry)
 {
+    uint32_t file = sfx_relocation_file(relocation, entry);
     uint32_t leader = entry;
     if (relocation->fates[entry] == SFX_FATE_LINKED)
         leader = relocation->leaders[entry];
     else if (relocation->resumed && is_moved(relocation, entry))
-        leader = sfx_relocation_file(relocation, entry);
+        for (uint32_t at = relocation->leaders[file];; at = relocation->leaders[at]) {
+            leader = is_moved(relocation, at) ? at : leader;
+            if (at == file)
+                break;
+        }
     return is_moved(relocation, leader) ? leader : entry;
 }
 

@@ -491,6 +491,19 @@ def test_every_call_may_fail(maker: Maker, tmp_path: Path, require: Callable[[st
         scene.finish(scene.new)
 
 
+def test_killed_between_names_without_the_first(maker: Maker, tmp_path: Path, require: Callable[[str], str]) -> None:
+    strace = require("strace")
+    for at in range(1, 7):
+        old, new = tmp_path / f"old-{at}", tmp_path / f"new-{at}"
+        maker.make(names(5)).run("--prefix", old, "--no-sync")
+        (old / "bin/0").unlink()
+        kill = ("-e", "trace=renameat", "-e", f"inject=renameat:signal=SIGKILL:when={at}")
+        assert trace(strace, move(old, new), tmp_path / "log", *kill) == -signal.SIGKILL
+        tool(new, "relocate", status=None)
+        assert len({path.stat().st_ino for path in (new / "bin").iterdir()}) == 1, at
+        assert f"echo {new}/greeting" in (new / "bin/1").read_text()
+
+
 COPY_MOMENTS = (("openat", 30), ("mkdirat", 3), ("linkat", 1), ("renameat2", 1), ("renameat2", 2), ("unlinkat", 6))
 
 
