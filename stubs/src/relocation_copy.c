@@ -180,8 +180,9 @@ static uint32_t *find_leaders(const struct copying *copying)
     size_t count = 0;
     for (size_t i = 0; leaders && names && i < survey->count; i++) {
         leaders[i] = moved_leader(copying, (uint32_t)i);
-        if (!copying->done[i] && leaders[i] == i && survey->things[i].found.kind == SFX_OS_FILE && survey->things[i].found.links > 1)
-            names[count++] = (struct name){survey->things[i].found.device, survey->things[i].found.inode, (uint32_t)i};
+        const struct sfx_os_stat *found = &survey->things[i].found;
+        if (!copying->done[i] && leaders[i] == i && found->kind == SFX_OS_FILE && found->links > 1)
+            names[count++] = (struct name){found->device, found->inode, (uint32_t)i};
     }
     qsort(names, names ? count : 0, sizeof *names, compare);
     for (size_t i = 0, end; leaders && names && i < count; i = end) {
