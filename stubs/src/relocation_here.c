@@ -200,11 +200,14 @@ static enum sfx_error put_all(struct renewal *renewal, struct sfx_fault *fault)
 {
     struct sfx_relocation *relocation = renewal->relocation;
     const struct sfx_survey *survey = &relocation->survey;
-    struct sfx_os_stat root;
+    struct sfx_os_stat root = {0};
     int error = sfx_os_stat_fd(relocation->root, &root);
     uint8_t *touched = open_folders(renewal);
     if (!touched)
         return sfx_fail(fault, SFX_ERROR_MEMORY, "out of memory");
+    bool locked = !error && (root.mode & 0200) == 0;
+    if (locked)
+        sfx_os_set_mode(relocation->root, root.mode | 0700u);
     const char *path = "";
     for (uint32_t i = 0; !error && i < relocation->index->header.entry_count; i++) {
         error = put(renewal, i);
@@ -220,6 +223,8 @@ static enum sfx_error put_all(struct renewal *renewal, struct sfx_fault *fault)
     close_folders(relocation, touched);
     free(touched);
     sfx_os_set_time_at(relocation->root, ".", root.mtime);
+    if (locked)
+        sfx_os_set_mode(relocation->root, root.mode);
     if (!error)
         return SFX_OK;
     return sfx_fail_os(fault, error, "some files are relocated and some are not; when this is put right, run `sfx relocate` again: "

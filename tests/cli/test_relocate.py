@@ -385,6 +385,17 @@ def test_compiled_files_in_folders_without_the_right_to_write(maker: Maker, plac
     assert (here / "lib/__pycache__").stat().st_mode & 0o777 == 0o555
 
 
+def test_a_prefix_without_the_right_to_write(maker: Maker, place: Path) -> None:
+    values = sample((file(b"pyvenv.cfg", 0, text(7)),), (b"home = /bin\n",))
+    maker.make(with_product(values, name=b"app")).run("--prefix", place / "env")
+    give_away(place / "env")
+    (place / "env").chmod(0o555)
+    done = as_nobody(move(place / "env", place / "new"), "relocate")
+    assert done.returncode == 0, done.stderr
+    assert (place / "new/pyvenv.cfg").read_text() == f"home = {place}/new/bin\n"
+    assert (place / "new").stat().st_mode & 0o777 == 0o555
+
+
 def test_what_is_mounted_in_it(maker: Maker, tmp_path: Path) -> None:
     """A folder of the same file system, too: nothing of it is moved, removed or copied."""
     installed(maker, tmp_path / "env")
