@@ -35,15 +35,17 @@ static int copy_value(int from, int to, const char *name, uint8_t *value)
 
 static int copy_values(int from, int to)
 {
-    char names[1024];
-    ssize_t size = LIST(from, names, sizeof names);
+    ssize_t size = LIST(from, NULL, 0);
     if (size <= 0)
         return size == 0 || is_refusal(errno) || errno == ENOSYS ? 0 : errno;
-    uint8_t *value = malloc(LARGEST);
-    int error = value ? 0 : ENOMEM;
+    char *names = malloc(LARGEST * 2);
+    if (!names)
+        return ENOMEM;
+    int error = 0;
+    size = LIST(from, names, LARGEST);
     for (const char *name = names; !error && name < names + size; name += strlen(name) + 1)
-        error = copy_value(from, to, name, value);
-    free(value);
+        error = copy_value(from, to, name, (uint8_t *)names + LARGEST);
+    free(names);
     return error;
 }
 
@@ -53,13 +55,17 @@ int sfx_os_copy_attributes(int from, int to)
     struct stat made;
     if (fstat(from, &found) < 0 || fstat(to, &made) < 0)
         return errno;
+    mode_t mode = found.st_mode & 07777;
     bool foreign = found.st_uid != made.st_uid || found.st_gid != made.st_gid;
-    if (foreign && fchown(to, found.st_uid, found.st_gid) < 0 && !is_refusal(errno))
-        return errno;
+    if (foreign && fchown(to, found.st_uid, found.st_gid) < 0) {
+        if (!is_refusal(errno))
+            return errno;
+        mode &= S_ISDIR(found.st_mode) ? 07777 : 01777;      /* a program would run as this user, not as its owner */
+    }
     int error = copy_values(from, to);
     if (error)
         return error;
-    if ((found.st_mode ^ made.st_mode) & 07777 && fchmod(to, found.st_mode & 07777) < 0 && errno != EPERM)
+    if (mode != (made.st_mode & 07777) && fchmod(to, mode) < 0 && errno != EPERM)
         return errno;
 #ifdef __APPLE__
     const struct timespec times[2] = {found.st_atimespec, found.st_mtimespec};

@@ -84,10 +84,13 @@ static enum sfx_error note_needs(struct sfx_relocation *relocation, struct sfx_f
     const struct sfx_index *index = relocation->index;
     size_t entries = (size_t)index->header.entry_count + 1;
     relocation->fates = calloc(entries, 1);
+    relocation->leaders = calloc(entries, sizeof *relocation->leaders);
     relocation->needs = calloc(entries, 1);
     relocation->finals = calloc(entries, sizeof *relocation->finals);
-    if (!relocation->fates || !relocation->needs || !relocation->finals)
+    if (!relocation->fates || !relocation->leaders || !relocation->needs || !relocation->finals)
         return sfx_fail(fault, SFX_ERROR_MEMORY, "out of memory");
+    for (uint32_t i = 0; i < index->header.entry_count; i++)
+        relocation->leaders[i] = i;
     for (uint32_t i = 0; i < index->header.site_count; i++) {
         struct sfx_site site = sfx_index_site(index, i);
         if (site.strategy != SFX_STRATEGY_DERIVED)
@@ -140,6 +143,7 @@ void sfx_relocation_close(struct sfx_relocation *relocation)
         sfx_prefix_close(relocation->to);
     sfx_survey_close(&relocation->survey);
     free(relocation->fates);
+    free(relocation->leaders);
     free(relocation->needs);
     free(relocation->finals);
     sfx_installed_close(&relocation->here);
@@ -188,6 +192,14 @@ static bool is_inside(const char *path, const char *folder)
     return strncmp(path, folder, size) == 0 && path[size] == '/';
 }
 
+/* Whether PATH, which need not exist, is below FOLDER, a real path, whatever links lead there. */
+static bool leads_into(const char *path, const char *folder)
+{
+    SFX_CLEAN_STRING char *existing = sfx_path_existing(path);
+    SFX_CLEAN_STRING char *real = NULL;
+    return !existing || sfx_os_real_path(existing, &real) != 0 || strcmp(real, folder) == 0 || is_inside(real, folder);
+}
+
 /* What became of it, in a line; what was listed makes it an end with exceptions. */
 static enum sfx_error say_end(const struct sfx_relocation *relocation, struct sfx_fault *fault)
 {
@@ -214,7 +226,7 @@ static enum sfx_error relocate_to(struct sfx_relocation *relocation, struct sfx_
     if (error)
         return error;
     if (!is_same_folder(place.folder, relocation->root)) {
-        if (is_inside(place.path, here->path) || is_inside(here->path, place.path))
+        if (leads_into(place.path, here->path) || is_inside(here->path, place.path))
             return sfx_fail(fault, SFX_ERROR_PREFIX, "%s and %s lie in each other; choose another folder", place.path, here->path);
         error = sfx_relocate_copy(relocation, here, &place, fault);
         return error ? error : say_end(relocation, fault);

@@ -49,6 +49,7 @@ struct sfx_relocation {
     uint64_t time_step;                  /* of the new tree's file system (finals.h); 0: the old one's */
     struct sfx_survey survey;
     uint8_t *fates;                      /* of each entry, enum sfx_fate */
+    uint32_t *leaders;                   /* of each LINKED entry: the name that is written for it; else see relocation_files.c */
     uint8_t *needs;                      /* of each entry: what derived values need of it */
     struct sfx_final *finals;            /* of each entry, at the new prefix */
     uint32_t removed;                    /* REMOVED, entries or not */

@@ -13,7 +13,6 @@ struct copying {
     int tree;                            /* the new one */
     const char *shown;
     uint8_t *done;                       /* of each thing: it is there, or not to be */
-    uint64_t device;                     /* of the old one */
 };
 
 static enum sfx_error fail_at(const struct copying *copying, int error, const char *path, struct sfx_fault *fault)
@@ -127,15 +126,14 @@ static enum sfx_error make_links(struct copying *copying, struct sfx_fault *faul
     enum sfx_error error = SFX_OK;
     for (size_t i = 0; !error && i < relocation->survey.count; i++) {
         const struct sfx_thing *thing = &relocation->survey.things[i];
-        bool other_device = thing->found.kind == SFX_OS_FOLDER && thing->found.device != copying->device;
         if (thing->found.kind == SFX_OS_LINK)
             error = make_link(copying, i, fault);
-        if (thing->found.kind == SFX_OS_OTHER || other_device) {
+        if (thing->found.kind == SFX_OS_OTHER || thing->mounted) {
             copying->done[i] = 1;
             relocation->uncopied++;
-            relocation->exceptions++;
+            relocation->exceptions += thing->mounted;        /* the others are listed like what can be copied */
             sfx_say(relocation->session, "not copied: %s (%s)", path_at(copying, i),
-                    other_device ? "what it holds is on another file system" : "neither file, folder nor link");
+                    thing->mounted ? "something is mounted there" : "neither file, folder nor link");
         }
     }
     return error;
@@ -143,7 +141,7 @@ static enum sfx_error make_links(struct copying *copying, struct sfx_fault *faul
 
 /* ---- Files as they are ---- */
 
-/* One of several names of a file. */
+/* One of several names of a file that is copied as it is. */
 struct name {
     uint64_t device;
     uint64_t inode;
@@ -161,7 +159,19 @@ static int compare(const void *a, const void *b)
     return (left->thing > right->thing) - (left->thing < right->thing);
 }
 
-/* Of each thing the name that is written, itself or another one of the same file: one that is there already, else the first. */
+/* What a name of a file that moved is linked to; else AT. */
+static uint32_t moved_leader(const struct copying *copying, uint32_t at)
+{
+    const struct sfx_relocation *relocation = copying->relocation;
+    uint32_t entry = relocation->survey.things[at].entry;
+    if (entry == SFX_NO_ENTRY || relocation->fates[entry] != SFX_FATE_LINKED)
+        return at;
+    uint32_t leader = relocation->survey.thing[relocation->leaders[entry]];
+    return copying->done[leader] ? leader : at;
+}
+
+/* Of each thing the name that is written, itself or another one of the same file. A name that was not installed with it does
+ * not follow a file that moved: it stays what it was. */
 static uint32_t *find_leaders(const struct copying *copying)
 {
     const struct sfx_survey *survey = &copying->relocation->survey;
@@ -169,17 +179,15 @@ static uint32_t *find_leaders(const struct copying *copying)
     struct name *names = malloc((survey->count + 1) * sizeof *names);
     size_t count = 0;
     for (size_t i = 0; leaders && names && i < survey->count; i++) {
-        leaders[i] = (uint32_t)i;
-        if (survey->things[i].found.kind == SFX_OS_FILE && survey->things[i].found.links > 1)
-            names[count++] = (struct name){survey->things[i].found.device, survey->things[i].found.inode, (uint32_t)i};
+        leaders[i] = moved_leader(copying, (uint32_t)i);
+        const struct sfx_os_stat *found = &survey->things[i].found;
+        if (!copying->done[i] && leaders[i] == i && found->kind == SFX_OS_FILE && found->links > 1)
+            names[count++] = (struct name){found->device, found->inode, (uint32_t)i};
     }
     qsort(names, names ? count : 0, sizeof *names, compare);
     for (size_t i = 0, end; leaders && names && i < count; i = end) {
-        uint32_t leader = names[i].thing;
         for (end = i; end < count && names[end].device == names[i].device && names[end].inode == names[i].inode; end++)
-            leader = copying->done[leader] ? leader : copying->done[names[end].thing] ? names[end].thing : leader;
-        for (size_t j = i; j < end; j++)
-            leaders[names[j].thing] = leader;
+            leaders[names[end].thing] = names[i].thing;
     }
     free(names);
     if (!names) {
@@ -308,11 +316,6 @@ static enum sfx_error copy_tree(struct copying *copying, struct sfx_fault *fault
 static enum sfx_error fill(void *context, const struct sfx_commit *commit, struct sfx_fault *fault)
 {
     struct copying copying = {.relocation = context, .tree = commit->tree, .shown = commit->shown};
-    struct sfx_os_stat root;
-    int os_error = sfx_os_stat_fd(copying.relocation->root, &root);
-    if (os_error)
-        return sfx_fail_os(fault, os_error, "cannot look at %s", copying.relocation->shown);
-    copying.device = root.device;
     copying.done = calloc(copying.relocation->survey.count + 1, 1);
     if (!copying.done)
         return sfx_fail(fault, SFX_ERROR_MEMORY, "out of memory");
@@ -341,10 +344,12 @@ static int empty_folder(const struct sfx_place *here)
 static void remove_original(struct sfx_relocation *relocation, const struct sfx_place *here)
 {
     int error;
-    if (here->can_replace_beside) {
+    bool beside = here->can_replace_beside;
+    if (beside) {
         error = sfx_os_rename(here->parent, here->name, here->parent, here->staging, SFX_OS_KEEP);
         if (error == ENOSYS)
             error = sfx_os_rename(here->parent, here->name, here->parent, here->staging, SFX_OS_REPLACE);
+        beside = !error;
         if (!error)
             error = sfx_tree_remove(here->parent, here->staging, SFX_STATE_DIRECTORY);
     } else {
@@ -353,7 +358,8 @@ static void remove_original(struct sfx_relocation *relocation, const struct sfx_
     if (!error)
         return;
     relocation->exceptions++;
-    sfx_warn(relocation->session, "the original in %s could not be removed whole: %s", here->path, strerror(error));
+    sfx_warn(relocation->session, "the original could not be removed whole; what is left of it is %s/%s: %s",
+             here->parent_path, beside ? here->staging : here->name, strerror(error));
 }
 
 enum sfx_error sfx_relocate_copy(struct sfx_relocation *relocation, struct sfx_place *here, struct sfx_place *place,

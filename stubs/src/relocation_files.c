@@ -91,11 +91,9 @@ static void note_final(struct sfx_relocation *relocation, const struct sfx_reloc
     struct sfx_sha256 hash;
     uint64_t recorded = sfx_index_entry(relocation->index, entry).mtime;
     final->size = relocator->size;
-    final->mtime = recorded;
+    final->mtime = sfx_is_time(relocator->found.mtime, recorded) ? relocator->found.mtime : recorded;
     if (relocation->time_step)
-        final->mtime = recorded - recorded % relocation->time_step;
-    else if (sfx_is_time(relocator->found.mtime, recorded))
-        final->mtime = relocator->found.mtime;
+        final->mtime -= final->mtime % relocation->time_step;
     if ((relocation->needs[entry] & SFX_NEED_SHA256) == 0)
         return;
     sfx_sha256_start(&hash);
@@ -126,13 +124,15 @@ static enum sfx_error siphash_of(void *context, uint32_t target, int rounds, uin
                                  struct sfx_fault *fault);
 
 /* Render BYTES, if they are what was installed for one of the prefixes. A file whose time is the recorded one is not digested:
- * all that is between its sites goes over as it is, so one that was edited and given its time back is none the worse. */
+ * all that is between its sites goes over as it is, so one that was edited and given its time back is none the worse. With
+ * several prefixes the digest tells them apart: the C string /a/lib holds /a, and /a/lib too. */
 static enum sfx_error recognise(struct sfx_relocation *relocation, struct sfx_relocator *relocator, uint32_t file,
                                 struct sfx_bytes bytes, bool *ret_matches, struct sfx_fault *fault)
 {
     const struct sfx_sources sources = {final_of, siphash_of, relocation};
     uint64_t recorded = sfx_index_entry(relocation->index, file).mtime;
-    struct sfx_move move = {relocation->index, NULL, relocation->to, sfx_is_time(relocator->found.mtime, recorded), &sources, knows};
+    bool skips_digest = relocation->held_count == 1 && sfx_is_time(relocator->found.mtime, recorded);
+    struct sfx_move move = {relocation->index, NULL, relocation->to, skips_digest, &sources, knows};
     enum sfx_error error = SFX_OK;
     *ret_matches = false;
     for (size_t i = 0; !error && !*ret_matches && i < relocation->held_count; i++) {
@@ -237,12 +237,35 @@ static struct sfx_thing *thing_of(const struct sfx_relocation *relocation, uint3
     return at == SFX_NO_ENTRY ? NULL : &relocation->survey.things[at];
 }
 
+static bool is_same_file(const struct sfx_relocation *relocation, uint32_t a, uint32_t b)
+{
+    const struct sfx_thing *left = thing_of(relocation, a);
+    const struct sfx_thing *right = thing_of(relocation, b);
+    return left && right && left->found.inode == right->found.inode && left->found.device == right->found.device;
+}
+
+/* The earliest of ENTRY's other names that is the same file on the disk, or ENTRY. Of the names that were looked at LEADERS
+ * chains those that lead, from the first one's slot on backwards: in an untouched group that is the first alone. */
+static uint32_t find_leader(const struct sfx_relocation *relocation, uint32_t entry)
+{
+    uint32_t file = sfx_relocation_file(relocation, entry);
+    uint32_t *leaders = relocation->leaders;
+    for (uint32_t at = leaders[file]; file != entry; at = leaders[at]) {
+        if (is_same_file(relocation, at, entry))
+            return at;
+        if (at == file)
+            break;
+    }
+    leaders[entry] = leaders[file];
+    leaders[file] = entry;
+    return entry;
+}
+
 /* Whether the name of ENTRY is to be read: of several names that are one file the first alone is. */
 static bool is_read(struct sfx_relocation *relocation, uint32_t entry)
 {
     uint32_t file = sfx_relocation_file(relocation, entry);
     const struct sfx_thing *thing = thing_of(relocation, entry);
-    const struct sfx_thing *first = thing_of(relocation, file);
     uint8_t kind = sfx_index_entry(relocation->index, entry).kind;
     bool is_file = kind == SFX_ENTRY_KIND_FILE || kind == SFX_ENTRY_KIND_HARD_LINK;
     if (!is_file || sfx_index_entry(relocation->index, file).site_count == 0 || !thing)
@@ -251,8 +274,10 @@ static bool is_read(struct sfx_relocation *relocation, uint32_t entry)
         relocation->fates[entry] = SFX_FATE_LEFT;
         return false;
     }
-    if (file != entry && first && first->found.inode == thing->found.inode && first->found.device == thing->found.device) {
+    uint32_t leader = find_leader(relocation, entry);
+    if (leader != entry) {
         relocation->fates[entry] = SFX_FATE_LINKED;
+        relocation->leaders[entry] = leader;
         return false;
     }
     return true;

@@ -95,24 +95,36 @@ static enum sfx_error write_journal(const struct sfx_relocation *relocation, str
     return error ? fail_at(relocation, error, "write", SFX_RELOCATING, fault) : SFX_OK;
 }
 
-/* Whether an entry becomes another name of its file. Where a run ended in the middle of a group, its names were two files. */
-static bool is_name(const struct sfx_relocation *relocation, uint32_t entry)
+static bool is_moved(const struct sfx_relocation *relocation, uint32_t entry)
+{
+    return relocation->fates[entry] == SFX_FATE_SAME || relocation->fates[entry] == SFX_FATE_MOVED;
+}
+
+/* What an entry becomes another name of, or the entry. Where a run ended in the middle of a group, its names were two files:
+ * they follow the first. */
+static uint32_t leader_of(const struct sfx_relocation *relocation, uint32_t entry)
 {
     uint32_t file = sfx_relocation_file(relocation, entry);
-    enum sfx_fate fate = (enum sfx_fate)relocation->fates[entry];
-    bool apart = fate == SFX_FATE_SAME || fate == SFX_FATE_MOVED;
-    bool is_moved = relocation->fates[file] == SFX_FATE_SAME || relocation->fates[file] == SFX_FATE_MOVED;
-    return file != entry && is_moved && (fate == SFX_FATE_LINKED || (apart && relocation->resumed));
+    uint32_t leader = entry;
+    if (relocation->fates[entry] == SFX_FATE_LINKED)
+        leader = relocation->leaders[entry];
+    else if (relocation->resumed && is_moved(relocation, entry))
+        for (uint32_t at = relocation->leaders[file];; at = relocation->leaders[at]) {
+            leader = is_moved(relocation, at) ? at : leader;
+            if (at == file)
+                break;
+        }
+    return is_moved(relocation, leader) ? leader : entry;
 }
 
 /* Another name of a file becomes that again; where the system has no hard links, a copy. */
-static int stage_name(const struct renewal *renewal, uint32_t entry, const char *path, const char *name)
+static int stage_name(const struct renewal *renewal, uint32_t leader, const char *path, const char *name)
 {
     const struct sfx_relocation *relocation = renewal->relocation;
     struct sfx_os_stat here;
     struct sfx_os_stat there;
     char file[SFX_MAX_PATH + 1];
-    path_of(relocation, sfx_relocation_file(relocation, entry), file);
+    path_of(relocation, leader, file);
     if (sfx_os_stat(relocation->root, path, &here) == 0 && sfx_os_stat(relocation->root, file, &there) == 0 &&
         here.inode == there.inode && here.device == there.device)
         return EEXIST;
@@ -135,8 +147,9 @@ static int put(struct renewal *renewal, uint32_t entry)
     enum sfx_fate fate = (enum sfx_fate)relocation->fates[entry];
     if (fate == SFX_FATE_REMOVED)
         return sfx_os_unlink(relocation->root, path);
-    if (is_name(relocation, entry)) {
-        int error = stage_name(renewal, entry, path, name);
+    uint32_t leader = leader_of(relocation, entry);
+    if (leader != entry) {
+        int error = stage_name(renewal, leader, path, name);
         if (error)
             return error == EEXIST ? 0 : error;
     } else if (fate != SFX_FATE_MOVED) {
@@ -146,57 +159,40 @@ static int put(struct renewal *renewal, uint32_t entry)
     return sfx_os_rename(renewal->staging, name, relocation->root, path, SFX_OS_REPLACE);
 }
 
-/* Renaming changes the time of a folder, and takes the right to write it. */
-struct folder {
-    uint32_t entry;
-    struct sfx_os_stat before;
-};
-
-static bool is_touched(const struct sfx_relocation *relocation, uint32_t entry)
+static bool is_touched(const struct renewal *renewal, uint32_t thing)
 {
-    enum sfx_fate fate = (enum sfx_fate)relocation->fates[entry];
-    return fate == SFX_FATE_MOVED || fate == SFX_FATE_REMOVED || fate == SFX_FATE_LINKED;
+    const struct sfx_relocation *relocation = renewal->relocation;
+    uint32_t entry = relocation->survey.things[thing].entry;
+    enum sfx_fate fate = entry == SFX_NO_ENTRY ? SFX_FATE_PLAIN : (enum sfx_fate)relocation->fates[entry];
+    return renewal->removed_things[thing] || fate == SFX_FATE_MOVED || fate == SFX_FATE_REMOVED || fate == SFX_FATE_LINKED;
 }
 
-/* Note the folders of what will be renamed; malloced. The last one, SFX_NO_ENTRY, is the prefix. */
-static struct folder *open_folders(const struct sfx_relocation *relocation, size_t *ret_count)
+/* Renaming changes the time of a folder, and takes the right to write it. Marks the folders of what will be renamed or removed;
+ * malloced. */
+static uint8_t *open_folders(const struct renewal *renewal)
 {
-    uint32_t count = relocation->index->header.entry_count;
-    uint8_t *touched = calloc((size_t)count + 1, 1);
-    struct folder *folders = malloc(((size_t)count + 1) * sizeof *folders);
-    char path[SFX_MAX_PATH + 1];
-    *ret_count = 0;
-    for (uint32_t i = 0; touched && folders && i < count; i++) {
-        path_of(relocation, i, path);
-        char *slash = strrchr(path, '/');
-        if (!is_touched(relocation, i) || !slash)
-            continue;
-        *slash = '\0';
-        touched[sfx_index_find(relocation->index, sfx_bytes_of(path))] = 1;       /* an entry: SPEC, "Entries" */
-    }
-    for (uint32_t i = 0; touched && folders && i < count; i++) {
-        struct folder *folder = &folders[*ret_count];
-        path_of(relocation, i, path);
-        if (!touched[i] || sfx_os_stat(relocation->root, path, &folder->before) != 0)
-            continue;
-        folder->entry = i;
-        ++*ret_count;
-        if ((folder->before.mode & 0200) == 0)
-            sfx_os_set_mode_at(relocation->root, path, folder->before.mode | 0700u);
-    }
-    free(touched);
-    return folders;
+    const struct sfx_survey *survey = &renewal->relocation->survey;
+    uint8_t *touched = calloc(survey->count + 1, 1);
+    for (uint32_t i = 0; touched && i < survey->count; i++)
+        if (survey->things[i].folder != SFX_NO_THING && is_touched(renewal, i))
+            touched[survey->things[i].folder] = 1;
+    for (uint32_t i = 0; touched && i < survey->count; i++)
+        if (touched[i] && (survey->things[i].found.mode & 0200) == 0)
+            sfx_os_set_mode_at(renewal->relocation->root, sfx_survey_path(survey, &survey->things[i]),
+                               survey->things[i].found.mode | 0700u);
+    return touched;
 }
 
-static void close_folders(const struct sfx_relocation *relocation, const struct folder *folders, size_t count)
+static void close_folders(const struct sfx_relocation *relocation, const uint8_t *touched)
 {
-    char path[SFX_MAX_PATH + 1];
-    while (count-- > 0) {
-        const struct folder *folder = &folders[count];
-        path_of(relocation, folder->entry, path);
-        sfx_os_set_time_at(relocation->root, path, folder->before.mtime);
-        if ((folder->before.mode & 0200) == 0)
-            sfx_os_set_mode_at(relocation->root, path, folder->before.mode);
+    const struct sfx_survey *survey = &relocation->survey;
+    for (size_t i = survey->count; i-- > 0;) {
+        const struct sfx_thing *thing = &survey->things[i];
+        if (!touched[i])
+            continue;
+        sfx_os_set_time_at(relocation->root, sfx_survey_path(survey, thing), thing->found.mtime);
+        if ((thing->found.mode & 0200) == 0)
+            sfx_os_set_mode_at(relocation->root, sfx_survey_path(survey, thing), thing->found.mode);
     }
 }
 
@@ -204,12 +200,14 @@ static enum sfx_error put_all(struct renewal *renewal, struct sfx_fault *fault)
 {
     struct sfx_relocation *relocation = renewal->relocation;
     const struct sfx_survey *survey = &relocation->survey;
-    struct sfx_os_stat root;
-    size_t count;
+    struct sfx_os_stat root = {0};
     int error = sfx_os_stat_fd(relocation->root, &root);
-    struct folder *folders = open_folders(relocation, &count);
-    if (!folders)
+    uint8_t *touched = open_folders(renewal);
+    if (!touched)
         return sfx_fail(fault, SFX_ERROR_MEMORY, "out of memory");
+    bool locked = !error && (root.mode & 0200) == 0;
+    if (locked)
+        sfx_os_set_mode(relocation->root, root.mode | 0700u);
     const char *path = "";
     for (uint32_t i = 0; !error && i < relocation->index->header.entry_count; i++) {
         error = put(renewal, i);
@@ -222,9 +220,11 @@ static enum sfx_error put_all(struct renewal *renewal, struct sfx_fault *fault)
         path = sfx_survey_path(survey, &survey->things[i]);
         error = sfx_os_unlink(relocation->root, path);
     }
-    close_folders(relocation, folders, count);
-    free(folders);
+    close_folders(relocation, touched);
+    free(touched);
     sfx_os_set_time_at(relocation->root, ".", root.mtime);
+    if (locked)
+        sfx_os_set_mode(relocation->root, root.mode);
     if (!error)
         return SFX_OK;
     return sfx_fail_os(fault, error, "some files are relocated and some are not; when this is put right, run `sfx relocate` again: "

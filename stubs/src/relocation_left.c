@@ -65,21 +65,26 @@ static enum compiled judge_compiled(const struct sfx_relocation *relocation, con
 
 /* ---- Listing ---- */
 
-/* Whether one of the prefixes it may have been made for stands in the file, as plain text. */
+/* Whether one of the prefixes it may have been made for stands in the file, as plain text. In parts, and not mapped: users'
+ * files may be of any size, and shrink meanwhile. An interruption ends the search. */
 static bool names_prefix(const struct sfx_relocation *relocation, const struct sfx_thing *thing)
 {
     __attribute__((cleanup(sfx_os_closep))) int fd = -1;
-    const uint8_t *data;
+    uint8_t buffer[65536];
+    size_t kept = 0;
+    size_t got = 0;
     bool found = false;
-    uint64_t size = thing->found.size;
-    if (thing->found.kind != SFX_OS_FILE || size == 0 ||
-        sfx_os_open(relocation->root, sfx_survey_path(&relocation->survey, thing), SFX_OS_READ, &fd) != 0 ||
-        sfx_os_map(fd, size, &data) != 0)
+    if (thing->found.kind != SFX_OS_FILE ||
+        sfx_os_open(relocation->root, sfx_survey_path(&relocation->survey, thing), SFX_OS_READ, &fd) != 0)
         return false;
-    for (size_t i = 0; !found && i < relocation->held_count; i++)
-        if (strcmp(relocation->held[i], relocation->target) != 0)
-            found = memmem(data, (size_t)size, relocation->held[i], strlen(relocation->held[i])) != NULL;
-    sfx_os_unmap(data, size);
+    while (!found && !sfx_os_interrupted() && sfx_os_read(fd, buffer + kept, sizeof buffer - kept, &got) == 0 && got > 0) {
+        size_t size = kept + got;
+        for (size_t i = 0; !found && i < relocation->held_count; i++)
+            if (strcmp(relocation->held[i], relocation->target) != 0)
+                found = memmem(buffer, size, relocation->held[i], strlen(relocation->held[i])) != NULL;
+        kept = size < SFX_MAX_PREFIX ? size : SFX_MAX_PREFIX;
+        memmove(buffer, buffer + size - kept, kept);
+    }
     return found;
 }
 
@@ -107,7 +112,7 @@ static enum sfx_error list_entries(struct sfx_relocation *relocation, struct sfx
         if (relocation->fates[i] == SFX_FATE_PLAIN)
             error = is_plain_as_installed(relocation, i, &plain, &text, fault);
         if (relocation->fates[i] == SFX_FATE_LINKED)
-            plain = relocation->fates[sfx_relocation_file(relocation, i)] != SFX_FATE_LEFT;
+            plain = relocation->fates[relocation->leaders[i]] != SFX_FATE_LEFT;
         if (error || (plain && relocation->fates[i] != SFX_FATE_LEFT))
             continue;
         enum compiled compiled = judge_compiled(relocation, path);

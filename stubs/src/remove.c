@@ -46,7 +46,7 @@ static int remove_folder(struct removal *removal, int parent, const char *name, 
     int error = open_folder(parent, name, &fd);
     if (!error)
         error = sfx_os_stat_fd(fd, &found);
-    if (!error && found.device != removal->device)
+    if (!error && (found.device != removal->device || sfx_os_is_mount_point(fd)))
         error = EXDEV;
     if (!error && (found.mode & 0700) != 0700)
         error = sfx_os_set_mode(fd, 0700);

@@ -66,13 +66,14 @@ static bool is_left_out(const struct walker *walker, const char *path)
            strcmp(path, walker->lock) == 0;
 }
 
-/* NAME in the open folder FD, whose path is FOLDER. */
-static enum sfx_error look(struct walker *walker, int fd, size_t folder, const char *name, struct sfx_fault *fault)
+/* NAME in the open folder FD, which is thing FOLDER. */
+static enum sfx_error look(struct walker *walker, int fd, uint32_t folder, const char *name, struct sfx_fault *fault)
 {
     struct sfx_survey *survey = walker->survey;
     struct sfx_thing *thing = add_thing(survey);
     size_t before = survey->names_size;
-    size_t at = thing ? add_name(survey, folder, name) : SIZE_MAX;
+    size_t folder_at = thing && folder != SFX_NO_THING ? (size_t)survey->things[folder].path : SIZE_MAX;
+    size_t at = thing ? add_name(survey, folder_at, name) : SIZE_MAX;
     if (at == SIZE_MAX)
         return no_memory(fault);
     const char *path = survey->names + at;
@@ -84,6 +85,8 @@ static enum sfx_error look(struct walker *walker, int fd, size_t folder, const c
         return sfx_fail(fault, SFX_ERROR_IO, "%s/%.100s... is too deep to be looked at; move it away", walker->shown, path);
     thing->path = at;
     thing->entry = sfx_index_find(walker->index, sfx_bytes_of(path));
+    thing->folder = folder;
+    thing->mounted = false;
     int error = sfx_os_stat(fd, name, &thing->found);
     if (error)
         return sfx_fail_os(fault, error, "cannot look at %s/%s", walker->shown, path);
@@ -93,15 +96,20 @@ static enum sfx_error look(struct walker *walker, int fd, size_t folder, const c
     return SFX_OK;
 }
 
-/* The names in the folder of thing AT, SIZE_MAX for the prefix itself. */
-static enum sfx_error list(struct walker *walker, size_t at, struct sfx_fault *fault)
+/* The names in the folder of thing AT, SFX_NO_THING for the prefix itself; none if something is mounted there, also a folder
+ * of this very file system. */
+static enum sfx_error list(struct walker *walker, uint32_t at, struct sfx_fault *fault)
 {
     __attribute__((cleanup(sfx_os_closep))) int fd = -1;
     SFX_CLEAN_STRING char *names = NULL;
     size_t count = 0;
-    size_t folder = at == SIZE_MAX ? SIZE_MAX : (size_t)walker->survey->things[at].path;
-    const char *path = at == SIZE_MAX ? "." : walker->survey->names + folder;
+    struct sfx_thing *thing = at == SFX_NO_THING ? NULL : &walker->survey->things[at];
+    const char *path = thing ? sfx_survey_path(walker->survey, thing) : ".";
     int os_error = sfx_os_open(walker->root, path, SFX_OS_DIRECTORY, &fd);
+    if (thing && !os_error)
+        thing->mounted = sfx_os_is_mount_point(fd);
+    if (thing && thing->mounted)
+        return SFX_OK;
     if (!os_error)
         os_error = sfx_os_list(fd, &names, &count);
     if (os_error)
@@ -109,7 +117,7 @@ static enum sfx_error list(struct walker *walker, size_t at, struct sfx_fault *f
     enum sfx_error error = sfx_check_interrupted(fault);
     const char *name = names;
     for (size_t i = 0; !error && i < count; i++, name += strlen(name) + 1)
-        error = look(walker, fd, folder, name, fault);
+        error = look(walker, fd, at, name, fault);
     return error;
 }
 
@@ -122,10 +130,16 @@ static enum sfx_error walk(struct walker *walker, struct sfx_fault *fault)
     if (os_error)
         return sfx_fail_os(fault, os_error, "cannot look at %s", walker->shown);
     walker->device = root.device;
-    enum sfx_error error = list(walker, SIZE_MAX, fault);
-    for (size_t i = 0; !error && i < survey->count; i++)
-        if (survey->things[i].found.kind == SFX_OS_FOLDER && survey->things[i].found.device == walker->device)
-            error = list(walker, i, fault);
+    enum sfx_error error = list(walker, SFX_NO_THING, fault);
+    for (size_t i = 0; !error && i < survey->count; i++) {
+        if (survey->count >= SFX_NO_THING)
+            return sfx_fail(fault, SFX_ERROR_IO, "%s holds more files than this program can count", walker->shown);
+        if (survey->things[i].found.kind != SFX_OS_FOLDER)
+            continue;
+        survey->things[i].mounted = survey->things[i].found.device != walker->device;
+        if (!survey->things[i].mounted)
+            error = list(walker, (uint32_t)i, fault);
+    }
     return error;
 }
 
@@ -141,8 +155,6 @@ enum sfx_error sfx_survey_open(int root, const char *shown, const char *lock, co
     for (size_t i = 0; i < entries; i++)
         ret_survey->thing[i] = SFX_NO_ENTRY;
     enum sfx_error error = walk(&walker, fault);
-    if (!error && ret_survey->count >= SFX_NO_ENTRY)
-        error = sfx_fail(fault, SFX_ERROR_IO, "%s holds more files than this program can count", shown);
     if (error)
         sfx_survey_close(ret_survey);
     return error;

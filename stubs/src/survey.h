@@ -5,9 +5,12 @@
 #include "index.h"
 #include "os.h"
 
+#define SFX_NO_THING UINT32_MAX
 struct sfx_thing {
     uint64_t path;                       /* offset in the survey's names */
     uint32_t entry;                      /* SFX_NO_ENTRY: no part of what was installed */
+    uint32_t folder;                     /* the thing it lies in, SFX_NO_THING: the prefix */
+    bool mounted;                        /* a folder: what it holds belongs elsewhere and is not looked at */
     struct sfx_os_stat found;
 };
 
@@ -23,7 +26,7 @@ struct sfx_survey {
 };
 
 /* Of the open folder ROOT, SHOWN in messages. Left out are `.sfxpack`, what a run leaves in a prefix (LOCK is the lock's name),
- * `lost+found`, and what lies in a folder on another file system. */
+ * `lost+found`, and what lies in a folder that something is mounted on. */
 enum sfx_error sfx_survey_open(int root, const char *shown, const char *lock, const struct sfx_index *index,
                                struct sfx_survey *ret_survey, struct sfx_fault *fault);
 void sfx_survey_close(struct sfx_survey *survey);

@@ -8,14 +8,19 @@ import shutil
 import signal
 import subprocess
 import sys
-from collections.abc import Callable
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from sfxpack.format.layout import Exit
+from sfxpack.format.layout import EntryKind, Exit, Strategy
+from sfxpack.format.tables import IndexEntry, IndexSite
 from tests.cli.test_installer_failures import CALLS, MOST, lock_text
-from tests.installers import LARGE, MTIME, TIMEOUT, Maker, mounted, small, snapshot, tool, with_product
+from tests.environments import open_folder
+from tests.installers import LARGE, MTIME, TIMEOUT, Maker, mounted, small, snapshot, text, tool, with_product
+from tests.testkit import Sample, directory, file, sample
 
 pytestmark = pytest.mark.skipif(not sys.platform.startswith("linux"), reason="the stub of this system is not built yet")
 
@@ -143,7 +148,7 @@ def edit(prefix: Path) -> None:
         file.write("echo more\n")
     (prefix / "share/empty").unlink()
     (prefix / "lib/mod.py").chmod(0o640)
-    (prefix / "share/mine").write_text(f"my path is {prefix}\n")
+    (prefix / "share/mine").write_text("x" * (65536 - 5) + f"{prefix}\n")
     (prefix / "own/deep").mkdir(parents=True)
     (prefix / "own/deep/one").write_text("1")
     os.link(prefix / "own/deep/one", prefix / "own/two")
@@ -263,6 +268,162 @@ def test_folders_without_the_right_to_write(maker: Maker, tmp_path: Path) -> Non
     (here / "lib").chmod(0o755)
 
 
+def names(count: int) -> Sample:
+    """One script with COUNT names."""
+    first = file(b"bin/0", 0, text(15), mode=0o755)
+    others = (IndexEntry(EntryKind.HARD_LINK, b"bin/%d" % at, 0o755, 1, MTIME) for at in range(1, count))
+    return with_product(sample((directory(b"bin"), first, *others), (b"#!/bin/sh\necho /greeting\n",)), name=b"app")
+
+
+@pytest.mark.parametrize("how", ["here", "copy"])
+def test_names_of_a_file_stay_names_of_it(maker: Maker, tmp_path: Path, how: str) -> None:
+    """The first one removed, another one made a file of its own, one added: that one is not of the installation."""
+    old, new = tmp_path / "env", tmp_path / "new"
+    maker.make(names(6)).run("--prefix", old)
+    script = (old / "bin/0").read_text()
+    os.link(old / "bin/1", old / "bin/mine")
+    for name in ("0", "3"):
+        (old / "bin" / name).unlink()
+    (old / "bin/3").write_text(script)
+    os.link(old / "bin/3", old / "bin/3-mine")
+    if how == "here":
+        tool(move(old, new), "relocate", status=Exit.EXCEPTIONS)
+    else:
+        tool(old, "relocate", new, status=Exit.EXCEPTIONS)
+    moved = f"#!/bin/sh\necho {new}/greeting\n"
+    assert {path.name: path.read_text() for path in (new / "bin").iterdir()} == {
+        **dict.fromkeys(("1", "2", "3", "4", "5"), moved),
+        **dict.fromkeys(("mine", "3-mine"), script),
+    }
+    files = {name: (new / "bin" / name).stat().st_ino for name in ("1", "2", "3", "4", "5")}
+    assert files["1"] == files["2"] == files["4"] == files["5"] != files["3"]
+
+
+@pytest.mark.parametrize("how", ["here", "copy"])
+def test_attributes_that_are_many(maker: Maker, tmp_path: Path, how: str) -> None:
+    installed(maker, tmp_path / "env")
+    try:
+        for number in range(20):
+            os.setxattr(tmp_path / "env/lib/mod.py", f"user.{number:0100}", b"kept")
+    except OSError as error:
+        pytest.skip(f"no extended attributes here: {error}")
+    if how == "here":
+        tool(move(tmp_path / "env", tmp_path / "new"), "relocate")
+    else:
+        tool(tmp_path / "env", "relocate", tmp_path / "new")
+    assert len(os.listxattr(tmp_path / "new/lib/mod.py")) >= 20
+
+
+@pytest.mark.parametrize("how", ["here", "copy"])
+def test_from_a_file_system_of_even_seconds(maker: Maker, tmp_path: Path, how: str) -> None:
+    """A source keeps the time it has there, so its .pyc has to."""
+    values = small()
+    entries = tuple(replace(entry, mtime=entry.mtime and MTIME + 1) for entry in values.index.entries)
+    maker.make(replace(values, index=replace(values.index, entries=entries))).run("--prefix", tmp_path / "env")
+    for path in (tmp_path / "env/lib").rglob("*"):
+        os.utime(path, (MTIME, MTIME))
+    compiled = tmp_path / "env/lib/__pycache__/mod.cpython-311.pyc"
+    content = compiled.read_bytes().replace((MTIME + 1).to_bytes(4, "little"), MTIME.to_bytes(4, "little"))
+    compiled.write_bytes(content)
+    os.utime(compiled, (MTIME, MTIME))
+    tool(tmp_path / "env", "verify")
+    if how == "here":
+        tool(move(tmp_path / "env", tmp_path / "new"), "relocate")
+    else:
+        tool(tmp_path / "env", "relocate", tmp_path / "new")
+    tool(tmp_path / "new", "verify")
+
+
+@pytest.fixture
+def place() -> Iterator[Path]:
+    """A folder where every user may do everything; the test is skipped for those who cannot become another user."""
+    if os.geteuid() != 0:
+        pytest.skip("only root becomes another user")
+    with open_folder() as folder:
+        folder.chmod(0o777)
+        yield folder
+
+
+def give_away(prefix: Path) -> None:
+    """All that is there to the user of `as_nobody`."""
+    for path in (prefix, *prefix.rglob("*")):
+        os.chown(path, 65534, 65534, follow_symlinks=False)
+
+
+def as_nobody(prefix: Path, *options: object) -> subprocess.CompletedProcess[str]:
+    """Run its tool as another user."""
+    command = [str(prefix / ".sfxpack/sfx"), *map(str, options)]
+    return subprocess.run(
+        command, check=False, capture_output=True, text=True, timeout=TIMEOUT, user=65534, group=65534
+    )
+
+
+def test_another_users_program_runs_as_nobody_else(maker: Maker, place: Path) -> None:
+    """A copy belongs to who makes it, so it must not run as its owner."""
+    installed(maker, place / "env")
+    for path in ("bin/hello", "lib/large.bin"):
+        (place / "env" / path).chmod(0o6755)
+    done = as_nobody(place / "env", "relocate", place / "new")
+    assert done.returncode == 0, done.stderr
+    for path in ("bin/hello", "lib/large.bin"):
+        assert (place / "new" / path).stat().st_mode & 0o7777 == 0o755
+
+
+def test_compiled_files_in_folders_without_the_right_to_write(maker: Maker, place: Path) -> None:
+    installed(maker, place / "env1")
+    cache = place / "env1/lib/__pycache__"
+    size = (place / "env1/lib/mod.py").stat().st_size
+    header = b"\xa7\r\r\n" + bytes(4) + MTIME.to_bytes(4, "little") + size.to_bytes(4, "little")
+    (cache / "mod.cpython-311.pyc").unlink()
+    (cache / "mod.cpython-311.opt-1.pyc").write_bytes(header + b"old")
+    cache.chmod(0o555)
+    here = move(place / "env1", place / "env2")
+    give_away(here)
+    done = as_nobody(here, "relocate")
+    assert done.returncode == Exit.EXCEPTIONS, done.stderr
+    assert list((here / "lib/__pycache__").iterdir()) == []
+    assert (here / "lib/__pycache__").stat().st_mode & 0o777 == 0o555
+
+
+def test_a_prefix_without_the_right_to_write(maker: Maker, place: Path) -> None:
+    values = sample((file(b"pyvenv.cfg", 0, text(7)),), (b"home = /bin\n",))
+    maker.make(with_product(values, name=b"app")).run("--prefix", place / "env")
+    give_away(place / "env")
+    (place / "env").chmod(0o555)
+    done = as_nobody(move(place / "env", place / "new"), "relocate")
+    assert done.returncode == 0, done.stderr
+    assert (place / "new/pyvenv.cfg").read_text() == f"home = {place}/new/bin\n"
+    assert (place / "new").stat().st_mode & 0o777 == 0o555
+
+
+def test_what_is_mounted_in_it(maker: Maker, tmp_path: Path) -> None:
+    """A folder of the same file system, too: nothing of it is moved, removed or copied."""
+    installed(maker, tmp_path / "env")
+    outside, inside = tmp_path / "outside", tmp_path / "env/lib"
+    shutil.copytree(inside, outside)
+    before = whole(outside)
+    with mounted(inside, "--bind", source=outside):
+        tool(tmp_path / "env", "relocate", tmp_path / "new", status=Exit.EXCEPTIONS)
+        done = tool(tmp_path / "env", "relocate", tmp_path / "newer", "--move", status=Exit.EXCEPTIONS)
+        assert "not copied: lib (something is mounted there)" in done.stdout
+        assert f"the original in {tmp_path}/env stays" in done.stderr
+        (tmp_path / "link").symlink_to("env")
+        tool(tmp_path / "env", "relocate", tmp_path / "link", status=Exit.EXCEPTIONS)
+        assert whole(outside) == before
+
+
+def test_an_original_that_cannot_be_removed_whole(maker: Maker, place: Path) -> None:
+    installed(maker, place / "env")
+    give_away(place / "env")
+    (place / "env/own").mkdir()
+    (place / "env/own/file").touch()
+    done = as_nobody(place / "env", "relocate", place / "new", "--move")
+    assert done.returncode == Exit.EXCEPTIONS
+    left = re.search(r"what is left of it is (\S+): ", done.stderr)
+    assert left
+    assert [path.name for path in Path(left[1]).iterdir() if path.name != ".sfxpack"] == ["own"]
+
+
 # ---- Interrupted ----------------------------------------------------------------------------------------------------
 
 
@@ -341,6 +502,19 @@ def test_every_call_may_fail(maker: Maker, tmp_path: Path, require: Callable[[st
         scene.finish(scene.new)
 
 
+def test_killed_between_names_without_the_first(maker: Maker, tmp_path: Path, require: Callable[[str], str]) -> None:
+    strace = require("strace")
+    for at in range(1, 7):
+        old, new = tmp_path / f"old-{at}", tmp_path / f"new-{at}"
+        maker.make(names(5)).run("--prefix", old, "--no-sync")
+        (old / "bin/0").unlink()
+        kill = ("-e", "trace=renameat", "-e", f"inject=renameat:signal=SIGKILL:when={at}")
+        assert trace(strace, move(old, new), tmp_path / "log", *kill) == -signal.SIGKILL
+        tool(new, "relocate", status=None)
+        assert len({path.stat().st_ino for path in (new / "bin").iterdir()}) == 1, at
+        assert f"echo {new}/greeting" in (new / "bin/1").read_text()
+
+
 COPY_MOMENTS = (("openat", 30), ("mkdirat", 3), ("linkat", 1), ("renameat2", 1), ("renameat2", 2), ("unlinkat", 6))
 
 
@@ -369,10 +543,44 @@ def test_installer_does_not_replace_what_is_half_relocated(maker: Maker, tmp_pat
 def test_damaged_journal(maker: Maker, tmp_path: Path) -> None:
     """What it names is only tried on files, which know better."""
     expected = installed(maker, tmp_path / "env")
-    for text in ("", "nonsense", "prefix=relative\nprefix=/" + "x" * 5000 + "\n", "prefix=/a\n" * 500, "\0\n" * 99):
-        (tmp_path / "env/.sfxpack/relocating").write_text(text)
+    for journal in ("", "nonsense", "prefix=relative\nprefix=/" + "x" * 5000 + "\n", "prefix=/a\n" * 500, "\0\n" * 99):
+        (tmp_path / "env/.sfxpack/relocating").write_text(journal)
         tool(tmp_path / "env", "relocate")
         assert whole(tmp_path / "env") == expected
+
+
+def test_interrupted_while_it_reads_what_users_added(maker: Maker, tmp_path: Path) -> None:
+    """A file that takes hours to read."""
+    installed(maker, tmp_path / "env")
+    here = move(tmp_path / "env", tmp_path / "new")
+    before = snapshot(here)
+    with (here / "large").open("wb") as file:
+        file.truncate(1 << 42)
+    process = subprocess.Popen([here / ".sfxpack/sfx", "relocate"], stderr=subprocess.PIPE, text=True)
+    while not any(path.is_symlink() for path in (here / ".sfxpack/relocated").glob("*")):  # links are written last
+        time.sleep(0.01)
+    process.send_signal(signal.SIGINT)
+    _, errors = process.communicate(timeout=TIMEOUT)
+    assert process.returncode == 128 + signal.SIGINT
+    assert "interrupted; nothing is left behind" in errors
+    (here / "large").unlink()
+    assert snapshot(here) == before
+
+
+def test_half_relocated_into_a_folder_of_its_old_name(maker: Maker, tmp_path: Path) -> None:
+    """`/env/lib` in a C string can be the installation at /env/lib, or a folder of the one at /env."""
+    program = b"\x7fELF" + b"/lib".ljust(300, b"\0")
+    site = IndexSite(4, 300, Strategy.CSTRING)
+    values = sample((directory(b"lib"), file(b"lib/program", 0, site)), (program,))
+    new = tmp_path / "env/lib"
+    maker.make(with_product(values, name=b"app")).run("--prefix", new)
+    expected = whole(new)
+    shutil.rmtree(tmp_path / "env")
+    maker.make(with_product(values, name=b"app")).run("--prefix", tmp_path / "env")
+    move(move(tmp_path / "env", tmp_path / "away"), new)
+    (new / ".sfxpack/relocating").write_text(f"prefix={new}\nprefix={tmp_path}/env\n")
+    tool(new, "relocate")
+    assert whole(new) == expected
 
 
 # ---- Refused --------------------------------------------------------------------------------------------------------
@@ -393,9 +601,13 @@ def test_where_something_lies(maker: Maker, tmp_path: Path) -> None:
     installed(maker, tmp_path / "env")
     (tmp_path / "full").mkdir()
     (tmp_path / "full/mine").write_text("mine")
-    for target in ("full", "full/mine", "env/inside"):
+    (tmp_path / "env/own").mkdir()
+    (tmp_path / "link").symlink_to("env/own")
+    for target in ("full", "full/mine", "env/inside", "link/inside", "link/a/b"):
         tool(tmp_path / "env", "relocate", tmp_path / target, status=Exit.PREFIX_IN_USE)
+        tool(tmp_path / "env", "relocate", tmp_path / target, "--move", status=Exit.PREFIX_IN_USE)
     assert [path.name for path in (tmp_path / "full").iterdir()] == ["mine"]
+    assert list((tmp_path / "env/own").iterdir()) == []
 
 
 def test_while_another_run_works_there(maker: Maker, tmp_path: Path) -> None:
