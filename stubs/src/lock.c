@@ -106,7 +106,7 @@ static enum sfx_error refuse(const char *shown, const char *name, enum judgement
                              struct sfx_fault *fault)
 {
     if (judgement == ALIVE)
-        return sfx_fail(fault, SFX_ERROR_LOCKED, "process %llu is installing there now; wait for it to end (lock: %s/%s)",
+        return sfx_fail(fault, SFX_ERROR_LOCKED, "process %llu is at work there now; wait for it to end (lock: %s/%s)",
                         (unsigned long long)holder->pid, shown, name);
     return sfx_fail(fault, SFX_ERROR_LOCKED,
                     "process %llu on host %s holds the lock %s/%s, and whether it still runs cannot be seen from here; if it "

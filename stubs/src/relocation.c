@@ -211,12 +211,14 @@ static enum sfx_error say_end(const struct sfx_relocation *relocation, struct sf
     sfx_say(session, "%s is relocated to %s", title ? title : "", relocation->target);
     if (relocation->exceptions == 0)
         return SFX_OK;
-    return sfx_fail(fault, SFX_ERROR_EXCEPTIONS, "%u thing%s listed above stay%s as %s", relocation->exceptions,
+    return sfx_fail(fault, SFX_ERROR_EXCEPTIONS, "%u thing%s stay%s as %s%s", relocation->exceptions,
                     relocation->exceptions == 1 ? "" : "s", relocation->exceptions == 1 ? "s" : "",
-                    relocation->exceptions == 1 ? "it is" : "they are");
+                    relocation->exceptions == 1 ? "it is" : "they are", session->options.quiet ? "" : ", see above");
 }
 
-static enum sfx_error relocate_to(struct sfx_relocation *relocation, struct sfx_place *here, struct sfx_fault *fault)
+/* REFUSED, if not NULL: why there is no lock, without which only a copy can be made. */
+static enum sfx_error relocate_to(struct sfx_relocation *relocation, struct sfx_place *here, const struct sfx_fault *refused,
+                                  struct sfx_fault *fault)
 {
     __attribute__((cleanup(sfx_place_close))) struct sfx_place place = {.parent = -1, .folder = -1};
     struct sfx_session *session = relocation->session;
@@ -230,6 +232,10 @@ static enum sfx_error relocate_to(struct sfx_relocation *relocation, struct sfx_
             return sfx_fail(fault, SFX_ERROR_PREFIX, "%s and %s lie in each other; choose another folder", place.path, here->path);
         error = sfx_relocate_copy(relocation, here, &place, fault);
         return error ? error : say_end(relocation, fault);
+    }
+    if (refused) {
+        *fault = *refused;
+        return fault->error;
     }
     if (session->options.move)
         return sfx_fail(fault, SFX_ERROR_USAGE, "--move needs another folder than %s, where the installation lies", here->path);
@@ -254,8 +260,9 @@ static bool is_in_place(const struct sfx_session *session, int root, const char 
     return true;
 }
 
-/* The lock of the installation is held. */
-static enum sfx_error relocate_locked(struct sfx_session *session, int root, struct sfx_place *here, struct sfx_fault *fault)
+/* The lock of the installation is held, or REFUSED. */
+static enum sfx_error relocate_locked(struct sfx_session *session, int root, struct sfx_place *here,
+                                      const struct sfx_fault *refused, struct sfx_fault *fault)
 {
     __attribute__((cleanup(sfx_relocation_close))) struct sfx_relocation relocation = {.root = -1};
     SFX_CLEAN_STRING char *target = NULL;
@@ -266,7 +273,7 @@ static enum sfx_error relocate_locked(struct sfx_session *session, int root, str
         return error;
     struct sfx_bytes name = sfx_index_string(relocation.index, relocation.index->product.name);
     snprintf(session->who, sizeof session->who, "%.*s", SFX_TEXT(name));
-    return relocate_to(&relocation, here, fault);
+    return relocate_to(&relocation, here, refused, fault);
 }
 
 enum sfx_error sfx_relocate(struct sfx_session *session, struct sfx_fault *fault)
@@ -287,5 +294,10 @@ enum sfx_error sfx_relocate(struct sfx_session *session, struct sfx_fault *fault
     if (!error)
         error = sfx_lock_take(inside ? here.folder : here.parent, inside ? here.path : here.parent_path, here.lock,
                               session->options.break_lock, &lock, fault);
-    return error ? error : relocate_locked(session, root, &here, fault);
+    /* Who may not write there may still copy what others installed. */
+    bool only_reads = error == SFX_ERROR_IO && here.folder >= 0 && session->options.target && !session->options.move;
+    if (error && !only_reads)
+        return error;
+    struct sfx_fault refused = *fault;
+    return relocate_locked(session, root, &here, only_reads ? &refused : NULL, fault);
 }

@@ -304,7 +304,7 @@ static enum sfx_error copy_tree(struct copying *copying, struct sfx_fault *fault
             copying->done[i] = 1;
     }
     if (!error && relocation->session->options.strict && relocation->exceptions > 0)
-        error = sfx_fail(fault, SFX_ERROR_PREFIX, "nothing was copied: %u thing(s) listed above are not as installed (--strict)",
+        error = sfx_fail(fault, SFX_ERROR_PREFIX, "nothing was copied: %u thing(s) are not as installed (--strict)",
                          relocation->exceptions);
     if (!error)
         error = copy_rest(copying, fault);

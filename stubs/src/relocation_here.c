@@ -282,7 +282,7 @@ static enum sfx_error renew(struct renewal *renewal, struct sfx_fault *fault)
     if (error)
         return error;
     if (relocation->session->options.strict && relocation->exceptions > 0)
-        return sfx_fail(fault, SFX_ERROR_PREFIX, "nothing was changed: %u thing%s listed above %s not as installed (--strict)",
+        return sfx_fail(fault, SFX_ERROR_PREFIX, "nothing was changed: %u thing%s %s not as installed (--strict)",
                         relocation->exceptions, relocation->exceptions == 1 ? "" : "s", relocation->exceptions == 1 ? "is" : "are");
     return publish(renewal, fault);
 }

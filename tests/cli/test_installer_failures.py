@@ -266,7 +266,7 @@ def test_lock_of_a_living_process(maker: Maker, tmp_path: Path, form: str) -> No
     lock.write_text(lock_text())
     for options in ([], ["--break-lock"]):
         done = app.run("--prefix", prefix, *options, status=Exit.LOCKED)
-        assert f"process {os.getpid()} is installing there now" in done.stderr
+        assert f"process {os.getpid()} is at work there now" in done.stderr
     assert lock.exists()
     assert not (prefix / "bin").exists()
 

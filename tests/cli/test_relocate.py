@@ -138,6 +138,24 @@ def test_move_off_a_mount_point(maker: Maker, tmp_path: Path) -> None:
     tool(tmp_path / "new", "verify")
 
 
+def test_a_copy_of_what_may_not_be_written(maker: Maker, tmp_path: Path) -> None:
+    """As a user of a cluster copies what the administrator installed; in place is refused."""
+    expected = installed(maker, tmp_path / "new")
+    shutil.rmtree(tmp_path / "new")
+    (tmp_path / "shared").mkdir()
+    installed(maker, tmp_path / "made/env")
+    moved = (tmp_path / "made").rename(tmp_path / "moved")
+    with mounted(tmp_path / "shared", "--bind", source=moved):
+        done = subprocess.run(["mount", "-o", "remount,bind,ro", tmp_path / "shared"], check=False, capture_output=True)
+        if done.returncode:
+            pytest.skip("remounting is not allowed here")
+        tool(tmp_path / "shared/env", "relocate", tmp_path / "new")
+        tool(tmp_path / "shared/env", "relocate", tmp_path / "other", "--move", status=Exit.IO)
+        tool(tmp_path / "shared/env", "relocate", status=Exit.IO)
+    assert whole(tmp_path / "new") == expected
+    assert not (tmp_path / "other").exists()
+
+
 # ---- What is not as it was installed --------------------------------------------------------------------------------
 
 
@@ -177,7 +195,7 @@ def test_edited_and_foreign_files(maker: Maker, tmp_path: Path, how: str) -> Non
     lines = done.stdout.splitlines()
     assert sorted(lines[:-1]) == LISTED
     assert lines[-1] == f"app 1 is relocated to {new}"
-    assert "4 things listed above stay as they are" in done.stderr
+    assert "4 things stay as they are, see above" in done.stderr
     after = snapshot(new)
     kept = ("bin/hello", "share/mine", "own", "own/deep", "own/deep/one", "own/two", "own/link", "share/release")
     assert {name: after[name] for name in kept} == {name: before[name] for name in kept}
