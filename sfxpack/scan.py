@@ -158,7 +158,7 @@ def scan(request: Request, progress: Progress = silent) -> Scan:
 
 
 def is_soft(site: Site) -> bool:
-    """Whether a site is left as it is where the new prefix is longer than it."""
+    """Whether a site is left blank where the new prefix is longer than it."""
     return site.strategy is Strategy.SLASH and bool(site.flags & SiteFlag.SOFT)
 
 

@@ -52,6 +52,7 @@ def test_the_report(root: Path, tmp_path: Path) -> None:
         "share/odd.txt  at byte 5",
         f"share/data.pkl  than {limit - 2} bytes",
         "--ambiguous relocate  moves 1 place in 1 file, too",
+        "left blank: 2 files hold paths in data that become slashes where",
         "--limit strict  never leaves",
     ):
         assert part in said, part
