@@ -214,9 +214,10 @@ def _source(entry: Entry, context: Context) -> Entry | None:
 
 
 def _is_omitted(entry: Entry, found: Found, context: Context) -> bool:
-    """Whether a `.pyc` holds an old path, cannot be walked, and can be made again."""
+    """Whether a `.pyc` holds an old path, cannot be walked, and can be made again (Python 2: beside its source)."""
     unknown = any(finding.detail == sites.NOT_CODE for finding in found.findings)
-    return unknown and stage(entry.path) == COMPILED and _source(entry, context) is not None
+    beside = context.files.names.entries.get(entry.path[:-1])
+    return unknown and stage(entry.path) == COMPILED and (_source(entry, context) or beside) is not None
 
 
 def _source_mtime(entry: Entry, content: bytes, context: Context) -> int | None:
