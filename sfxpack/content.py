@@ -8,7 +8,7 @@ from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, replace
 from typing import Final
 
-from sfxpack import binaries, classify, neutral, records, sites
+from sfxpack import binaries, classify, neutral, outside, records, sites
 from sfxpack.binaries import Binary
 from sfxpack.errors import ChangedError, UnreadableError
 from sfxpack.format.digest import digest
@@ -186,7 +186,8 @@ def _derived(entry: Entry, content: bytes, context: Context) -> Found:
         mtime = source.mtime_ns // 10**9
         text = read(source) if hashed else None
         return Found(records.derive_pyc(entry.path, content, context.files, mtime=mtime, source=text))
-    return Found((), _scrubbed(entry, content, context))
+    roots = outside.roots(context.environment)
+    return Found((), _scrubbed(entry, content, context), outside.in_file(entry.path, content, roots))
 
 
 def _derived_record(found: Found, entry: Entry, context: Context) -> Found:

@@ -30,6 +30,8 @@ def root(tmp_path: Path, require: Callable[[str], str]) -> Path:
     for folder, text in (("lib/near", f"//{path}"), ("lib/nearer", f"/////{path}")):
         shared_library(path / folder, gcc, inside, code=LIMITED.format(text))
     write(path / "share/odd.txt", f"$ROOT{path}/x\n")
+    (path / "bin/away").symlink_to(tmp_path / "elsewhere")
+    write(path / "lib/site-packages/away.pth", f"{tmp_path}/source\n")
     return path
 
 
@@ -50,6 +52,8 @@ def test_the_report(root: Path, tmp_path: Path) -> None:
         f"then {limit + 3} bytes, because of lib/nearer/x.so\n",
         "2 loader paths, 1 link\n",
         "share/odd.txt  at byte 5",
+        f"bin/away  {tmp_path}/elsewhere\n",
+        f"lib/site-packages/away.pth  {tmp_path}/source\n",
         f"share/data.pkl  than {limit - 2} bytes",
         "--ambiguous relocate  moves 1 place in 1 file, too",
         "left blank: 2 files hold paths in data that become slashes where",
