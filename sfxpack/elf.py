@@ -109,8 +109,9 @@ class Elf:
             ValueError: no segment maps it.
         """
         for segment in self.segments:
-            if segment.type == PT_LOAD and 0 <= address - segment.address < segment.file_size:
-                return address - segment.address + segment.offset
+            at = address - segment.address
+            if segment.type == PT_LOAD and 0 <= at < segment.file_size and at + segment.offset < len(self.content):
+                return at + segment.offset
         raise ValueError(f"address {address:#x} is not in the file")
 
     def string(self, position: int) -> bytes:
