@@ -186,8 +186,7 @@ def _derived(entry: Entry, content: bytes, context: Context) -> Found:
         mtime = source.mtime_ns // 10**9
         text = read(source) if hashed else None
         return Found(records.derive_pyc(entry.path, content, context.files, mtime=mtime, source=text))
-    roots = outside.roots(context.environment)
-    return Found((), _scrubbed(entry, content, context), outside.in_file(entry.path, content, roots))
+    return Found((), _scrubbed(entry, content, context), outside.in_file(entry.path, content, context.environment))
 
 
 def _derived_record(found: Found, entry: Entry, context: Context) -> Found:

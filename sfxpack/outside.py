@@ -17,14 +17,10 @@ _LISTS: Final = (b".pth", b".egg-link")
 _ORIGIN: Final = b".dist-info/direct_url.json"
 
 
-def roots(environment: Environment) -> frozenset[bytes]:
-    """Folders that lie in the tree, under the names they have or had."""
-    return frozenset((bytes(environment.root), *(rename.old for rename in environment.renames)))
-
-
-def in_file(path: bytes, content: bytes, inside: Collection[bytes]) -> tuple[Finding, ...]:
-    """Folders that a file of site-packages makes Python import from, `inside` and what lies there excepted."""
+def in_file(path: bytes, content: bytes, environment: Environment) -> tuple[Finding, ...]:
+    """Folders that a file of site-packages makes Python import from, and that do not lie in it."""
     if path.endswith(_LISTS):
+        inside = _inside(environment)
         lines = dict.fromkeys(line.strip() for line in content.splitlines() if line.startswith(b"/"))
         return tuple(_finding(path, line) for line in lines if not _is_below(line, inside))
     if path.endswith(_ORIGIN) and _is_editable(content):
@@ -32,13 +28,19 @@ def in_file(path: bytes, content: bytes, inside: Collection[bytes]) -> tuple[Fin
     return ()
 
 
-def of_links(entries: Iterable[Entry], inside: Collection[bytes]) -> Iterator[Finding]:
+def of_links(entries: Iterable[Entry], environment: Environment) -> Iterator[Finding]:
     """Links that lead out of the tree, whether there is something or not."""
+    inside = _inside(environment)
     for entry in entries:
         if entry.kind is EntryKind.LINK:
             way = os.path.normpath(os.path.join(os.path.dirname(entry.path), entry.link))
             if (way.startswith(b"/") and not _is_below(way, inside)) or way.split(b"/")[0] == b"..":
                 yield _finding(entry.path, entry.link)
+
+
+def _inside(environment: Environment) -> frozenset[bytes]:
+    """The root, under the names it has and had, and what becomes part of the tree."""
+    return frozenset((bytes(environment.root), *(rename.old for rename in environment.renames)))
 
 
 def _finding(path: bytes, named: bytes) -> Finding:

@@ -184,7 +184,7 @@ class Reading:
     def all_findings(self) -> tuple[Finding, ...]:
         """Those of the environment, of the tree and of its files, in order."""
         environment, tree = self.subject.environment, self.subject.tree
-        links = outside.of_links(tree.entries, outside.roots(environment))
+        links = outside.of_links(tree.entries, environment)
         found = [*environment.findings, *tree.findings, *links, *self.findings]
         return tuple(sorted(found, key=lambda finding: (finding.category, finding.path)))
 

@@ -8,9 +8,10 @@ import pytest
 
 from sfxpack import outside
 from sfxpack.format.layout import EntryKind
-from sfxpack.model import Entry
+from sfxpack.model import Entry, Rename
+from tests.sitekit import environment
 
-ROOTS = (b"/opt/env", b"/opt/older")
+WHERE = environment(b"/opt/env", (Rename(b"/opt/older", b""),))
 SITE = b"lib/python3.12/site-packages/"
 
 
@@ -24,7 +25,7 @@ SITE = b"lib/python3.12/site-packages/"
     ],
 )
 def test_folders_that_are_imported_from(name: bytes, content: bytes, expected: list[str]) -> None:
-    found = outside.in_file(SITE + name, content, ROOTS)
+    found = outside.in_file(SITE + name, content, WHERE)
     assert [(item.category, item.path, item.detail) for item in found] == [
         ("external", SITE + name, detail) for detail in expected
     ]
@@ -41,9 +42,9 @@ def test_folders_that_are_imported_from(name: bytes, content: bytes, expected: l
 )
 def test_editable_installations(record: object, count: int) -> None:
     path = SITE + b"x-1.dist-info/direct_url.json"
-    found = outside.in_file(path, json.dumps(record).encode(), ROOTS)
+    found = outside.in_file(path, json.dumps(record).encode(), WHERE)
     assert ["/home" in item.detail for item in found] == [False] * count
-    assert not outside.in_file(path, b"{", ROOTS)
+    assert not outside.in_file(path, b"{", WHERE)
 
 
 @pytest.mark.parametrize(
@@ -61,5 +62,5 @@ def test_editable_installations(record: object, count: int) -> None:
 )
 def test_links(path: bytes, text: bytes, out: bool) -> None:  # noqa: FBT001 - a row
     entries = [Entry(path, EntryKind.LINK, 0o777, 0, 0, link=text), Entry(b"y", EntryKind.FILE, 0o644, 0, 0)]
-    found = [(item.category, item.path, item.detail) for item in outside.of_links(entries, ROOTS)]
+    found = [(item.category, item.path, item.detail) for item in outside.of_links(entries, WHERE)]
     assert found == ([("external", path, text.decode())] if out else [])
