@@ -106,12 +106,13 @@ class Elf:
         """Where an address lies in the file.
 
         Raises:
-            ValueError: no segment maps it.
+            ValueError: no segment maps it, or to where the file has nothing.
         """
         for segment in self.segments:
-            at = address - segment.address
-            if segment.type == PT_LOAD and 0 <= at < segment.file_size and at + segment.offset < len(self.content):
-                return at + segment.offset
+            if segment.type == PT_LOAD and 0 <= address - segment.address < segment.file_size:
+                found = address - segment.address + segment.offset
+                if found < len(self.content):
+                    return found
         raise ValueError(f"address {address:#x} is not in the file")
 
     def string(self, position: int) -> bytes:
