@@ -185,7 +185,7 @@ def build(*, quiet: bool, verbose: bool, as_json: bool, **options: Any) -> None:
         report.print_result(result, Console(highlight=False), verbose=verbose)
 
 
-@cli.command()
+@cli.command(short_help="Show what a build would do and what its result would need.")
 @_with(_ENVIRONMENT)
 @_with(_POLICIES)
 @click.option("-v", "--verbose", is_flag=True, help="List every site, finding and file.")
@@ -232,7 +232,7 @@ def verify(file: Path) -> None:
     click.echo(f"{file}: sound, build {build_name[:16]}")
 
 
-@cli.command()
+@cli.command(short_help="Write what FILE installs into a folder, for any prefix.")
 @click.argument("file", type=click.Path(path_type=Path))
 @click.argument("directory", type=click.Path(path_type=Path))
 @click.option("--as", "prefix", metavar="PREFIX", help="Render it for this prefix. [DIRECTORY]")

@@ -8,7 +8,7 @@ from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, replace
 from typing import Final
 
-from sfxpack import binaries, classify, neutral, records, sites
+from sfxpack import binaries, classify, neutral, outside, records, sites
 from sfxpack.binaries import Binary
 from sfxpack.errors import ChangedError, UnreadableError
 from sfxpack.format.digest import digest
@@ -186,7 +186,7 @@ def _derived(entry: Entry, content: bytes, context: Context) -> Found:
         mtime = source.mtime_ns // 10**9
         text = read(source) if hashed else None
         return Found(records.derive_pyc(entry.path, content, context.files, mtime=mtime, source=text))
-    return Found((), _scrubbed(entry, content, context))
+    return Found((), _scrubbed(entry, content, context), outside.in_file(entry.path, content, context.environment))
 
 
 def _derived_record(found: Found, entry: Entry, context: Context) -> Found:
@@ -214,9 +214,10 @@ def _source(entry: Entry, context: Context) -> Entry | None:
 
 
 def _is_omitted(entry: Entry, found: Found, context: Context) -> bool:
-    """Whether a `.pyc` holds an old path, cannot be walked, and can be made again."""
+    """Whether a `.pyc` holds an old path, cannot be walked, and can be made again (Python 2: beside its source)."""
     unknown = any(finding.detail == sites.NOT_CODE for finding in found.findings)
-    return unknown and stage(entry.path) == COMPILED and _source(entry, context) is not None
+    beside = context.files.names.entries.get(entry.path[:-1])
+    return unknown and stage(entry.path) == COMPILED and (_source(entry, context) or beside) is not None
 
 
 def _source_mtime(entry: Entry, content: bytes, context: Context) -> int | None:

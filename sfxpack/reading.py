@@ -11,7 +11,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Final, TypeVar
 
-from sfxpack import listing, plan, requirements, resources, sites
+from sfxpack import listing, outside, plan, requirements, resources, sites
 from sfxpack.binaries import Binary
 from sfxpack.content import LARGE, WHOLE, Context, Examined
 from sfxpack.environments import discover
@@ -183,7 +183,9 @@ class Reading:
 
     def all_findings(self) -> tuple[Finding, ...]:
         """Those of the environment, of the tree and of its files, in order."""
-        found = [*self.subject.environment.findings, *self.subject.tree.findings, *self.findings]
+        environment, tree = self.subject.environment, self.subject.tree
+        links = outside.of_links(tree.entries, environment)
+        found = [*environment.findings, *tree.findings, *links, *self.findings]
         return tuple(sorted(found, key=lambda finding: (finding.category, finding.path)))
 
     def _ahead(

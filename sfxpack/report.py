@@ -22,7 +22,7 @@ from sfxpack.model import Finding, Origin
 EXPLAIN: Final = {
     "unreachable": "holds the old prefix where it cannot be moved (compressed or damaged data); left as it is",
     "ambiguous": "holds the old prefix as part of something that may be another path; left as it is",
-    "external": "refers to something outside the environment",
+    "external": "refers to something outside the environment, which does not come along",
     "unmanaged": "conda's record does not describe it as it is; moved by the general rules",
     "unsafe": "conda's way of moving them may break them, at the old place too; build with --binary-padding slash",
     "offsets": "conda's record of where they hold the prefix is wrong; what was found is used",

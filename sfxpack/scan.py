@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import time
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
@@ -89,7 +89,7 @@ class Scan:
     limits: tuple[Limit, ...]
     """Files that limit the length of the prefix, the strictest first; empty if none does."""
     left_behind: tuple[Limit, ...]
-    """Files with soft sites, and the longest prefix that still fits all of them, the shortest first."""
+    """Files with soft sites, and the longest prefix that fits all of them, if it may be longer; the shortest first."""
     requirements: tuple[IndexRequirement, ...]
     """As the artifact would state them."""
     cxx: tuple[tuple[str, bytes], ...]
@@ -146,7 +146,7 @@ def scan(request: Request, progress: Progress = silent) -> Scan:
         sites=dict(sorted(Counter(site.strategy.name.lower() for file in files for site in file.sites).items())),
         files=tuple(files),
         limits=limits,
-        left_behind=_left_behind(files),
+        left_behind=_left_behind(files, limits),
         requirements=plan.requirements(requirements.requirements(entries, known)),
         cxx=_cxx(wanted, known),
         libraries=wanted,
@@ -158,7 +158,7 @@ def scan(request: Request, progress: Progress = silent) -> Scan:
 
 
 def is_soft(site: Site) -> bool:
-    """Whether a site is left as it is where the new prefix is longer than it."""
+    """Whether a site is left blank where the new prefix is longer than it."""
     return site.strategy is Strategy.SLASH and bool(site.flags & SiteFlag.SOFT)
 
 
@@ -187,8 +187,13 @@ def _limits(files: Iterable[File]) -> tuple[Limit, ...]:
     return _strictest((file.path, plan.site_limit(site)) for file in files for site in file.sites)
 
 
-def _left_behind(files: Iterable[File]) -> tuple[Limit, ...]:
-    return _strictest((file.path, _span(site)) for file in files for site in file.soft)
+def _left_behind(files: Iterable[File], limits: Sequence[Limit]) -> tuple[Limit, ...]:
+    limit = limits[0].size if limits else NO_LIMIT
+    return tuple(item for item in _strictest(_soft(files)) if item.size < limit)
+
+
+def _soft(files: Iterable[File]) -> Iterator[tuple[bytes, int]]:
+    return ((file.path, _span(site)) for file in files for site in file.soft)
 
 
 def _span(site: Site) -> int:
@@ -226,10 +231,10 @@ def _choices(
     doubtful = _ambiguous(findings)
     if doubtful and request.ambiguous is not Policy.RELOCATE:
         yield Choice("--ambiguous relocate", sum(doubtful.values()), len(doubtful), limit)
-    soft = [file for file in files if file.soft]
+    soft = [path for path, size in _soft(files) if size < limit]
     if soft:
-        strict = min(limit, *(_span(site) for file in soft for site in file.soft))
-        yield Choice("--limit strict", sum(len(file.soft) for file in soft), len(soft), strict)
+        strict = min(size for _, size in _soft(files))
+        yield Choice("--limit strict", len(soft), len(set(soft)), strict)
     padded = {file.path: sum(site.strategy is Strategy.CSTRING for site in file.sites) for file in files}
     if places := sum(padded.values()):
         held = (len(environment.conda[path].placeholder) for path, count in padded.items() if count)

@@ -38,7 +38,7 @@ _SUPPLIES: Final = {
 """What is worth saying, most important first."""
 _CHOICES: Final = {
     "--ambiguous relocate": "moves {}, too",
-    "--limit strict": "never leaves {} behind",
+    "--limit strict": "never leaves {} blank",
     "--binary-padding slash": "fills {} up with slashes before the path instead of NULs after it",
 }
 _KINDS: Final = {RequirementKind.GLIBC: "the C library, glibc", RequirementKind.CPU_LEVEL: "a processor of level"}
@@ -139,7 +139,7 @@ def print_scan(result: Scan, console: Console, *, verbose: bool) -> None:
     print_findings(result.findings, console, verbose=verbose)
     if result.left_behind:
         count = counted(len(result.left_behind), "file holds", "files hold")
-        console.print(f"\nleft behind: {count} paths in data that stay as they are where the new prefix is longer")
+        console.print(f"\nleft blank: {count} paths in data that become slashes where the new prefix is longer")
         lines = (f"{os.fsdecode(item.path)}  than {item.size} bytes" for item in result.left_behind)
         _print_lines(console, lines, verbose=verbose)
     if result.choices:

@@ -91,7 +91,7 @@ def product_name(root: Path) -> str:
 
 def _earlier(option: str, text: str) -> bytes:
     path = os.fsencode(text).rstrip(b"/")
-    if not path.startswith(b"/") and not re.match(rb"[A-Za-z]:[\\/]", path):
+    if not text.startswith("/") and not re.match(rb"[A-Za-z]:[\\/]", path):
         raise UsageError(f"{option} {text}: is not an absolute path; give the folder the environment lay in")
     if path in SYSTEM_ROOTS or not path:
         raise UsageError(f"{option} {text}: is a system's own prefix and cannot be searched for")

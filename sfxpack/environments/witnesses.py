@@ -9,6 +9,7 @@ import json
 import os
 import re
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -26,6 +27,8 @@ PATTERNS: Final = (
     "lib*/p*/site-packages/*.pth",
     "lib*/p*/site-packages/*.egg-link",
     "lib*/p*/site-packages/*.dist-info/direct_url.json",
+    "lib*/p*/site-packages/__pycache__/*.pyc",
+    "lib*/p*/site-packages/*/__pycache__/__init__.*.pyc",
     "lib*/pkgconfig/*.pc",
     "share/pkgconfig/*.pc",
     "lib*/*.la",
@@ -38,7 +41,11 @@ _HEAD: Final = 8192
 """Bytes read of what lies in `bin`: enough for first lines, `activate` and the beginning of `*-config`."""
 _MOST: Final = 1 << 20
 """Bytes of any other file; a longer one is none of these."""
+_LONGEST: Final = 4096
+"""Bytes of a path: PATH_MAX of Linux."""
 _BIN: Final = b"/bin/"
+_SLASH: Final = re.compile(b"/")
+_COMPILED: Final = re.compile(rb'"([^"\\\n]+\.pyc)"')
 _REEXEC: Final = re.compile(rb"\A#![^\n]*/sh[^\n]*\n'''exec' (['\"]?)(/[^'\"\n]*?/bin/[^'\"/\n ]+)\1 ")
 _LIBDIR: Final = re.compile(rb"^libdir='(/[^'\n]*)'", re.MULTILINE)
 _HOME: Final = re.compile(rb"^home[ \t]*=[ \t]*((/[^\n]*)/base-python[^/\n]*/bin)/?[ \t]*$", re.MULTILINE)
@@ -79,11 +86,14 @@ class Claim:
 def gather(root: Path) -> dict[bytes, bytes]:
     """The beginnings of these files, by path below `root`; one that cannot be read says nothing."""
     found: dict[bytes, bytes] = {}
+    packaged = _packaged(root)
     for pattern in PATTERNS:
         for path in sorted(root.glob(pattern)):
             below = os.fsencode(path.relative_to(root))
             if below.startswith(b"lib") and os.path.islink(root / os.fsdecode(below.partition(b"/")[0])):
                 continue  # lib64 -> lib: the same files again
+            if below in packaged:
+                continue
             try:
                 if path.is_file() and not path.is_symlink():
                     with path.open("rb") as file:
@@ -91,6 +101,15 @@ def gather(root: Path) -> dict[bytes, bytes]:
             except OSError:
                 continue
     return found
+
+
+def _packaged(root: Path) -> frozenset[bytes]:
+    """The `.pyc` files that came with conda's packages: they name the place where each was built."""
+    found: set[bytes] = set()
+    for path in root.glob("conda-meta/*.json"):
+        with suppress(OSError):
+            found.update(_COMPILED.findall(path.read_bytes()))
+    return frozenset(found)
 
 
 def claims(files: Mapping[bytes, bytes], holds: Holds) -> tuple[Claim, ...]:
@@ -124,6 +143,8 @@ def _read(path: bytes, content: bytes, holds: Holds) -> Iterator[tuple[bytes, by
         here = b"/" + folder
         named = [match[1].rstrip(b"/") for match in _LIBDIR.finditer(content)]
         yield from ((text.removesuffix(here), text) for text in named if text.endswith(here))
+    elif name.endswith(b".pyc"):
+        yield from _source(path, content, holds)
     else:
         yield from _metadata(name, content, holds)
 
@@ -150,6 +171,19 @@ def _below(path: bytes, holds: Holds) -> Iterator[tuple[bytes, bytes]]:
             yield named[:at], named
             return
         at = named.find(b"/", at + 1)
+
+
+def _source(path: bytes, content: bytes, holds: Holds) -> Iterator[tuple[bytes, bytes]]:
+    """The place of the source that a `.pyc` names, which marshal writes behind its length."""
+    folder, _, name = path.rpartition(b"/")
+    source = folder.removesuffix(b"__pycache__") + name.partition(b".")[0] + b".py"
+    end = content.find(b"/" + source) + 1 + len(source)
+    for slash in _SLASH.finditer(content, max(end - _LONGEST, 0), end - len(source)) if holds(source) else ():
+        start = slash.start()
+        size = end - start
+        if content[start - 1] == size or content[start - 4 : start] == size.to_bytes(4, "little"):
+            yield content[start : end - len(source) - 1], content[start:end]
+            return
 
 
 def _metadata(name: bytes, content: bytes, holds: Holds) -> Iterator[tuple[bytes, bytes]]:

@@ -1,8 +1,9 @@
 """Addresses that machine code forms: x86-64 by operands, AArch64 by pairs of instructions, words.
 
-Primary sources: Intel SDM volume 2, 2.2.1.6 (a displacement counts from the next instruction); Arm ARM, C6.2 (ADR,
-ADRP, ADD immediate). Nothing is disassembled: every place that could be such an operand counts, so an address may be
-found that is none. Not found: operands before an immediate, addresses computed otherwise, other processors.
+Primary sources: Intel SDM volume 2, 2.2.1.6 (ModRM with mod 0 and r/m 5: a displacement that counts from the next
+instruction); Arm ARM, C6.2 (ADR, ADRP, ADD immediate). Nothing is disassembled: every place that could be such an
+operand counts, so an address may be found that is none. Not found: operands before an immediate, addresses computed
+otherwise, other processors.
 """
 
 from __future__ import annotations
@@ -21,6 +22,9 @@ _ABSOLUTE: Final = 2
 _CHUNK: Final = 1 << 16
 _FEW: Final = 16
 """Upper halves of a displacement that are searched for one by one."""
+_MODRM_MASK: Final = 0xC7
+"""The bits of mod and r/m."""
+_MODRM_RIP: Final = 0x05
 _NEAR: Final = 16
 """Instructions after an ADRP in which its ADD is looked for."""
 
@@ -44,33 +48,33 @@ def addresses(parsed: Elf, ranges: Sequence[tuple[int, int]]) -> Iterator[int]:
 
 
 def _relative(code: bytes, base: int, low: int, high: int) -> Iterator[int]:
-    """x86-64: a displacement of four bytes that ends its instruction; at any offset.
+    """x86-64: a displacement of four bytes behind a ModRM byte that means RIP, ending its instruction; at any offset.
 
     Its upper half takes few values over a chunk of the code, and these are searched for.
     """
-    for start in range(0, len(code) - 3, _CHUNK):
-        chunk = code[start : start + _CHUNK + 3]
-        next_first, next_last = base + start + 4, base + start + len(chunk)
+    for start in range(1, len(code) - 3, _CHUNK):
+        end = min(start + _CHUNK + 3, len(code))
+        next_first, next_last = base + start + 4, base + end
         first, last = (low - next_last) >> 16, (high - next_first) >> 16
         if last - first > _FEW:
-            yield from _every(chunk, base + start, low, high)
+            yield from _every(code[start - 1 : end], base + start - 1, low, high)
             continue
         for upper in range(first, last + 1):
             half = (upper & 0xFFFF).to_bytes(2, "little")
-            at = chunk.find(half, 2)
+            at = code.find(half, start + 2, end)
             while at >= 0:
-                target = next_first + at - 2 + int.from_bytes(chunk[at - 2 : at + 2], "little", signed=True)
-                if low < target < high:
+                target = base + at + 2 + int.from_bytes(code[at - 2 : at + 2], "little", signed=True)
+                if low < target < high and code[at - 3] & _MODRM_MASK == _MODRM_RIP:
                     yield target
-                at = chunk.find(half, at + 1)
+                at = code.find(half, at + 1, end)
 
 
 def _every(chunk: bytes, base: int, low: int, high: int) -> Iterator[int]:
-    for shift in range(4):
+    for shift in range(1, 5):
         size = (len(chunk) - shift) // 4 * 4
         for at, value in enumerate(_numbers("i", chunk[shift : shift + size])):
             target = base + shift + 4 * at + 4 + value
-            if low < target < high:
+            if low < target < high and chunk[shift + 4 * at - 1] & _MODRM_MASK == _MODRM_RIP:
                 yield target
 
 

@@ -46,6 +46,8 @@ _TOKEN: Final = re.compile(
     re.DOTALL,
 )
 _QUOTE: Final = re.compile(rb"\\.|[\"']", re.DOTALL)
+_HERE: Final = re.compile(rb"<<-?[ \t]*(['\"])\w+\1[ \t]*\n\Z")
+"""The line before a here-document whose text the shell takes as it is."""
 
 
 class Language(Enum):
@@ -104,8 +106,11 @@ class Context:
         return Encoding.PLAIN, 0
 
     def _quoted(self, at: int) -> bool:
-        """Whether the line up to `at` has an open quote."""
-        line = self.content[max(self.content.rfind(b"\n", 0, at) + 1, at - 4096) : at]
+        """Whether the line up to `at` has an open quote, or begins a quoted here-document."""
+        start = self.content.rfind(b"\n", 0, at) + 1
+        if _HERE.search(self.content, max(start - 256, 0), start):
+            return True
+        line = self.content[max(start, at - 4096) : at]
         quote = b""
         for token in _QUOTE.findall(line):
             if not quote and len(token) == 1:

@@ -190,6 +190,14 @@ static void check_quoting(const struct sfx_index *index, const char *prefix, str
                       names.data ? names.data : "");
 }
 
+static void check_colon(const char *prefix, struct sfx_checks *checks)
+{
+    if (strchr(prefix, ':') != NULL)
+        sfx_check_add(checks, "search paths", SFX_CHECK_WARNING, SFX_OK,
+                      "the prefix has a colon, which divides search paths such as PATH: programs are only found by their "
+                      "full names; better choose another prefix");
+}
+
 /* No warning: most are what nobody reads, such as the path compiled into a Python that finds itself. */
 static void check_data(const struct sfx_index *index, size_t size, struct sfx_checks *checks)
 {
@@ -208,6 +216,7 @@ void sfx_check_prefix(const struct sfx_index *index, const char *prefix, struct 
     check_paths(index, strlen(prefix), checks);
     check_data(index, strlen(prefix), checks);
     check_quoting(index, prefix, checks);
+    check_colon(prefix, checks);
 }
 
 /* ---- Place ---- */

@@ -479,6 +479,12 @@ def test_unquoted_sites_and_blanks(maker: Maker, tmp_path: Path) -> None:
         assert "may break 5 files: f0, f1, f2, ..." in done.stderr
 
 
+def test_a_colon_in_the_prefix(app: Installer, tmp_path: Path) -> None:
+    done = app.run("--prefix", tmp_path / "a:b")
+    assert "warning: the prefix has a colon, which divides search paths such as PATH" in done.stderr
+    assert (tmp_path / "a:b/.sfxpack").is_dir()
+
+
 def test_data_in_which_the_prefix_does_not_fit_is_named(maker: Maker, tmp_path: Path) -> None:
     size = len(str(tmp_path)) + 2
     wide = IndexSite(0, 4 * size, Strategy.SLASH, Encoding.UTF32LE, hits=(), flags=SiteFlag.SOFT)

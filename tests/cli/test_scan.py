@@ -27,9 +27,11 @@ def root(tmp_path: Path, require: Callable[[str], str]) -> Path:
     rpath = f"-Wl,-rpath,{tmp_path}"
     program(path / "bin", gcc, "int f(void); int main(void) { return f(); }", str(far), rpath).rename(path / "bin/far")
     inside = f"-Wl,-rpath,{path}/lib:{tmp_path}"
-    for folder, text in (("lib/near", path), ("lib/nearer", f"//////{path}")):
+    for folder, text in (("lib/near", f"//{path}"), ("lib/nearer", f"/////{path}")):
         shared_library(path / folder, gcc, inside, code=LIMITED.format(text))
     write(path / "share/odd.txt", f"$ROOT{path}/x\n")
+    (path / "bin/away").symlink_to(tmp_path / "elsewhere")
+    write(path / "lib/site-packages/away.pth", f"{tmp_path}/source\n")
     return path
 
 
@@ -41,17 +43,20 @@ def as_json(root: Path, *options: str) -> dict[str, Any]:
 def test_the_report(root: Path, tmp_path: Path) -> None:
     said = run(*SFXPACK, "scan", root).stdout
     lines = said.splitlines()
-    limit = len(str(root))
+    limit = len(str(root)) + 2
     assert lines[1].split() == ["missing", "libfar.so.1"]
     for part in (
         f"{root} (prefix)",
         f"  libfar.so.1  for bin/far; here it is {tmp_path}/libfar.so.1\n",
         f"{limit} bytes, because of lib/near/x.so; build the environment at a longer path",
-        f"then {limit + 6} bytes, because of lib/nearer/x.so\n",
+        f"then {limit + 3} bytes, because of lib/nearer/x.so\n",
         "2 loader paths, 1 link\n",
         "share/odd.txt  at byte 5",
-        f"share/data.pkl  than {limit} bytes",
+        f"bin/away  {tmp_path}/elsewhere\n",
+        f"lib/site-packages/away.pth  {tmp_path}/source\n",
+        f"share/data.pkl  than {limit - 2} bytes",
         "--ambiguous relocate  moves 1 place in 1 file, too",
+        "left blank: 2 files hold paths in data that become slashes where",
         "--limit strict  never leaves",
     ):
         assert part in said, part
@@ -67,7 +72,7 @@ def test_everything_is_listed_when_asked_for(root: Path) -> None:
 
 def test_json(root: Path, tmp_path: Path) -> None:
     found = as_json(root)
-    limit = len(str(root))
+    limit = len(str(root)) + 2
     assert found["libraries"] == [
         {
             "name": "libfar.so.1",
@@ -80,7 +85,7 @@ def test_json(root: Path, tmp_path: Path) -> None:
     ]
     assert [(item["path"], item["size"], item["count"]) for item in found["limits"]] == [
         ("lib/near/x.so", limit, 1),
-        ("lib/nearer/x.so", limit + 6, 1),
+        ("lib/nearer/x.so", limit + 3, 1),
     ]
     files = {file["path"]: file for file in found["files"]}
     assert files["bin/tool"]["sites"] == {"shebang": 1, "text": 1}
@@ -109,6 +114,14 @@ def test_policies_change_what_is_found(root: Path) -> None:
     assert plain["left_behind"]
     assert not strict["left_behind"]
     assert "--ambiguous" not in str(strict["choices"])
+
+
+def test_nothing_is_left_behind_where_the_prefix_cannot_be_longer(root: Path, require: Callable[[str], str]) -> None:
+    shared_library(root / "lib/short", require("gcc"), code=LIMITED.format(root))
+    found = as_json(root)
+    assert found["prefix_limit"] == len(str(root))
+    assert not found["left_behind"]
+    assert "--limit" not in str(found["choices"])
 
 
 def test_nothing_is_written_or_run(root: Path, tmp_path: Path) -> None:

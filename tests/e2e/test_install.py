@@ -93,9 +93,11 @@ def test_bytecode_of_an_unknown_python_is_left_out_if_it_can_be_made_again(tmp_p
     left_out = prefixes.write(root / "lib/__pycache__/mod.future-99.pyc", foreign)
     os.link(left_out, root / "lib/__pycache__/mod.future-99.opt-1.pyc")
     prefixes.write(root / "lib/__pycache__/other.future-99.pyc", foreign)
+    prefixes.write(root / "lib/mod.pyo", foreign)
     result = build(root, tmp_path / "x.sh")
     found = {(finding["category"], Path(finding["path"]).name) for finding in result["findings"]}
-    assert found == {("omitted", "mod.future-99.opt-1.pyc"), ("unreachable", "other.future-99.pyc")}
+    omitted = {("omitted", "mod.future-99.opt-1.pyc"), ("omitted", "mod.pyo")}
+    assert found == {*omitted, ("unreachable", "other.future-99.pyc")}
     run(tmp_path / "x.sh", "--prefix", tmp_path / "e")
     assert [path.name for path in (tmp_path / "e/lib/__pycache__").iterdir()] == ["other.future-99.pyc"]
     run(tmp_path / "e/.sfxpack/sfx", "verify")

@@ -31,7 +31,7 @@ def installed(tmp_path_factory: pytest.TempPathFactory) -> Path:
     run("cp", "-a", original, copy)
     shutil.rmtree(folder / "made")
     result = build(copy, folder / "x.sh", "--level", "1")
-    assert result["origin"] == {"path": str(original), "count": 5}
+    assert result["origin"] == {"path": str(original), "count": 6}
     copy.rename(folder / "away")
     prefix = folder / "installed"
     run(folder / "x.sh", "--prefix", prefix)

@@ -123,7 +123,7 @@ def test_each_option_does_what_the_scan_says(root: Path) -> None:
         choice = next((choice for choice in seen.choices if choice.option == option), None)
         if choice is None:
             assert after.sites == seen.sites
-            assert after.limits == seen.limits
+            assert after.prefix_limit == seen.prefix_limit
         else:
             assert choice.places
             assert choice.prefix_limit == after.prefix_limit

@@ -76,6 +76,19 @@ def test_damage_never_raises_anything_else(data: st.DataObject) -> None:
             assert isinstance((parsed.needed, parsed.soname, parsed.versions, parsed.version_names), tuple)
 
 
+def test_segments_that_lie_far_behind_the_end_of_the_file() -> None:
+    """Offsets that no index can be: the top byte of `p_offset`."""
+    content = bytearray(SYSTEM[1].read_bytes())
+    if content[4:6] != b"\2\1":
+        pytest.skip("its offsets have four bytes, or another order")
+    for header in range(64, 64 + 56 * content[56], 56):
+        if content[header] == elf.PT_LOAD:
+            content[header + 15] = 0x80
+    binary = binaries.read(bytes(content))
+    assert binary is not None
+    assert (binary.needed, binary.glibc) == ((), 0)
+
+
 def test_libraries_of_a_program_as_the_loader_finds_them(require: Callable[[str], str]) -> None:
     main = libraries.read(os.path.realpath(sys.executable))
     assert main is not None

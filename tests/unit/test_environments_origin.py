@@ -173,3 +173,21 @@ def test_what_sfxpack_replaces_is_not_stale(tmp_path: Path) -> None:
     environment = found(root)
     assert environment.kind == "conda"
     assert environment.findings == ()
+
+
+def test_bytecode_tells_where_other_tools_moved_a_tree_from(tmp_path: Path) -> None:
+    """They rewrite its scripts; what came with conda's packages tells where these were built."""
+    root = tree(tmp_path / "e", tmp_path / "e")
+    packages = "lib/python3.11/site-packages"
+    for name, place in (("pips", "/gone/env"), ("condas", "/home/someone/build")):
+        source = f"{packages}/{name}/__init__.py"
+        write(root / source, "")
+        text = f"{place}/{source}".encode()
+        content = bytes(16) + b"\xe3\xda" + bytes([len(text)]) + text
+        write(root / f"{packages}/{name}/__pycache__/__init__.cpython-311.pyc", content)
+    write(
+        root / "conda-meta/condas-1-0.json", f'{{"files": ["{packages}/condas/__pycache__/__init__.cpython-311.pyc"]}}'
+    )
+    path = f"{packages}/pips/__pycache__/__init__.cpython-311.pyc".encode()
+    assert found(root).findings == (Finding("stale", path, "/gone/env"),)
+    assert found(root, "/gone/env").findings == ()

@@ -68,7 +68,13 @@ def test_renames_longest_first_and_never_a_system_root() -> None:
 
 
 @pytest.mark.parametrize(
-    ("text", "why"), [("relative", "is not an absolute path"), ("/usr/", "system's own"), ("/usr/local", "is a system")]
+    ("text", "why"),
+    [
+        ("relative", "is not an absolute path"),
+        ("/", "system's own"),
+        ("/usr/", "system's own"),
+        ("/usr/local", "is a system"),
+    ],
 )
 def test_bad_old_prefixes(tmp_path: Path, text: str, why: str) -> None:
     with pytest.raises(UsageError, match=why):

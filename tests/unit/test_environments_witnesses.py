@@ -46,6 +46,26 @@ def test_first_lines(line: bytes) -> None:
 
 
 @pytest.mark.parametrize(
+    ("place", "more", "is_named"),
+    [
+        (b"/old/env", 0, True),
+        (b"/old/env/here", 0, True),  # its length reads as a slash
+        (b"/old/env" * 30, 0, True),
+        (b"/old/env", 1, False),
+        (b"", 0, False),
+    ],
+)
+def test_bytecode_names_its_source(place: bytes, more: int, is_named: bool) -> None:  # noqa: FBT001 - a row
+    source = PURELIB + b"x.py"
+    text = place + b"/" + source
+    size = len(text) + more
+    length = bytes([size]) if size < 0x100 else size.to_bytes(4, "little")
+    content = bytes(16) + b"\xe3/a\xda" + length + text + b"\xda\x08<module>"
+    found = witnesses.claims({PURELIB + b"__pycache__/x.cpython-311.pyc": content}, {source}.__contains__)
+    assert [(claim.old, claim.named) for claim in found] == ([(place, text)] if is_named else [])
+
+
+@pytest.mark.parametrize(
     ("line", "place"),
     [
         (b"#!/my old/env/bin/python -E\n", b"/my old/env"),

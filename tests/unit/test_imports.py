@@ -13,7 +13,7 @@ RANKS = (
     {"elf", "resources", "rows"},
     {"elfedit", "binaries", "names"},
     {"classify"},
-    {"environments", "tree", "sites", "requirements", "scrub"},
+    {"environments", "tree", "sites", "requirements", "scrub", "outside"},
     {"neutral", "records", "reference", "loading"},
     {"plan"},
     {"compress", "header", "content"},

@@ -69,7 +69,7 @@ def test_in_windows_of_a_large_file(tmp_path: Path, require: Callable[[str], str
 
 
 def naive(code: bytes, base: int, low: int, high: int) -> set[int]:
-    places = range(len(code) - 3)
+    places = (at for at in range(1, len(code) - 3) if code[at - 1] & 0xC7 == 0x05)
     values = {base + at + 4 + int.from_bytes(code[at : at + 4], "little", signed=True) for at in places}
     return {value for value in values if low < value < high}
 
@@ -81,10 +81,11 @@ def codes(draw: st.DrawFn) -> tuple[bytes, int, int, int]:
     low = base + draw(st.integers(-(1 << 20), 1 << 21))
     high = low + draw(st.sampled_from([2, 40, 70000, 1 << 21]))
     code = bytearray(draw(st.binary(max_size=60)) * draw(st.sampled_from([1, 1, 3000])))
-    for at in draw(st.lists(st.integers(0, max(len(code) - 4, 0)), max_size=6)):
+    for at in draw(st.lists(st.integers(1, max(len(code) - 4, 1)), max_size=6)):
         target = draw(st.integers(low - 3, high + 3))
-        if len(code) >= 4:
-            struct.pack_into("<i", code, at, target - (base + at + 4))
+        if len(code) >= 5:
+            modrm = draw(st.sampled_from([0x05, 0x3D, 0x45, 0xC5, 0xBC]))
+            struct.pack_into("<Bi", code, at - 1, modrm, target - (base + at + 4))
     return bytes(code), base, low, high
 
 
@@ -96,6 +97,13 @@ def test_every_operand_is_found(drawn: tuple[bytes, int, int, int]) -> None:
         code, "<", wide=True, type=3, machine=62, segments=(Segment(PT_LOAD, PF_X, 0, base, len(code), len(code), 1),)
     )
     assert set(instructions.addresses(parsed, [(low, high)])) == naive(code, base, low, high)
+
+
+def test_numbers_that_are_no_operands() -> None:
+    """Small constants of a small program look like the way to its strings, which lie near: `mov r12, 0x17000027bc`."""
+    for code, expected in ((b"\x48\x8d\x35\x0a\0\0\0", {0x1011}), (b"\x49\xbc\x0a\0\0\0\x17\0\0\0", set())):
+        parsed = Elf(code, "<", wide=True, type=3, machine=62, segments=(Segment(PT_LOAD, PF_X, 0, 0x1000, 10, 10, 1),))
+        assert set(instructions.addresses(parsed, [(0x1009, 0x1019)])) == expected
 
 
 def test_pairs_of_instructions() -> None:

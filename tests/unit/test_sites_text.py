@@ -141,6 +141,8 @@ def test_completely_encoded_paths_are_reported() -> None:
         (b"bin/x", b'#!/bin/sh\ncd "/opt/env"\n', False),
         (b"bin/x", b"#!/usr/bin/env bash\nA='x' B=/opt/env\n", True),
         (b"bin/x", b"#!/bin/sh\nA='/opt/env'\n", False),
+        (b"bin/activate", b"read -r A <<'HERE'\n/opt/env\nHERE\n", False),
+        (b"bin/activate", b"read -r A <<HERE\n/opt/env\nHERE\n", True),
         (b"bin/x-config", b"prefix=/opt/env\n", True),
         (b"lib/pkgconfig/x.pc", b"prefix=/opt/env\n", True),
         (b"lib/Makefile", b"prefix= /opt/env\n", True),

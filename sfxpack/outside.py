@@ -1,0 +1,61 @@
+"""What an environment uses of folders outside it, which do not come along: editable installations, links.
+
+Primary sources: PEP 610 (`direct_url.json`), the documentation of `site` (`.pth`), of setuptools (`.egg-link`).
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Collection, Iterable, Iterator
+from typing import Final
+
+from sfxpack.format.layout import EntryKind
+from sfxpack.model import Entry, Environment, Finding
+
+_LISTS: Final = (b".pth", b".egg-link")
+_ORIGIN: Final = b".dist-info/direct_url.json"
+
+
+def in_file(path: bytes, content: bytes, environment: Environment) -> tuple[Finding, ...]:
+    """Folders that a file of site-packages makes Python import from, and that do not lie in it."""
+    if path.endswith(_LISTS):
+        inside = _inside(environment)
+        lines = dict.fromkeys(line.strip() for line in content.splitlines() if line.startswith(b"/"))
+        return tuple(_finding(path, line) for line in lines if not _is_below(line, inside))
+    if path.endswith(_ORIGIN) and _is_editable(content):
+        return (Finding("external", path, "editable: the code lies where it was installed from"),)
+    return ()
+
+
+def of_links(entries: Iterable[Entry], environment: Environment) -> Iterator[Finding]:
+    """Links that lead out of the tree, whether there is something or not."""
+    inside = _inside(environment)
+    for entry in entries:
+        if entry.kind is EntryKind.LINK:
+            way = os.path.normpath(os.path.join(os.path.dirname(entry.path), entry.link))
+            if (way.startswith(b"/") and not _is_below(way, inside)) or way.split(b"/")[0] == b"..":
+                yield _finding(entry.path, entry.link)
+
+
+def _inside(environment: Environment) -> frozenset[bytes]:
+    """The root, under the names it has and had, and what becomes part of the tree."""
+    return frozenset((bytes(environment.root), *(rename.old for rename in environment.renames)))
+
+
+def _finding(path: bytes, named: bytes) -> Finding:
+    return Finding("external", path, named.decode(errors="backslashreplace"))
+
+
+def _is_editable(content: bytes) -> bool:
+    try:
+        record = json.loads(content)
+    except ValueError:
+        return False
+    folder = record.get("dir_info") if isinstance(record, dict) else None
+    return isinstance(folder, dict) and folder.get("editable") is True
+
+
+def _is_below(path: bytes, inside: Collection[bytes]) -> bool:
+    bare = b"/" + os.path.normpath(path).lstrip(b"/")
+    return any(bare == root or bare.startswith(root + b"/") for root in inside)
