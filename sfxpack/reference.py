@@ -192,9 +192,9 @@ def shebang(span: bytes, hits: tuple[int, ...], prefix: bytes, form: ShebangForm
     mark = b"\0"  # a prefix in the middle of being inserted: no line holds one
     parts = re.split(rb"[ \t]+", insert(span, hits, mark)[2:].lstrip(b" \t"), maxsplit=1)
     path = parts[0].replace(mark, prefix)
-    interpreter = b'"' + re.sub(rb'([\\"$`])', rb"\\\1", path) + b'"'
+    interpreter = _quoted(path, form)
     rest = parts[1].rstrip(b" \t").replace(mark, prefix) if len(parts) > 1 else b""
-    arguments = b' "' + re.sub(rb'([\\"$`])', rb"\\\1", rest) + b'"' if rest else b""
+    arguments = b" " + _quoted(rest, form) if rest else b""
     name = path.rpartition(b"/")[2]
     if form is ShebangForm.PYTHON:
         return b"#!/bin/sh\n'''exec' " + interpreter + arguments + b" \"$0\" \"$@\"\n' '''"
@@ -208,6 +208,14 @@ def shebang(span: bytes, hits: tuple[int, ...], prefix: bytes, form: ShebangForm
         return b"#!/bin/sh\n':' //; exec " + interpreter + arguments + b' "$0" "$@"'
     words = b' "' + re.sub(rb'([\\"$])', rb"\\\1", rest) + b'"' if rest else b""
     return b"#!/usr/bin/env " + (b"-S " if rest else b"") + name + words
+
+
+def _quoted(word: bytes, form: ShebangForm) -> bytes:
+    """SPEC, "SHEBANG": a word for a shell."""
+    if form is ShebangForm.PYTHON:
+        escaped = word.replace(b"\\", b"\\\\").replace(b'"', b'\\"')
+        return b'"' + escaped.replace(b"$", b"\"'$'\"").replace(b"`", b"\"'`'\"") + b'"'
+    return b'"' + re.sub(rb'([\\"$`])', rb"\\\1", word) + b'"'
 
 
 def _derived(kind: Derived, file: Installed, head: bytes) -> bytes:

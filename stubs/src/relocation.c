@@ -201,14 +201,14 @@ static bool leads_into(const char *path, const char *folder)
 }
 
 /* What became of it, in a line; what was listed makes it an end with exceptions. */
-static enum sfx_error say_end(const struct sfx_relocation *relocation, struct sfx_fault *fault)
+static enum sfx_error say_end(const struct sfx_relocation *relocation, const char *verb, struct sfx_fault *fault)
 {
     const struct sfx_session *session = relocation->session;
     SFX_CLEAN_STRING char *title = sfx_product_title(relocation->index);
     if (relocation->removed > 0)
         sfx_say(session, "removed %u file%s that Python compiled and will compile again", relocation->removed,
                 relocation->removed == 1 ? "" : "s");
-    sfx_say(session, "%s is relocated to %s", title ? title : "", relocation->target);
+    sfx_say(session, "%s is %s to %s", title ? title : "", verb, relocation->target);
     if (relocation->exceptions == 0)
         return SFX_OK;
     return sfx_fail(fault, SFX_ERROR_EXCEPTIONS, "%u thing%s stay%s as %s%s", relocation->exceptions,
@@ -231,7 +231,7 @@ static enum sfx_error relocate_to(struct sfx_relocation *relocation, struct sfx_
         if (leads_into(place.path, here->path) || is_inside(here->path, place.path))
             return sfx_fail(fault, SFX_ERROR_PREFIX, "%s and %s lie in each other; choose another folder", place.path, here->path);
         error = sfx_relocate_copy(relocation, here, &place, fault);
-        return error ? error : say_end(relocation, fault);
+        return error ? error : say_end(relocation, session->options.move ? "moved" : "copied", fault);
     }
     if (refused) {
         *fault = *refused;
@@ -244,7 +244,7 @@ static enum sfx_error relocate_to(struct sfx_relocation *relocation, struct sfx_
         return SFX_OK;
     }
     error = sfx_relocate_here(relocation, here, fault);
-    return error ? error : say_end(relocation, fault);
+    return error ? error : say_end(relocation, "relocated", fault);
 }
 
 /* Whether all is right without a look at the files; then no lock is needed, nor the right to write. */

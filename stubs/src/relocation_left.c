@@ -141,8 +141,8 @@ static void list_folder(struct sfx_relocation *relocation, const char *path, siz
     if (path[size] == '\0')
         sfx_say(relocation->session, "left as it is: %s (not installed with it%s)", path, naming ? "; it names the old prefix" : "");
     else if (naming)
-        sfx_say(relocation->session, "left as it is: %.*s/ (%u files not installed with it; %u name the old prefix)", (int)size,
-                path, count, naming);
+        sfx_say(relocation->session, "left as it is: %.*s/ (%u file%s not installed with it; %u name%s the old prefix)", (int)size,
+                path, count, count == 1 ? "" : "s", naming, naming == 1 ? "s" : "");
     else
         sfx_say(relocation->session, "left as it is: %.*s/ (%u file%s not installed with it)", (int)size, path, count,
                 count == 1 ? "" : "s");

@@ -101,14 +101,21 @@ static void expand(const struct sfx_shebang *shebang, size_t at, size_t end, con
 #define SHELL_SPECIAL "\\\"$`"      /* between double quotes: POSIX.1-2017, XCU 2.2.3 */
 #define ENV_SPECIAL "\\\"$"         /* the same for env -S of GNU and FreeBSD, where an escaped backquote is an error */
 
-/* One word in double quotes; a backslash before each byte of SPECIAL. */
-static void add_quoted(struct sfx_buffer *out, const struct sfx_buffer *text, const char *special)
+#define PYTHON_SPECIAL "$`"         /* of these a backslash makes an escape that a Python string does not have */
+
+/* One word in double quotes; a backslash before each byte of SPECIAL, single quotes around each of APART. */
+static void add_quoted(struct sfx_buffer *out, const struct sfx_buffer *text, const char *special, const char *apart)
 {
     sfx_buffer_add(out, "\"", 1);
-    for (size_t i = 0; i < text->size; i++) {
-        if (strchr(special, text->data[i]) != NULL)      /* neither a line nor a prefix holds a NUL */
+    for (size_t i = 0; i < text->size; i++) {            /* neither a line nor a prefix holds a NUL */
+        bool is_apart = strchr(apart, text->data[i]) != NULL;
+        if (is_apart)
+            sfx_buffer_add_text(out, "\"'");
+        else if (strchr(special, text->data[i]) != NULL)
             sfx_buffer_add(out, "\\", 1);
         sfx_buffer_add(out, text->data + i, 1);
+        if (is_apart)
+            sfx_buffer_add_text(out, "'\"");
     }
     sfx_buffer_add(out, "\"", 1);
 }
@@ -122,12 +129,12 @@ static struct sfx_bytes last_component(struct sfx_bytes path)
 }
 
 /* The kernel gives the rest of a first line as one argument. */
-static void add_argument(struct sfx_buffer *out, const struct sfx_buffer *arguments, const char *special)
+static void add_argument(struct sfx_buffer *out, const struct sfx_buffer *arguments, const char *special, const char *apart)
 {
     if (arguments->size == 0)
         return;
     sfx_buffer_add(out, " ", 1);
-    add_quoted(out, arguments, special);
+    add_quoted(out, arguments, special, apart);
 }
 
 static void add_form(uint8_t detail, const struct sfx_buffer *interpreter, const struct sfx_buffer *arguments,
@@ -140,12 +147,13 @@ static void add_form(uint8_t detail, const struct sfx_buffer *interpreter, const
         if (arguments->size != 0)
             sfx_buffer_add_text(out, "-S ");
         sfx_buffer_add(out, name.data, name.size);
-        add_argument(out, arguments, ENV_SPECIAL);
+        add_argument(out, arguments, ENV_SPECIAL, "");
         return;
     }
-    add_quoted(out, interpreter, SHELL_SPECIAL);
+    const char *apart = detail == SFX_SHEBANG_FORM_PYTHON ? PYTHON_SPECIAL : "";
+    add_quoted(out, interpreter, SHELL_SPECIAL, apart);
     if (detail != SFX_SHEBANG_FORM_PERL)
-        add_argument(out, arguments, SHELL_SPECIAL);
+        add_argument(out, arguments, SHELL_SPECIAL, apart);
     sfx_buffer_add_text(out, form.after);
     if (detail == SFX_SHEBANG_FORM_PERL) {
         bool is_ruby = name.size >= 4 && memcmp(name.data, "ruby", 4) == 0;

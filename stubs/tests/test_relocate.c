@@ -515,7 +515,7 @@ static void test_shebang(void)
         ROW("python, blanks at the end", "#!/bin/python  \n", 2, PYTHON, "/my env",
             "#!/bin/sh\n'''exec' \"/my env/bin/python\" \"$0\" \"$@\"\n' '''\n"),
         ROW("python, every quoted byte", "#!/bin/python\n", 2, PYTHON, "/a\\b\"c$d`e'f",
-            "#!/bin/sh\n'''exec' \"/a\\\\b\\\"c\\$d\\`e'f/bin/python\" \"$0\" \"$@\"\n' '''\n"),
+            "#!/bin/sh\n'''exec' \"/a\\\\b\\\"c\"'$'\"d\"'`'\"e'f/bin/python\" \"$0\" \"$@\"\n' '''\n"),
         ROW("shell", "#!/bin/bash\n", 2, SHELL, "/my env",
             "#!/bin/sh\nif test -z \"${SFXPACK_REEXEC-}\"; then SFXPACK_REEXEC=1; export SFXPACK_REEXEC; "
             "exec \"/my env/bin/bash\" \"$0\" \"$@\"; fi; unset SFXPACK_REEXEC\n"),

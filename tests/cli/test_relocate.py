@@ -194,7 +194,8 @@ def test_edited_and_foreign_files(maker: Maker, tmp_path: Path, how: str) -> Non
         done = tool(tmp_path / "env", "relocate", new, *(["--move"] if how == "move" else []), status=Exit.EXCEPTIONS)
     lines = done.stdout.splitlines()
     assert sorted(lines[:-1]) == LISTED
-    assert lines[-1] == f"app 1 is relocated to {new}"
+    verb = {"here": "relocated", "copy": "copied", "move": "moved"}[how]
+    assert lines[-1] == f"app 1 is {verb} to {new}"
     assert "4 things stay as they are, see above" in done.stderr
     after = snapshot(new)
     kept = ("bin/hello", "share/mine", "own", "own/deep", "own/deep/one", "own/two", "own/link", "share/release")

@@ -84,6 +84,8 @@ def test_a_root_whose_line_was_too_long_is_not_taken_for_what_we_would_write() -
     assert found.sites[0].renamed
 
 
+STRICT = {**os.environ, "PYTHONWARNINGS": "error"}
+"""A first line is no place for a warning either."""
 AWKWARD = [
     b"/plain",
     b"/with blank",
@@ -119,8 +121,8 @@ def test_scripts_run_from_awkward_prefixes(tmp_path: Path, name: bytes, program:
     with open(script, "wb") as file:
         file.write(move(b"#!/opt/env/bin/" + program.encode() + b"\n" + body, prefix, b"bin/tool"))
     os.chmod(script, 0o700)
-    result = subprocess.run([script, "a b", "c"], capture_output=True, text=True, check=True)
-    assert result.stdout == "['a b', 'c']\n"
+    result = subprocess.run([script, "a b", "c"], capture_output=True, text=True, check=True, env=STRICT)
+    assert (result.stdout, result.stderr) == ("['a b', 'c']\n", "")
 
 
 @pytest.mark.parametrize("name", AWKWARD)
@@ -135,8 +137,8 @@ def test_the_prefix_in_an_argument_stays_one_word(tmp_path: Path, name: bytes) -
             move(line + b"\nimport os, sys\nprint(os.fsencode(sys.pycache_prefix).hex(), *sys.argv[1:])\n", prefix)
         )
     os.chmod(script, 0o700)
-    result = subprocess.run([script, "a"], capture_output=True, text=True, check=True)
-    assert result.stdout == f"{(prefix + b'/my cache').hex()} a\n"
+    result = subprocess.run([script, "a"], capture_output=True, text=True, check=True, env=STRICT)
+    assert (result.stdout, result.stderr) == (f"{(prefix + b'/my cache').hex()} a\n", "")
 
 
 def test_a_zipapp_keeps_working(tmp_path: Path) -> None:
