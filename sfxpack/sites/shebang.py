@@ -6,7 +6,7 @@ import re
 from collections.abc import Sequence
 from typing import Final
 
-from sfxpack.format.layout import MAX_SHEBANG_LINUX, MAX_SHEBANG_MACOS, Platform, ShebangForm, Strategy
+from sfxpack.format.layout import MAX_SHEBANG_LINUX, MAX_SHEBANG_MACOS, Platform, ShebangForm, SiteFlag, Strategy
 from sfxpack.model import Site
 from sfxpack.sites.hits import Hit
 from sfxpack.sites.spelling import Needles
@@ -14,6 +14,8 @@ from sfxpack.sites.spelling import Needles
 MAX_SPAN: Final = 4096
 _UNSAFE: Final = re.compile(rb"[\x00-\x20\"'\\$`\x7f-\xff]")
 """Bytes of a prefix with which the plain line is not used."""
+_DIVIDES: Final = re.compile(rb"#![ \t]*\S*/env[ \t]+-[a-z]*S")
+"""`env -S` divides its argument at blanks, those of a prefix too."""
 _FORMS: Final = (
     (re.compile(rb"(?:python|pypy)[0-9.]*[a-z]*"), ShebangForm.PYTHON),
     (re.compile(rb"(?:ba|da|k|mk|z|a|ya)?sh"), ShebangForm.SHELL),
@@ -50,6 +52,7 @@ def take(content: bytes, hits: Sequence[Hit], needles: Needles, platform: Platfo
         Strategy.SHEBANG,
         bytes(neutral),
         tuple(offsets),
+        flags=SiteFlag.UNQUOTED if _DIVIDES.match(line) else 0,
         detail=form(line),
         renamed=not plain or rendered != line,
     )

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from sfxpack import sites
-from sfxpack.format.layout import Platform, ShebangForm, Strategy
+from sfxpack.format.layout import Platform, ShebangForm, SiteFlag, Strategy
 from sfxpack.model import Rename
 from tests.sitekit import ROOT, environment, find, move
 
@@ -82,6 +82,15 @@ def test_a_root_whose_line_was_too_long_is_not_taken_for_what_we_would_write() -
     root = b"/" + b"r" * 130
     found = find(b"#!" + root + b"/bin/python\n", b"bin/x", environment(root))
     assert found.sites[0].renamed
+
+
+def test_where_blanks_in_the_prefix_divide_it() -> None:
+    """The installer warns of these."""
+    lines = {b"#!/usr/bin/env -S /opt/env/bin/python -u": True, b"#!/usr/bin/env -iS A=1 /opt/env/bin/x": True}
+    lines |= {b"#!/usr/bin/env /opt/env/bin/python": False, b"#!/opt/env/bin/python -S": False}
+    for line, divides in lines.items():
+        (site,) = find(line + b"\n", b"bin/x").sites
+        assert bool(site.flags & SiteFlag.UNQUOTED) is divides
 
 
 STRICT = {**os.environ, "PYTHONWARNINGS": "error"}
