@@ -90,13 +90,14 @@ use lib @paths;
 use Moved;
 print Moved::greeting();
 """
-PROGRAMS = ("merged", "symbol", "root", "lengths", "inc", "rusty")
+BY_RUST = "rusty"
+PROGRAMS = ("merged", "symbol", "root", "lengths", "inc", BY_RUST)
 STURDY = ("absolute",)
 """What peers can move: a program whose loader and library are named by absolute paths."""
 
 
 def make(root: Path, require: Callable[[str], str]) -> Path:
-    """A prefix with all of them; `rusty` only where there is a Rust compiler. Its name is one in C too."""
+    """A prefix with all of them; the one by Rust only where there is a Rust compiler. Its name is one in C too."""
     define = f'-DPREFIX="{root}"'
     for folder in ("bin", "lib"):
         (root / folder).mkdir(parents=True)
@@ -124,7 +125,7 @@ def make(root: Path, require: Callable[[str], str]) -> Path:
     write(root / "lib/perl/Moved.pm", 'package Moved;\nsub greeting { "hello\\n" }\n1;\n')
     write(root / "bin/inc", SCRIPT.format(perl=require("perl"), root=root), 0o755)
     if rust := shutil.which("rustc"):
-        command = [rust, "--edition", "2021", "-O", "-C", "strip=symbols", "-o", root / "bin/rusty", "-"]
+        command = [rust, "--edition", "2021", "-O", "-C", "strip=symbols", "-o", root / "bin" / BY_RUST, "-"]
         run(*command, input=RUST, env={**os.environ, "MADE_FOR": str(root)})
     return root
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import subprocess
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -31,9 +32,9 @@ class Moved:
 
     def run(self, place: str, program: str) -> tuple[int, str]:
         """Exit status and output."""
-        path = self.places[place] / "bin" / program
-        if not path.exists():
+        if program == fragile.BY_RUST and shutil.which("rustc") is None:
             pytest.skip("no rustc here")
+        path = self.places[place] / "bin" / program
         done = subprocess.run([path], capture_output=True, check=False, text=True)
         return done.returncode, done.stdout
 
