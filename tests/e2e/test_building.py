@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import os
+import shutil
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass
+from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
@@ -58,6 +60,8 @@ def moved(
         missing("the system's Python makes no venvs: apt-get install python3-venv")
     folder = tmp_path_factory.mktemp("c")
     original = environments.make_venv(folder / ("original-" + "o" * 30), python)
+    if not environments.has_module(original / "bin/python", "setuptools"):
+        add_setuptools(original)
     cproject.install(original, folder / "made-from", require)
     build(original, folder / "x.sh", "--level", "1")
     original.rename(folder / "hidden")
@@ -66,6 +70,16 @@ def moved(
     prefix = folder / "e"
     variables = environments.clean_variables() | {"PKG_CONFIG_PATH": f"{prefix}/lib/pkgconfig"}
     return Moved(original, prefix, folder / "work", variables, require)
+
+
+def add_setuptools(venv: Path) -> None:
+    """Copy that of the tests into a venv; those of Python 3.12 and later come without."""
+    (site_packages,) = venv.glob("lib/python*/site-packages")
+    for name in ("setuptools", "_distutils_hack"):
+        spec = find_spec(name)
+        assert spec is not None
+        assert spec.origin is not None
+        shutil.copytree(Path(spec.origin).parent, site_packages / name)
 
 
 def test_the_program_runs(moved: Moved) -> None:
@@ -119,8 +133,6 @@ def test_pip_builds_an_extension(moved: Moved) -> None:
 
 def test_setuptools_builds_an_extension(moved: Moved) -> None:
     python = moved.prefix / "bin/python"
-    if not environments.has_module(python, "setuptools"):
-        pytest.skip("this Python's venv has no setuptools")
     source = cproject.extension(moved.folder / "by-setuptools")
     folders = (f"-I{moved.prefix}/include", f"-L{moved.prefix}/lib", f"-R{moved.prefix}/lib")
     moved.run(python, "setup.py", "-q", "build_ext", "--inplace", *folders, cwd=source)
