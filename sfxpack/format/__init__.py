@@ -1,1 +1,4 @@
-"""The file format: numbers in `layout`, meaning in SPEC.md, `encode` writes it, `decode` reads it."""
+"""The file format: numbers in `layout`, meaning in SPEC.md, `encode` writes it, `decode` reads it.
+
+`fields` tells what a record is.
+"""

@@ -9,6 +9,7 @@ import zstandard
 
 from sfxpack.errors import ArtifactError
 from sfxpack.format import layout
+from sfxpack.format.fields import Record
 from sfxpack.format.layout import Verdict
 
 Values = dict[str, Any]
@@ -71,7 +72,7 @@ class Reader:
         require(self.at + layout.PRODUCT.size + tables == len(raw), Verdict.BAD_TABLE)
         self.strings_at = len(raw) - self.count["strings_size"]
 
-    def record(self, record: layout.Record) -> Values:
+    def record(self, record: Record) -> Values:
         """The next record; its reserved fields are checked and left out."""
         values = dict(zip(record.keys, record.codec.unpack_from(self.raw, self.at), strict=True))
         self.at += record.size
@@ -79,7 +80,7 @@ class Reader:
             require(not any(values.pop(name)), Verdict.UNKNOWN_FEATURE)
         return values
 
-    def records(self, record: layout.Record, count: int) -> Iterator[Values]:
+    def records(self, record: Record, count: int) -> Iterator[Values]:
         """The next `count` records."""
         for _ in range(count):
             yield self.record(record)

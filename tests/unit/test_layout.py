@@ -12,6 +12,7 @@ import pytest
 
 from sfxpack.errors import ArtifactError
 from sfxpack.format import artifact, layout
+from sfxpack.format.fields import Record, field_size
 from sfxpack.format.layout import Derived, Encoding, EntryKind, RequirementKind, Strategy
 from sfxpack.format.tables import IndexEntry, IndexRequirement, IndexSite
 from tests import testkit as kit
@@ -70,7 +71,7 @@ def full_sample() -> Sample:
     return kit.with_index(base, requirements=(requirement,))
 
 
-def records(sample: Sample) -> Iterator[tuple[str, layout.Record, int]]:
+def records(sample: Sample) -> Iterator[tuple[str, Record, int]]:
     """The first record of each table, each site, and where they stand in the raw index."""
     index = sample.index
     at = 0
@@ -100,10 +101,10 @@ def verdict(sample: Sample, path: Path) -> str:
     return "ok"
 
 
-def changes(record: layout.Record, at: int) -> Iterator[tuple[str, kit.Bytes]]:
+def changes(record: Record, at: int) -> Iterator[tuple[str, kit.Bytes]]:
     """Each field of the record at `at` with all bits set, and one larger."""
     for field in record.fields:
-        offset, size = at + record.offset(field.name), layout.field_size(field)
+        offset, size = at + record.offset(field.name), field_size(field)
         for value in (b"\xff" * size, None):
 
             def change(raw: bytes, offset: int = offset, size: int = size, value: bytes | None = value) -> bytes:
