@@ -13,13 +13,13 @@ from pathlib import Path
 from typing import Any, Final
 from unicodedata import category
 
-from sfxpack import __version__, header, plan, requirements, resources
+from sfxpack import __version__, header, plan, refusals, requirements, resources
 from sfxpack.assemble import Front, assembly
 from sfxpack.compress import BlockWriter
-from sfxpack.errors import DiscoveryError, UsageError
+from sfxpack.errors import UsageError
 from sfxpack.format.layout import EntryKind, Platform
 from sfxpack.format.tables import Index, Product
-from sfxpack.model import Entry, Environment, Finding, Origin, Policy, Request
+from sfxpack.model import Entry, Environment, Finding, Origin, Request
 from sfxpack.packing import Packing
 from sfxpack.reading import Progress, Reading, silent, subject, usable_cores
 
@@ -75,8 +75,7 @@ def build(request: Request, progress: Progress = silent) -> Result:
         packing = Packing(reading, BlockWriter(executor, jobs, request.level, target.write))
         packing.run()
         findings = reading.all_findings()
-        if request.ambiguous is Policy.FAIL:
-            _refuse_ambiguous(findings)
+        refusals.refuse(request, findings)
         index = _index(request, packing, findings)
         locator = target.complete(index)
     return Result(
@@ -136,16 +135,6 @@ def _index(request: Request, packing: Packing, findings: tuple[Finding, ...]) ->
     )
     needs = plan.requirements(requirements.requirements(files, reading.all_binaries()))
     return Index(product, packing.blocks, tuple(packing.contents), entries, needs)
-
-
-def _refuse_ambiguous(findings: Iterable[Finding]) -> None:
-    paths = sorted({os.fsdecode(finding.path) for finding in findings if finding.category == "ambiguous"})
-    if paths:
-        named = "\n".join(f"  {path}" for path in paths)
-        raise DiscoveryError(
-            "these files hold the old prefix as part of what may be another path; --ambiguous keep leaves that alone, "
-            f"--ambiguous relocate changes it:\n{named}"
-        )
 
 
 def _default_mtime(recorded: Iterable[int], entries: tuple[Entry, ...]) -> int:

@@ -8,9 +8,9 @@ import json
 import os
 import signal
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any, Final, NoReturn, TypeVar
+from typing import Any, NoReturn
 
 import click
 from rich.console import Console
@@ -20,9 +20,10 @@ from sfxpack import __version__, report, scan_report
 from sfxpack.build import build as build_artifact
 from sfxpack.errors import SfxpackError
 from sfxpack.extract import extract as extract_artifact
-from sfxpack.format.layout import Exit, Platform
+from sfxpack.format.layout import Exit
 from sfxpack.inspect import inspect as inspect_artifact
-from sfxpack.model import DEFAULT_LEVEL, Policy, Request
+from sfxpack.model import DEFAULT_LEVEL
+from sfxpack.options import ENVIRONMENT, POLICIES, read_request, with_options
 from sfxpack.scan import scan as scan_environment
 from sfxpack.verify import verify as verify_artifact
 
@@ -31,7 +32,6 @@ EXAMPLE = """\
   sfxpack build myenv                         pack a conda environment, a venv or any prefix
   ./myenv-linux-x86_64.sh --prefix /opt/env   install it, on any Linux, without network or Python
 """
-_Command = TypeVar("_Command", bound=Callable[..., Any])
 _SHOW_PROGRESS_FROM = 64 * 1024 * 1024
 """Bytes of an environment; smaller ones are packed within two seconds."""
 
@@ -61,109 +61,19 @@ def cli(ctx: click.Context) -> None:
         click.echo("More: sfxpack --help, sfxpack build --help")
 
 
-def _platform(_ctx: click.Context, _parameter: click.Parameter, value: str | None) -> Platform | None:
-    try:
-        return Platform.parse(value) if value else None
-    except ValueError as error:
-        raise click.BadParameter(str(error)) from error
-
-
-_ENVIRONMENT: Final = (
-    click.argument("environment", required=False),
-    click.option("-n", "by_name", metavar="ENV", help="The environment, by name; never a folder here."),
-    click.option("-p", "by_path", metavar="PATH", help="The environment, by path."),
-)
-"""Which environment; read by `_request`."""
-_POLICIES: Final = (
-    click.option(
-        "--old-prefix",
-        "old_prefixes",
-        multiple=True,
-        metavar="P",
-        help="Where the environment was made, if it does not lie there; repeatable. [what its files agree on]",
-    ),
-    click.option(
-        "--fix-stale",
-        multiple=True,
-        metavar="P",
-        help="An earlier place that some files still name (listed as stale), besides where it was made; repeatable.",
-    ),
-    click.option(
-        "--ambiguous",
-        type=click.Choice(["keep", "relocate", "fail"]),
-        default="keep",
-        show_default=True,
-        help="Text where the old prefix may be part of another path.",
-    ),
-    click.option(
-        "--limit",
-        type=click.Choice(["strict", "loaded"]),
-        default="loaded",
-        show_default=True,
-        help="strict: data files limit the length of the prefix too, not only what programs load.",
-    ),
-    click.option(
-        "--binary-padding",
-        type=click.Choice(["conda", "slash"]),
-        default="conda",
-        show_default=True,
-        help="How paths in conda's own binary files are filled up: with NULs, byte for byte as conda does it, or with "
-        "leading slashes, so that nothing behind a path moves (for files reported as unsafe).",
-    ),
-    click.option("--platform", callback=_platform, help="Platform to pack for. [the environment's]"),
-    click.option("-j", "--jobs", type=click.IntRange(1, 1024), help="Threads. [usable cores]"),
-)
-"""How what is found is treated; read by `_request`."""
-
-
-def _with(options: Sequence[Callable[[_Command], _Command]]) -> Callable[[_Command], _Command]:
-    """All of `options` as one decorator, in their order."""
-
-    def decorate(command: _Command) -> _Command:
-        for option in reversed(options):
-            command = option(command)
-        return command
-
-    return decorate
-
-
-def _request(
-    environment: str | None,
-    by_name: str | None,
-    by_path: str | None,
-    *,
-    limit: str,
-    ambiguous: str,
-    jobs: int | None,
-    **options: Any,  # noqa: ANN401 the options that are fields of Request
-) -> Request:
-    given = [value for value in (environment, by_name, by_path) if value is not None]
-    if len(given) > 1:
-        _usage("name the environment once: as argument, with -n or with -p")
-    return Request(
-        environment=given[0] if given else None,
-        by_name=by_name is not None,
-        by_path=by_path is not None,
-        limit_strict=limit == "strict",
-        ambiguous=Policy(ambiguous),
-        jobs=jobs or 0,
-        **options,
-    )
-
-
 @cli.command()
-@_with(_ENVIRONMENT)
+@with_options(ENVIRONMENT)
 @click.option("-o", "--output", type=click.Path(path_type=Path), help="File to write. [NAME[-RELEASE]-PLATFORM.sh]")
 @click.option("--name", default="", help="Name of the product. [the environment's]")
 @click.option("--release", default="", help="Release of the product.")
 @click.option("--default-prefix", default="", metavar="P", help="Where the installer proposes to install. [~/NAME]")
 @click.option("--level", type=click.IntRange(1, 22), default=DEFAULT_LEVEL, show_default=True, help="zstd level.")
 @click.option("--force", is_flag=True, help="Replace the output if it exists.")
-@_with(_POLICIES)
+@with_options(POLICIES)
 @click.option("-q", "--quiet", is_flag=True, help="Print errors only.")
 @click.option("-v", "--verbose", is_flag=True, help="List every finding.")
 @click.option("--json", "as_json", is_flag=True, help="Print the result as JSON.")
-def build(*, quiet: bool, verbose: bool, as_json: bool, **options: Any) -> None:  # noqa: ANN401 read by _request
+def build(*, quiet: bool, verbose: bool, as_json: bool, **options: Any) -> None:  # noqa: ANN401 read by read_request
     """Pack ENVIRONMENT: a name, a path, or nothing for the active one.
 
     \b
@@ -172,7 +82,7 @@ def build(*, quiet: bool, verbose: bool, as_json: bool, **options: Any) -> None:
       sfxpack build ./venv -o out/app.sh --name app --release 2.1 --default-prefix /opt/app
       sfxpack build -p /opt/tools --level 19
     """  # noqa: D301 click looks for the character
-    request = _request(**options)
+    request = read_request(**options)
     gc.disable()  # a build makes hundreds of thousands of values without a cycle; looking for one takes 5 % of the time
     if quiet or as_json:
         result = build_artifact(request)
@@ -186,11 +96,11 @@ def build(*, quiet: bool, verbose: bool, as_json: bool, **options: Any) -> None:
 
 
 @cli.command(short_help="Show what a build would do and what its result would need.")
-@_with(_ENVIRONMENT)
-@_with(_POLICIES)
+@with_options(ENVIRONMENT)
+@with_options(POLICIES)
 @click.option("-v", "--verbose", is_flag=True, help="List every site, finding and file.")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON, described in docs/scan.md; with -v every site.")
-def scan(*, verbose: bool, as_json: bool, **options: Any) -> None:  # noqa: ANN401 read by _request
+def scan(*, verbose: bool, as_json: bool, **options: Any) -> None:  # noqa: ANN401 read by read_request
     """Show what a build of ENVIRONMENT would do and what it would need, without building.
 
     Lists the libraries that are missing, how long the new prefix may be and which files say so, what cannot be moved,
@@ -202,7 +112,7 @@ def scan(*, verbose: bool, as_json: bool, **options: Any) -> None:  # noqa: ANN4
       sfxpack scan -p /opt/tools -v
       sfxpack scan ./venv --json | jq .libraries
     """  # noqa: D301 click looks for the character
-    request = _request(**options)
+    request = read_request(**options)
     gc.disable()  # as in build
     if as_json:
         click.echo(json.dumps(scan_report.as_json(scan_environment(request), verbose=verbose)))
@@ -242,10 +152,6 @@ def extract(file: Path, directory: Path, prefix: str | None) -> None:
     Works for artifacts of every platform.
     """
     extract_artifact(file, directory, prefix)
-
-
-def _usage(message: str) -> NoReturn:
-    raise click.UsageError(message)
 
 
 class _Bar:

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from sfxpack import binaries, closure, plan, requirements
+from sfxpack import binaries, closure, plan, refusals, requirements
 from sfxpack.binaries import Binary
 from sfxpack.closure import Wanted
 from sfxpack.content import Context, Examined, examine, read
@@ -152,7 +152,7 @@ def scan(request: Request, progress: Progress = silent) -> Scan:
         libraries=wanted,
         choices=tuple(_choices(request, found.environment, files, findings, limits)),
         findings=findings,
-        warnings=(*found.environment.warnings, *_refusals(request, findings)),
+        warnings=(*found.environment.warnings, *refusals.warnings(request, findings)),
         origin=found.environment.origin,
     )
 
@@ -240,12 +240,6 @@ def _choices(
         held = (len(environment.conda[path].placeholder) for path, count in padded.items() if count)
         other = (size for file in files for site in file.sites if (size := _slash_limit(site)) != NO_LIMIT)
         yield Choice("--binary-padding slash", places, sum(map(bool, padded.values())), min(*held, *other, NO_LIMIT))
-
-
-def _refusals(request: Request, findings: Iterable[Finding]) -> Iterator[str]:
-    doubtful = _ambiguous(findings)
-    if doubtful and request.ambiguous is Policy.FAIL:
-        yield f"--ambiguous fail: a build is refused, for {sum(doubtful.values())} places in {len(doubtful)} files"
 
 
 def _ambiguous(findings: Iterable[Finding]) -> Counter[bytes]:

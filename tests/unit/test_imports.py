@@ -14,7 +14,7 @@ RANKS = (
     {"elfedit", "binaries", "names"},
     {"classify"},
     {"environments", "tree", "sites", "requirements", "scrub", "outside"},
-    {"neutral", "records", "reference", "loading"},
+    {"neutral", "records", "reference", "loading", "refusals"},
     {"plan"},
     {"compress", "header", "content"},
     {"assemble", "large", "listing"},
@@ -23,6 +23,7 @@ RANKS = (
     {"build", "scan", "inspect"},
     {"verify", "extract", "report"},
     {"scan_report"},
+    {"options"},
     {"cli"},
 )
 

@@ -1,0 +1,108 @@
+"""The options that `build` and `scan` share, and the request they make."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any, Final, TypeVar
+
+import click
+
+from sfxpack.format.layout import Platform
+from sfxpack.model import Policy, Request
+
+_Command = TypeVar("_Command", bound=Callable[..., Any])
+
+
+def _platform(_ctx: click.Context, _parameter: click.Parameter, value: str | None) -> Platform | None:
+    try:
+        return Platform.parse(value) if value else None
+    except ValueError as error:
+        raise click.BadParameter(str(error)) from error
+
+
+ENVIRONMENT: Final = (
+    click.argument("environment", required=False),
+    click.option("-n", "by_name", metavar="ENV", help="The environment, by name; never a folder here."),
+    click.option("-p", "by_path", metavar="PATH", help="The environment, by path."),
+)
+"""Which environment; read by `read_request`."""
+POLICIES: Final = (
+    click.option(
+        "--old-prefix",
+        "old_prefixes",
+        multiple=True,
+        metavar="P",
+        help="Where the environment was made, if it does not lie there; repeatable. [what its files agree on]",
+    ),
+    click.option(
+        "--fix-stale",
+        multiple=True,
+        metavar="P",
+        help="An earlier place that some files still name (listed as stale), besides where it was made; repeatable.",
+    ),
+    click.option(
+        "--ambiguous",
+        type=click.Choice(["keep", "relocate", "fail"]),
+        default="keep",
+        show_default=True,
+        help="Text where the old prefix may be part of another path.",
+    ),
+    click.option(
+        "--limit",
+        type=click.Choice(["strict", "loaded"]),
+        default="loaded",
+        show_default=True,
+        help="strict: data files limit the length of the prefix too, not only what programs load.",
+    ),
+    click.option(
+        "--binary-padding",
+        type=click.Choice(["conda", "slash"]),
+        default="conda",
+        show_default=True,
+        help="How paths in conda's own binary files are filled up: with NULs, byte for byte as conda does it, or with "
+        "leading slashes, so that nothing behind a path moves (for files reported as unsafe).",
+    ),
+    click.option("--platform", callback=_platform, help="Platform to pack for. [the environment's]"),
+    click.option("-j", "--jobs", type=click.IntRange(1, 1024), help="Threads. [usable cores]"),
+)
+"""How what is found is treated; read by `read_request`."""
+
+
+def with_options(options: Sequence[Callable[[_Command], _Command]]) -> Callable[[_Command], _Command]:
+    """All of `options` as one decorator, in their order."""
+
+    def decorate(command: _Command) -> _Command:
+        for option in reversed(options):
+            command = option(command)
+        return command
+
+    return decorate
+
+
+def read_request(
+    environment: str | None,
+    by_name: str | None,
+    by_path: str | None,
+    *,
+    limit: str,
+    ambiguous: str,
+    jobs: int | None,
+    **options: Any,  # noqa: ANN401 the options that are fields of Request
+) -> Request:
+    """What the options ask for.
+
+    Raises:
+        click.UsageError: they contradict each other.
+    """
+    given = [value for value in (environment, by_name, by_path) if value is not None]
+    if len(given) > 1:
+        raise click.UsageError("name the environment once: as argument, with -n or with -p")
+    return Request(
+        environment=given[0] if given else None,
+        by_name=by_name is not None,
+        by_path=by_path is not None,
+        limit_strict=limit == "strict",
+        ambiguous=Policy(ambiguous),
+        jobs=jobs or 0,
+        **options,
+    )

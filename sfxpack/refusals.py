@@ -1,0 +1,68 @@
+"""Findings that a policy of the request does not accept: a build refuses them, a scan says that it would."""
+
+from __future__ import annotations
+
+import os
+from collections import Counter
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from typing import Final
+
+from sfxpack.errors import DiscoveryError
+from sfxpack.model import Finding, Policy, Request
+
+_MOST_NAMED: Final = 50
+"""Files a message lists."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Refusal:
+    """What `fail` of one option means."""
+
+    option: str
+    category: str
+    """Of the findings it refuses."""
+    text: str
+    """What is wrong with these files, and the way out."""
+
+
+_REFUSALS: Final = (
+    _Refusal(
+        "ambiguous",
+        "ambiguous",
+        "these files hold the old prefix as part of what may be another path; --ambiguous keep leaves that alone, "
+        "--ambiguous relocate changes it",
+    ),
+)
+
+
+def refuse(request: Request, findings: Iterable[Finding]) -> None:
+    """Raise what a build does not accept.
+
+    Raises:
+        DiscoveryError: naming the files.
+    """
+    for refusal, files in _refused(request, findings):
+        named = [f"  {os.fsdecode(path)}" for path in sorted(files)]
+        more = [f"  and {len(named) - _MOST_NAMED} more"] if len(named) > _MOST_NAMED else []
+        raise DiscoveryError("\n".join([f"{refusal.text}:", *named[:_MOST_NAMED], *more]))
+
+
+def warnings(request: Request, findings: Iterable[Finding]) -> Iterator[str]:
+    """What a scan says of the same."""
+    for refusal, files in _refused(request, findings):
+        count = sum(files.values())
+        yield f"--{refusal.option} fail: a build is refused, for {count} places in {len(files)} files"
+
+
+def _refused(request: Request, findings: Iterable[Finding]) -> Iterator[tuple[_Refusal, Counter[bytes]]]:
+    """Options that are `fail`, and the files each of them refuses with the number of places."""
+    known = tuple(findings)
+    for refusal in _REFUSALS:
+        if getattr(request, refusal.option) is Policy.FAIL:
+            files: Counter[bytes] = Counter()
+            for finding in known:
+                if finding.category == refusal.category:
+                    files[finding.path] += finding.count
+            if files:
+                yield refusal, files
