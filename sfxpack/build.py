@@ -20,6 +20,8 @@ from sfxpack.errors import UsageError
 from sfxpack.format.layout import EntryKind, Platform
 from sfxpack.format.tables import Index, Product
 from sfxpack.model import Entry, Environment, Finding, Origin, Request
+from sfxpack.ownership import Ownership
+from sfxpack.ownership import as_json as ownership_as_json
 from sfxpack.packing import Packing
 from sfxpack.reading import Progress, Reading, silent, subject, usable_cores
 
@@ -53,6 +55,8 @@ class Result:
     """As `tables.is_condas`."""
     findings: tuple[Finding, ...]
     warnings: tuple[str, ...]
+    ownership: Ownership
+    """Whether the packages are as they were installed."""
     origin: Origin | None = None
     """Where the tree was made, if it lies elsewhere now and that was worked out."""
 
@@ -75,8 +79,9 @@ def build(request: Request, progress: Progress = silent) -> Result:
         packing = Packing(reading, BlockWriter(executor, jobs, request.level, target.write))
         packing.run()
         findings = reading.all_findings()
-        refusals.refuse(request, findings)
-        index = _index(request, packing, findings)
+        owned = reading.ownership()
+        refusals.refuse(request, findings, owned)
+        index = _index(request, packing, findings, owned)
         locator = target.complete(index)
     return Result(
         path=output,
@@ -93,6 +98,7 @@ def build(request: Request, progress: Progress = silent) -> Result:
         prefix_limit_conda=index.limit_is_condas,
         findings=findings,
         warnings=found.environment.warnings,
+        ownership=owned,
         origin=found.environment.origin,
     )
 
@@ -112,7 +118,7 @@ def _front(name: str, release: str, platform: Platform) -> Front:
     return replace(front, header=header.render(values))
 
 
-def _index(request: Request, packing: Packing, findings: tuple[Finding, ...]) -> Index:
+def _index(request: Request, packing: Packing, findings: tuple[Finding, ...], owned: Ownership) -> Index:
     reading, found = packing.reading, packing.reading.subject
     files = reading.entries()
     default_mtime = _default_mtime(reading.mtimes.values(), files)
@@ -126,7 +132,7 @@ def _index(request: Request, packing: Packing, findings: tuple[Finding, ...]) ->
         release=os.fsencode(request.release),
         default_prefix=os.fsencode(request.default_prefix),
         creator=f"sfxpack {__version__}".encode(),
-        report=_report(found.environment, findings),
+        report=_report(found.environment, findings, owned),
         notices=resources.notices().encode(),
         activation=b"bin/activate" if activate else b"",
         tree_size=sum(file.size for file in packing.packed.values()),
@@ -146,7 +152,7 @@ def _default_mtime(recorded: Iterable[int], entries: tuple[Entry, ...]) -> int:
     return max(0, max(recorded, default=0) or max(files, default=0))
 
 
-def _report(environment: Environment, findings: tuple[Finding, ...]) -> bytes:
+def _report(environment: Environment, findings: tuple[Finding, ...], owned: Ownership) -> bytes:
     """What the builder found, as JSON; the old prefix is cut out of every text."""
     report: dict[str, dict[str, Any]] = {}
     old = [os.fsdecode(rename.old) for rename in environment.renames]
@@ -160,7 +166,8 @@ def _report(environment: Environment, findings: tuple[Finding, ...]) -> bytes:
                 detail = detail.replace(path, "PREFIX")
             record = {"record": finding.record.decode(errors="backslashreplace")} if finding.record else {}
             files.append({"path": finding.path.decode(errors="backslashreplace"), "detail": detail, **record})
-    return json.dumps({"kind": environment.kind, "findings": report}, sort_keys=True).encode()
+    whole = {"kind": environment.kind, "findings": report, "ownership": ownership_as_json(owned)}
+    return json.dumps(whole, sort_keys=True).encode()
 
 
 def _count_sites(index: Index) -> dict[str, int]:

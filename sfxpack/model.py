@@ -227,6 +227,8 @@ class Request:
     fix_stale: tuple[str, ...] = ()
     """Further places that some files still name."""
     ambiguous: Policy = Policy.KEEP
+    strict: bool = False
+    """Refuse a tree that is not what its packages installed."""
     limit_strict: bool = False
     binary_padding: str = "conda"
     """conda's files: `conda` (C string, NULs) or `slash`."""

@@ -48,6 +48,12 @@ POLICIES: Final = (
         help="Text where the old prefix may be part of another path.",
     ),
     click.option(
+        "--strict",
+        is_flag=True,
+        help="Refuse an environment with files that were altered, are missing, were overwritten by another package, or "
+        "are in no package. [they are packed, and listed by package]",
+    ),
+    click.option(
         "--limit",
         type=click.Choice(["strict", "loaded"]),
         default="loaded",

@@ -5,13 +5,13 @@ from __future__ import annotations
 import itertools
 import os
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import Executor, Future
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Final, TypeVar
 
-from sfxpack import listing, outside, plan, requirements, resources, sites
+from sfxpack import listing, outside, ownership, plan, requirements, resources, sites
 from sfxpack.binaries import Binary
 from sfxpack.content import LARGE, WHOLE, Context, Examined
 from sfxpack.environments import discover
@@ -20,7 +20,9 @@ from sfxpack.format.layout import EntryKind, Platform
 from sfxpack.large import Large
 from sfxpack.model import Entry, Environment, Finding, Request, Site
 from sfxpack.names import Names
+from sfxpack.ownership import Ownership
 from sfxpack.records import Files, OnDisk
+from sfxpack.rows import Row
 from sfxpack.tree import Tree, list_tree
 
 Progress = Callable[[int, int], None]
@@ -117,6 +119,8 @@ class Reading:
     """Seconds that `.pyc` files record for their sources."""
     findings: list[Finding] = field(default_factory=list)
     binaries: dict[bytes, Binary] = field(default_factory=dict)
+    rows: Mapping[bytes, tuple[Row, ...]] = field(default_factory=dict)
+    """Of all records, by path of the record."""
     _omitted: set[bytes] = field(default_factory=set)
     _order: tuple[Entry, ...] = field(init=False)
     _done: int = 0
@@ -139,6 +143,7 @@ class Reading:
         needles = sites.needles(environment)
         listed = listing.list_records(self._order, self.names, self.executor)
         self.on_disk.update(listed.records)
+        self.rows = listed.rows
         for _, files in itertools.groupby(self._order, key=lambda entry: plan.turn(entry.path)):
             known = Files(self.names, dict(self.on_disk))
             context = Context(environment, needles, options, known, listed.rows, listed.wanted)
@@ -180,6 +185,10 @@ class Reading:
         """The ELF files under all their names, hard links included."""
         others = {path: self.binaries[first] for path, first in self.names.hard_links.items() if first in self.binaries}
         return {**self.binaries, **others}
+
+    def ownership(self) -> Ownership:
+        """What the records of packages say of the tree, once all of it was noted."""
+        return ownership.compare(self.subject.environment, self.names, self.rows, self.findings)
 
     def all_findings(self) -> tuple[Finding, ...]:
         """Those of the environment, of the tree and of its files, in order."""

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import os
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Final
 
 from sfxpack.errors import DiscoveryError
 from sfxpack.model import Finding, Policy, Request
+from sfxpack.ownership import Ownership
 
 _MOST_NAMED: Final = 50
 """Files a message lists."""
@@ -36,23 +37,38 @@ _REFUSALS: Final = (
 )
 
 
-def refuse(request: Request, findings: Iterable[Finding]) -> None:
+def refuse(request: Request, findings: Iterable[Finding], owned: Ownership) -> None:
     """Raise what a build does not accept.
 
     Raises:
         DiscoveryError: naming the files.
     """
     for refusal, files in _refused(request, findings):
-        named = [f"  {os.fsdecode(path)}" for path in sorted(files)]
-        more = [f"  and {len(named) - _MOST_NAMED} more"] if len(named) > _MOST_NAMED else []
-        raise DiscoveryError("\n".join([f"{refusal.text}:", *named[:_MOST_NAMED], *more]))
+        raise _error(refusal.text, [os.fsdecode(path) for path in sorted(files)])
+    if request.strict and (named := list(_not_as_installed(owned))):
+        raise _error("--strict: not as packages installed them; without --strict they are packed", named)
 
 
-def warnings(request: Request, findings: Iterable[Finding]) -> Iterator[str]:
+def warnings(request: Request, findings: Iterable[Finding], owned: Ownership) -> Iterator[str]:
     """What a scan says of the same."""
     for refusal, files in _refused(request, findings):
         count = sum(files.values())
         yield f"--{refusal.option} fail: a build is refused, for {count} places in {len(files)} files"
+    if request.strict and (count := sum(1 for _ in _not_as_installed(owned))):
+        yield f"--strict: a build is refused, for {count} files or folders that are not as packages installed them"
+
+
+def _error(text: str, named: Sequence[str]) -> DiscoveryError:
+    more = [f"and {len(named) - _MOST_NAMED} more"] if len(named) > _MOST_NAMED else []
+    return DiscoveryError("\n  ".join([f"{text}:", *named[:_MOST_NAMED], *more]))
+
+
+def _not_as_installed(owned: Ownership) -> Iterator[str]:
+    for package in owned.packages:
+        yield from (f"{os.fsdecode(path)}  altered, of {package.name}" for path in package.altered)
+        yield from (f"{os.fsdecode(path)}  missing, of {package.name}" for path in package.missing)
+        yield from (f"{os.fsdecode(path)}  of {package.name}, by {by}" for path, by in package.clobbered)
+    yield from (f"{os.fsdecode(item.path)}  in no package" for item in owned.unowned)
 
 
 def _refused(request: Request, findings: Iterable[Finding]) -> Iterator[tuple[_Refusal, Counter[bytes]]]:

@@ -6,7 +6,7 @@ import dataclasses
 import os
 import shlex
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from itertools import groupby
 from typing import Any, Final
 
@@ -18,6 +18,8 @@ from sfxpack.build import Result
 from sfxpack.format.layout import MAX_PREFIX, NO_LIMIT
 from sfxpack.inspect import Inspection
 from sfxpack.model import Finding, Origin
+from sfxpack.ownership import Ownership, Package
+from sfxpack.ownership import as_json as ownership_as_json
 
 EXPLAIN: Final = {
     "unreachable": "holds the old prefix where it cannot be moved (compressed or damaged data); left as it is",
@@ -83,6 +85,7 @@ def as_json(result: Result) -> dict[str, Any]:
     value["origin"] = origin_as_json(result.origin)
     value["prefix_limit"] = None if result.prefix_limit == NO_LIMIT else result.prefix_limit
     value["findings"] = findings_as_json(result.findings)
+    value["ownership"] = ownership_as_json(result.ownership)
     return value
 
 
@@ -108,14 +111,62 @@ def print_result(result: Result, console: Console, *, verbose: bool) -> None:
     table.add_row("relocates", strategies or "nothing: no file holds the prefix")
     limit = limit_text(result.prefix_limit, result.prefix_limit_path, conda=result.prefix_limit_conda)
     table.add_row("prefix", escape(limit))
+    if packages := packages_text(result.ownership):
+        table.add_row("packages", escape(packages))
     console.print(table)
     for warning in result.warnings:
         console.print(f"warning: {escape(warning)}")
-    print_findings(result.findings, console, verbose=verbose)
+    print_ownership(result.ownership, console, verbose=verbose)
+    print_findings(without_rows_of(result.ownership, result.findings), console, verbose=verbose)
     name = shlex.quote(result.path.name)
     console.print("\ncarry it and install it:", style="bold")
     console.print(escape(f"  scp {shlex.quote(str(result.path))} HOST:"), soft_wrap=True)
     console.print(escape(f"  sh {name} --prefix /opt/{result.name}"), soft_wrap=True)
+
+
+def packages_text(owned: Ownership) -> str:
+    """How many packages are as they were installed; empty if nothing is recorded."""
+    if not owned.count:
+        return ""
+    wrong = len(owned.packages)
+    files = sum(item.files for item in owned.unowned)
+    state = f"{wrong} of {owned.count} not as installed" if wrong else f"all {owned.count} as they were installed"
+    return state + (f"; {counted(files, 'file', 'files')} in none" if files else "")
+
+
+def print_ownership(owned: Ownership, console: Console, *, verbose: bool) -> None:
+    """The packages that are not as they were installed, with their files; what belongs to none."""
+    if owned.packages:
+        console.print(f"\nnot as installed: {counted(len(owned.packages), 'package', 'packages')}; packed as they are")
+    left = FIRST
+    for package in owned.packages:
+        counts = ", ".join(f"{count} {kind}" for kind, count in package.counts().items())
+        console.print(escape(f"  {package.name}: {counts}"), soft_wrap=True)
+        lines = [*_package_lines(package)]
+        for line in lines if verbose else lines[:left]:
+            console.print(escape(f"    {line}"), soft_wrap=True)
+        left -= min(left, len(lines))
+    if owned.unowned:
+        count = counted(sum(item.files for item in owned.unowned), "file", "files")
+        console.print(f"\nunowned: {count} in no package's record; packed as they are")
+        items = sorted(owned.unowned, key=lambda item: -item.files)
+        for item in items if verbose else items[:FIRST]:
+            files = f"/  {counted(item.files, 'file', 'files')}" if item.files > 1 else ""
+            console.print(escape(f"  {os.fsdecode(item.path)}{files}"), soft_wrap=True)
+        if not verbose and len(items) > FIRST:
+            console.print(f"  … {len(items) - FIRST} more, listed by sfxpack scan")
+
+
+def _package_lines(package: Package) -> Iterator[str]:
+    yield from (f"{os.fsdecode(path)}  altered" for path in package.altered)
+    yield from (f"{os.fsdecode(path)}  missing" for path in package.missing)
+    yield from (f"{os.fsdecode(path)}  overwritten by {by}" for path, by in package.clobbered)
+
+
+def without_rows_of(owned: Ownership, findings: Iterable[Finding]) -> tuple[Finding, ...]:
+    """The findings but for those rows of records that the packages' report tells of."""
+    told = owned.rows
+    return tuple(finding for finding in findings if (finding.path, finding.record) not in told)
 
 
 def print_findings(findings: Iterable[Finding], console: Console, *, verbose: bool) -> None:
@@ -158,6 +209,10 @@ def print_inspection(facts: Inspection, console: Console) -> None:
         who = f" ({need['path']})" if need["path"] else ""
         table.add_row("needs" if need["hard"] else "wants", escape(f"{need['kind']} {need['value']}{who}"))
     console.print(table)
+    owned = facts.report.get("ownership", {})
+    if owned.get("packages"):
+        names = ", ".join(package["name"] for package in owned["packages"][:FIRST])
+        console.print(escape(f"packages: {len(owned['packages'])} of {owned['count']} not as installed: {names}"))
     findings = facts.report.get("findings", {})
     for category, found in sorted(findings.items()):
         paths = ", ".join(item["path"] for item in found["files"][:FIRST])

@@ -20,6 +20,7 @@ from sfxpack.format.sites import UNITS
 from sfxpack.format.tables import IndexRequirement, is_condas
 from sfxpack.large import Large
 from sfxpack.model import Entry, Environment, Finding, Origin, Policy, Request, Site
+from sfxpack.ownership import Ownership
 from sfxpack.reading import Progress, Reading, Subject, silent, subject, usable_cores
 
 _LIBSTDCXX: Final = b"libstdc++.so.6"
@@ -98,6 +99,8 @@ class Scan:
     choices: tuple[Choice, ...]
     findings: tuple[Finding, ...]
     warnings: tuple[str, ...]
+    ownership: Ownership
+    """Whether the packages are as they were installed."""
     origin: Origin | None
     """Where the tree was made, if it lies elsewhere now and that was worked out."""
 
@@ -132,7 +135,7 @@ def scan(request: Request, progress: Progress = silent) -> Scan:
                 files.append(_file(examined))
     files.sort(key=lambda file: file.path.split(b"/"))
     entries, findings = reading.entries(), reading.all_findings()
-    known = reading.all_binaries()
+    known, owned = reading.all_binaries(), reading.ownership()
     wanted = closure.wanted(found, reading.names, known, os.environ)
     limits = _limits(files)
     return Scan(
@@ -152,7 +155,8 @@ def scan(request: Request, progress: Progress = silent) -> Scan:
         libraries=wanted,
         choices=tuple(_choices(request, found.environment, files, findings, limits)),
         findings=findings,
-        warnings=(*found.environment.warnings, *refusals.warnings(request, findings)),
+        warnings=(*found.environment.warnings, *refusals.warnings(request, findings, owned)),
+        ownership=owned,
         origin=found.environment.origin,
     )
 

@@ -15,6 +15,7 @@ from rich.markup import escape
 from sfxpack.closure import Supply, Wanted
 from sfxpack.format.layout import NO_LIMIT, RequirementFlag, RequirementKind
 from sfxpack.inspect import requirement_text
+from sfxpack.ownership import as_json as ownership_as_json
 from sfxpack.plan import site_limit
 from sfxpack.report import (
     FIRST,
@@ -23,8 +24,11 @@ from sfxpack.report import (
     limit_text,
     origin_as_json,
     origin_text,
+    packages_text,
     print_findings,
+    print_ownership,
     size,
+    without_rows_of,
 )
 from sfxpack.scan import Choice, File, Scan, is_soft
 
@@ -82,6 +86,7 @@ def as_json(result: Scan, *, verbose: bool) -> dict[str, Any]:
         ],
         "files": [_file_as_json(file, verbose=verbose) for file in result.files],
         "findings": findings_as_json(result.findings),
+        "ownership": ownership_as_json(result.ownership),
         "warnings": list(result.warnings),
     }
 
@@ -136,7 +141,8 @@ def print_scan(result: Scan, console: Console, *, verbose: bool) -> None:
         if members:
             console.print(escape(f"\n{supply.value}: {counted(len(members), 'library', 'libraries')}; {text}"))
             _print_lines(console, map(_library_line, members), verbose=verbose or supply is Supply.MISSING)
-    print_findings(result.findings, console, verbose=verbose)
+    print_ownership(result.ownership, console, verbose=True)
+    print_findings(without_rows_of(result.ownership, result.findings), console, verbose=verbose)
     if result.left_behind:
         count = counted(len(result.left_behind), "file holds", "files hold")
         console.print(f"\nleft blank: {count} paths in data that become slashes where the new prefix is longer")
@@ -171,6 +177,8 @@ def _rows(result: Scan) -> Iterator[tuple[str, str]]:
     for label, texts in made.items():
         if some := [text for text in texts if not text.startswith("0 ")]:
             yield label, ", ".join(some)
+    if packages := packages_text(result.ownership):
+        yield "packages", packages
     yield from _limit_rows(result)
     for need in sorted(result.requirements, key=lambda need: -need.flags):
         label = "needs" if need.flags & RequirementFlag.HARD else "wants"
