@@ -22,6 +22,8 @@ class Policy(Enum):
     FAIL = "fail"
     RELOCATE = "relocate"
     """Only of ambiguous places in text: take them for the prefix."""
+    FOLLOW = "follow"
+    """Only of links that lead out: pack what they lead to."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -227,6 +229,8 @@ class Request:
     fix_stale: tuple[str, ...] = ()
     """Further places that some files still name."""
     ambiguous: Policy = Policy.KEEP
+    external: Policy = Policy.KEEP
+    """Links that lead out of the tree: KEEP, FOLLOW or FAIL."""
     strict: bool = False
     """Refuse a tree that is not what its packages installed."""
     limit_strict: bool = False

@@ -48,6 +48,13 @@ POLICIES: Final = (
         help="Text where the old prefix may be part of another path.",
     ),
     click.option(
+        "--external",
+        type=click.Choice(["keep", "follow", "fail"]),
+        default="keep",
+        show_default=True,
+        help="Links that lead out of the environment; follow packs what they lead to, in their place.",
+    ),
+    click.option(
         "--strict",
         is_flag=True,
         help="Refuse an environment with files that were altered, are missing, were overwritten by another package, or "
@@ -92,6 +99,7 @@ def read_request(
     *,
     limit: str,
     ambiguous: str,
+    external: str,
     jobs: int | None,
     **options: Any,  # noqa: ANN401 the options that are fields of Request
 ) -> Request:
@@ -109,6 +117,7 @@ def read_request(
         by_path=by_path is not None,
         limit_strict=limit == "strict",
         ambiguous=Policy(ambiguous),
+        external=Policy(external),
         jobs=jobs or 0,
         **options,
     )

@@ -30,12 +30,15 @@ def in_file(path: bytes, content: bytes, environment: Environment) -> tuple[Find
 
 def of_links(entries: Iterable[Entry], environment: Environment) -> Iterator[Finding]:
     """Links that lead out of the tree, whether there is something or not."""
-    inside = _inside(environment)
-    for entry in entries:
-        if entry.kind is EntryKind.LINK:
-            way = os.path.normpath(os.path.join(os.path.dirname(entry.path), entry.link))
-            if (way.startswith(b"/") and not _is_below(way, inside)) or way.split(b"/")[0] == b"..":
-                yield _finding(entry.path, entry.link)
+    yield from (_finding(entry.path, entry.link) for entry in entries if leads_out(entry, environment))
+
+
+def leads_out(entry: Entry, environment: Environment) -> bool:
+    """Whether an entry is a link whose text names a place outside the tree."""
+    if entry.kind is not EntryKind.LINK:
+        return False
+    way = os.path.normpath(os.path.join(os.path.dirname(entry.path), entry.link))
+    return not _is_below(way, _inside(environment)) if way.startswith(b"/") else way.split(b"/")[0] == b".."
 
 
 def _inside(environment: Environment) -> frozenset[bytes]:

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Final, TypeVar
 
-from sfxpack import listing, outside, ownership, plan, requirements, resources, sites
+from sfxpack import external, listing, oddities, outside, ownership, plan, requirements, resources, sites
 from sfxpack.binaries import Binary
 from sfxpack.content import LARGE, WHOLE, Context, Examined
 from sfxpack.environments import discover
@@ -72,6 +72,7 @@ def subject(request: Request) -> Subject:
     name = request.name or environment.name
     outputs = {platform: request.output or _output(name, request.release, platform) for platform in Platform}
     tree = list_tree(environment, tuple(os.fsencode(path.absolute()) for path in outputs.values()))
+    environment, tree = external.treat(environment, tree, request.external)
     platform = _platform(request, tree.entries)
     options = sites.Options(
         ambiguous=request.ambiguous,
@@ -194,7 +195,8 @@ class Reading:
         """Those of the environment, of the tree and of its files, in order."""
         environment, tree = self.subject.environment, self.subject.tree
         links = outside.of_links(tree.entries, environment)
-        found = [*environment.findings, *tree.findings, *links, *self.findings]
+        odd = oddities.of_tree(self.names)
+        found = [*environment.findings, *tree.findings, *links, *odd, *self.findings]
         return tuple(sorted(found, key=lambda finding: (finding.category, finding.path)))
 
     def _ahead(

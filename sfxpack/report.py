@@ -36,6 +36,11 @@ EXPLAIN: Final = {
     "unchecked": "has rows that cannot be checked",
     "signature": "cannot be signed again; nothing reads it once a wheel is installed",
     "omitted": "compiled Python of an unknown version that holds the old prefix; left out, as its source is there",
+    "followed": "link that led out of the environment; what it leads to comes along in its place",
+    "dangling": "link that leads nowhere; packed as it is",
+    "collision": "has another file's name on systems that do not tell upper from lower case",
+    "name": "has a name that some programs cannot handle; packed as it is",
+    "sparse": "has holes, which are packed as zeros and take next to no room in the artifact",
     "dropped": "cannot be packed (socket, device, pipe); left out",
     "mode": "set-id or world-writable bits dropped",
 }

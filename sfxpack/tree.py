@@ -9,6 +9,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Final
 
+from sfxpack import oddities
 from sfxpack.errors import ChangedError, UnreadableError
 from sfxpack.format import layout
 from sfxpack.format.layout import EntryKind
@@ -111,7 +112,10 @@ class _Walk:
         if kind == stat.S_IFREG:
             self._check(path, item, mode)
             inode = (status.st_dev, status.st_ino) if status.st_nlink > 1 else (0, 0)
-            return Entry(path, EntryKind.FILE, mode & _MODE, status.st_size, status.st_mtime_ns, item.path, b"", inode)
+            entry = Entry(path, EntryKind.FILE, mode & _MODE, status.st_size, status.st_mtime_ns, item.path, b"", inode)
+            if oddities.is_sparse(entry, status.st_blocks):
+                self.findings.append(Finding("sparse", path, f"{status.st_blocks * 512} of {entry.size} bytes on disk"))
+            return entry
         if kind == stat.S_IFDIR:
             self._check(path, item, mode)
             return Entry(path, EntryKind.DIRECTORY, mode & _MODE, 0, status.st_mtime_ns, item.path)

@@ -56,9 +56,7 @@ class Collector:
         """
         if self.unreadable:
             named = "\n".join(f"  {path}" for path in sorted(self.unreadable))
-            raise UnreadableError(
-                f"files of the base Python cannot be read; make them readable for this user:\n{named}"
-            )
+            raise UnreadableError(f"files that come along cannot be read; make them readable for this user:\n{named}")
 
 
 @dataclass(frozen=True, slots=True)

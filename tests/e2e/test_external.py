@@ -1,0 +1,158 @@
+"""Links that lead out of a tree, as a view of Spack or a folder of GNU Stow is made of them."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from tests.running import SFXPACK, build, run
+
+PADDING = "/".join(("__spack_path_placeholder__",) * 3)
+LIBRARY = """
+const char *greeting(void) { return "hello"; }
+"""
+PROGRAM = """
+#include <stdio.h>
+const char *greeting(void);
+int main(void)
+{
+    char line[99] = "nothing";
+    FILE *file = fopen(PREFIX "/share/app/words.txt", "r");
+    if (file != NULL)
+        fgets(line, sizeof line, file);
+    printf("%s, %s", greeting(), line);
+    return 0;
+}
+"""
+
+
+@dataclass(frozen=True)
+class Store:
+    """Two packages, each in a folder of its own, and a view of both."""
+
+    top: Path
+    one: Path
+    app: Path
+    view: Path
+
+
+def link_all(view: Path, package: Path) -> None:
+    """As a view does: a folder for each folder, a link for each file."""
+    for path in sorted(package.rglob("*")):
+        place = view / path.relative_to(package)
+        if path.is_dir():
+            place.mkdir(parents=True, exist_ok=True)
+        else:
+            place.symlink_to(path)
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> Store:
+    top = tmp_path / "store"
+    one = top / PADDING / "linux-debian12-x86_64/gcc-12.2.0/one-1.3-abcdefghijklmnopqrstuvwxyz234567"
+    app = one.parent / "app-2.0-765432zyxwvutsrqponmlkjihgfedcba"
+    for folder in (one / "lib/pkgconfig", app / "bin", app / "share/app"):
+        folder.mkdir(parents=True)
+    (tmp_path / "one.c").write_text(LIBRARY)
+    (tmp_path / "app.c").write_text(PROGRAM)
+    library = one / "lib/libone.so.1.3"
+    run("gcc", "-shared", "-fPIC", "-Wl,-soname,libone.so.1", "-o", library, tmp_path / "one.c")
+    for name in ("libone.so.1", "libone.so"):
+        (one / "lib" / name).symlink_to(library.name)
+    (one / "lib/pkgconfig/one.pc").write_text(f"prefix={one}\nLibs: -L{one}/lib -lone\n")
+    options = [f'-DPREFIX="{app}"', f"-L{one}/lib", f"-Wl,-rpath,{one}/lib"]
+    run("gcc", *options, "-o", app / "bin/app", tmp_path / "app.c", "-lone")
+    (app / "share/app/words.txt").write_text("world\n")
+    view = tmp_path / "view"
+    link_all(view, one)
+    link_all(view, app)
+    return Store(top, one, app, view)
+
+
+def test_a_view_is_followed_into_its_store(store: Store, tmp_path: Path) -> None:
+    assert run(store.view / "bin/app").stdout == "hello, world\n"
+    result = build(store.view, tmp_path / "x.sh", "--external", "follow")
+    categories = {finding["category"] for finding in result["findings"]}
+    assert "followed" in categories
+    assert "external" not in categories
+    shutil.rmtree(store.top)
+    shutil.rmtree(store.view)
+    prefix = tmp_path / "new"
+    run(tmp_path / "x.sh", "--prefix", prefix)
+    assert run(prefix / "bin/app").stdout == "hello, world\n"
+    assert (prefix / "lib/pkgconfig/one.pc").read_text() == f"prefix={prefix}\nLibs: -L{prefix}/lib -lone\n"
+    assert os.readlink(prefix / "lib/libone.so") == "libone.so.1.3"
+    assert (prefix / "lib/libone.so.1.3").is_file()
+    assert not run("grep", "-rl", store.top, prefix, status=1).stdout
+    run(prefix / ".sfxpack/sfx", "verify")
+
+
+def test_a_link_to_a_folder_brings_it_and_what_names_it_follows(tmp_path: Path) -> None:
+    data = tmp_path / "elsewhere/data"
+    data.mkdir(parents=True)
+    (data / "table.csv").write_text("1,2\n")
+    (data / "again.csv").symlink_to("table.csv")
+    (data / "here").symlink_to(data)
+    tree = tmp_path / "tree"
+    tree.mkdir()
+    (tree / "data").symlink_to(data)
+    (tree / "settings.ini").write_text(f"[data]\nfolder = {data}\n")
+    build(tree, tmp_path / "x.sh", "--external", "follow")
+    shutil.rmtree(data)
+    prefix = tmp_path / "new"
+    run(tmp_path / "x.sh", "--prefix", prefix)
+    assert (prefix / "settings.ini").read_text() == f"[data]\nfolder = {prefix}/data\n"
+    assert (prefix / "data/again.csv").read_text() == "1,2\n"
+    assert (prefix / "data/again.csv").is_symlink()
+
+
+def test_kept_by_default_and_refused_where_asked(tmp_path: Path) -> None:
+    tree = tmp_path / "tree"
+    (tree / "bin").mkdir(parents=True)
+    (tree / "bin/sh").symlink_to("/bin/sh")
+    (tree / "up").symlink_to(tmp_path)
+    (tree / "gone").symlink_to("../nowhere")
+    result = build(tree, tmp_path / "x.sh")
+    assert {f["path"] for f in result["findings"] if f["category"] == "external"} == {"bin/sh", "up", "gone"}
+    refused = run(*SFXPACK, "build", "-p", tree, "-o", tmp_path / "y.sh", "--external", "fail", status=2).stderr
+    assert f"bin/sh -> /bin/sh\n  gone -> ../nowhere\n  up -> {tmp_path}" in refused
+    result = build(tree, tmp_path / "y.sh", "--external", "follow")
+    assert {f["path"] for f in result["findings"] if f["category"] == "external"} == {"up", "gone"}
+    run(tmp_path / "y.sh", "--prefix", tmp_path / "new")
+    assert (tmp_path / "new/bin/sh").read_bytes() == Path("/bin/sh").read_bytes()
+    assert not (tmp_path / "new/bin/sh").is_symlink()
+
+
+def test_what_is_odd_is_packed_and_listed(tmp_path: Path) -> None:
+    tree = tmp_path / "tree"
+    (tree / "share/terminfo/E").mkdir(parents=True)
+    (tree / "share/terminfo/e").mkdir()
+    (tree / "share/terminfo/E/Eterm").write_text("E")
+    (tree / "share/terminfo/e/eterm").write_text("e")
+    for name in (b"\xff\xfe", b"two\nlines"):
+        Path(os.fsdecode(os.path.join(os.fsencode(tree), name))).write_text("x")
+    (tree / "nowhere").symlink_to("not/there")
+    with (tree / "hollow").open("wb") as file:
+        file.truncate(64 << 20)
+        file.seek(1 << 20)
+        file.write(b"middle")
+    holes = (tree / "hollow").stat().st_blocks * 512 < 1 << 20
+    result = build(tree, tmp_path / "x.sh")
+    found = {(finding["category"], finding["path"]) for finding in result["findings"]}
+    expected = {
+        ("collision", "share/terminfo/e"),
+        ("collision", "share/terminfo/e/eterm"),
+        ("name", "\udcff\udcfe"),
+        ("name", "two\nlines"),
+        ("dangling", "nowhere"),
+    }
+    assert found == expected | ({("sparse", "hollow")} if holes else set())
+    assert result["size"] < 1 << 20
+    run(tmp_path / "x.sh", "--prefix", tmp_path / "new")
+    run("diff", "-r", "--no-dereference", "--exclude=.sfxpack", tree, tmp_path / "new")
+    assert json.loads((tmp_path / "new/.sfxpack/report.json").read_text())["findings"]["dangling"]["count"] == 1
