@@ -6,25 +6,28 @@ import json
 import os
 import time
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Any, Final
 from unicodedata import category
 
-from sfxpack import __version__, header, plan, refusals, requirements, resources
+from sfxpack import __version__, header, plan, refusals, resources
 from sfxpack.assemble import Front, assembly
 from sfxpack.compress import BlockWriter
 from sfxpack.errors import UsageError
 from sfxpack.format.layout import EntryKind, Platform
 from sfxpack.format.tables import Index, Product
-from sfxpack.model import Entry, Environment, Finding, Origin, Request
+from sfxpack.model import Entry, Finding, Origin, Request
 from sfxpack.ownership import Ownership
 from sfxpack.ownership import as_json as ownership_as_json
 from sfxpack.packing import Packing
-from sfxpack.reading import Progress, Reading, silent, subject, usable_cores
+from sfxpack.reading import Progress, Reading, Subject, silent, subjects, usable_cores
+from sfxpack.whole import Whole, together, warnings
 
+_ACTIVATE: Final = b"bin/activate"
 _REPORT_PATHS: Final = 1000
 """Paths a category of the report lists at most, but for mismatches of records; its count is always whole."""
 
@@ -57,12 +60,22 @@ class Result:
     warnings: tuple[str, ...]
     ownership: Ownership
     """Whether the packages are as they were installed."""
-    origin: Origin | None = None
+    environments: tuple[Packed, ...]
+    """One, or several in the order they were given."""
+
+
+@dataclass(frozen=True, slots=True)
+class Packed:
+    """An environment of the artifact."""
+
+    name: str
+    """Directory below the prefix; empty where there is one environment alone."""
+    origin: Origin | None
     """Where the tree was made, if it lies elsewhere now and that was worked out."""
 
 
 def build(request: Request, progress: Progress = silent) -> Result:
-    """Pack an environment into one self-extracting file.
+    """Pack an environment, or several, into one self-extracting file.
 
     Raises:
         SfxpackError: one of its subclasses; nothing is left behind.
@@ -70,23 +83,23 @@ def build(request: Request, progress: Progress = silent) -> Result:
     started = time.monotonic()
     if any(category(character) == "Cc" for character in request.default_prefix):
         raise UsageError(f"--default-prefix {request.default_prefix!r}: holds a control character; give one without")
-    found = subject(request)
-    output = found.output
+    found = subjects(request)
+    first = found[0]
     jobs = request.jobs or usable_cores()
-    front = _front(found.name, request.release, found.platform)
-    with assembly(output, front, force=request.force) as target, ThreadPoolExecutor(2 * jobs) as executor:
-        reading = Reading(found, executor, jobs, progress)
-        packing = Packing(reading, BlockWriter(executor, jobs, request.level, target.write))
+    front = _front(first.name, request.release, first.platform)
+    with assembly(first.output, front, force=request.force) as target, ThreadPoolExecutor(2 * jobs) as executor:
+        readings = [Reading(subject, executor, jobs) for subject in found]
+        _share(progress, readings)
+        packing = Packing(readings, BlockWriter(executor, jobs, request.level, target.write))
         packing.run()
-        findings = reading.all_findings()
-        owned = reading.ownership()
-        refusals.refuse(request, findings, owned)
-        index = _index(request, packing, findings, owned)
+        whole = together(readings)
+        refusals.refuse(request, whole.findings, whole.ownership)
+        index = _index(request, packing, whole)
         locator = target.complete(index)
     return Result(
-        path=output,
-        platform=found.platform,
-        name=found.name,
+        path=first.output,
+        platform=first.platform,
+        name=first.name,
         build=locator.build,
         size=locator.total_size,
         tree_size=index.product.tree_size,
@@ -96,11 +109,20 @@ def build(request: Request, progress: Progress = silent) -> Result:
         prefix_limit=index.product.prefix_limit,
         prefix_limit_path=os.fsdecode(index.limiting.path) if index.limiting else "",
         prefix_limit_conda=index.limit_is_condas,
-        findings=findings,
-        warnings=found.environment.warnings,
-        ownership=owned,
-        origin=found.environment.origin,
+        findings=whole.findings,
+        warnings=warnings(found),
+        ownership=whole.ownership,
+        environments=tuple(Packed(os.fsdecode(subject.mount), subject.environment.origin) for subject in found),
     )
+
+
+def _share(progress: Progress, readings: Iterable[Reading]) -> None:
+    """Let several readings report as one."""
+    total = sum(reading.total for reading in readings)
+    before = 0
+    for reading in readings:
+        reading.progress = partial(lambda before, done, _: progress(before + done, total), before)
+        before += reading.total
 
 
 def _front(name: str, release: str, platform: Platform) -> Front:
@@ -118,29 +140,28 @@ def _front(name: str, release: str, platform: Platform) -> Front:
     return replace(front, header=header.render(values))
 
 
-def _index(request: Request, packing: Packing, findings: tuple[Finding, ...], owned: Ownership) -> Index:
-    reading, found = packing.reading, packing.reading.subject
-    files = reading.entries()
-    default_mtime = _default_mtime(reading.mtimes.values(), files)
-    entries = plan.index_entries(
-        files, packing.packed, reading.names.hard_links, found.links(), reading.mtimes, default_mtime
+def _index(request: Request, packing: Packing, whole: Whole) -> Index:
+    subject, entries = packing.readings[0].subject, whole.entries
+    default_mtime = _default_mtime(whole.mtimes.values(), entries)
+    table = plan.index_entries(
+        entries, packing.packed, whole.hard_links, whole.links, whole.mtimes, default_mtime, whole.trees
     )
-    limit = plan.limit(files, packing.packed)
-    activate = any(entry.path == b"bin/activate" for entry in entries)
+    limit = plan.limit(entries, packing.packed, whole.trees)
+    paths = {entry.path for entry in entries}
+    activate = all(reading.subject.place(_ACTIVATE) in paths for reading in packing.readings)
     product = Product(
-        name=os.fsencode(found.name),
+        name=os.fsencode(subject.name),
         release=os.fsencode(request.release),
         default_prefix=os.fsencode(request.default_prefix),
         creator=f"sfxpack {__version__}".encode(),
-        report=_report(found.environment, findings, owned),
+        report=_report([reading.subject for reading in packing.readings], whole),
         notices=resources.notices().encode(),
-        activation=b"bin/activate" if activate else b"",
+        activation=_ACTIVATE if activate else b"",
         tree_size=sum(file.size for file in packing.packed.values()),
         prefix_limit=limit.size,
         prefix_limit_entry=limit.entry,
     )
-    needs = plan.requirements(requirements.requirements(files, reading.all_binaries()))
-    return Index(product, packing.blocks, tuple(packing.contents), entries, needs)
+    return Index(product, packing.blocks, tuple(packing.contents), table, plan.requirements(whole.requirements))
 
 
 def _default_mtime(recorded: Iterable[int], entries: tuple[Entry, ...]) -> int:
@@ -152,12 +173,12 @@ def _default_mtime(recorded: Iterable[int], entries: tuple[Entry, ...]) -> int:
     return max(0, max(recorded, default=0) or max(files, default=0))
 
 
-def _report(environment: Environment, findings: tuple[Finding, ...], owned: Ownership) -> bytes:
-    """What the builder found, as JSON; the old prefix is cut out of every text."""
-    report: dict[str, dict[str, Any]] = {}
-    old = [os.fsdecode(rename.old) for rename in environment.renames]
-    for finding in findings:
-        category = report.setdefault(finding.category, {"count": 0, "files": []})
+def _report(subjects: Sequence[Subject], whole: Whole) -> bytes:
+    """What the builder found, as JSON; the old prefixes are cut out of every text."""
+    findings: dict[str, dict[str, Any]] = {}
+    old = [os.fsdecode(rename.old) for subject in subjects for rename in subject.environment.renames]
+    for finding in whole.findings:
+        category = findings.setdefault(finding.category, {"count": 0, "files": []})
         files = category["files"]
         category["count"] += finding.count
         if len(files) < _REPORT_PATHS or finding.record:
@@ -166,8 +187,10 @@ def _report(environment: Environment, findings: tuple[Finding, ...], owned: Owne
                 detail = detail.replace(path, "PREFIX")
             record = {"record": finding.record.decode(errors="backslashreplace")} if finding.record else {}
             files.append({"path": finding.path.decode(errors="backslashreplace"), "detail": detail, **record})
-    whole = {"kind": environment.kind, "findings": report, "ownership": ownership_as_json(owned)}
-    return json.dumps(whole, sort_keys=True).encode()
+    kinds = {os.fsdecode(subject.mount): subject.environment.kind for subject in subjects}
+    report: dict[str, Any] = {"findings": findings, "ownership": ownership_as_json(whole.ownership)}
+    report |= {"environments": kinds} if whole.trees else {"kind": subjects[0].environment.kind}
+    return json.dumps(report, sort_keys=True).encode()
 
 
 def _count_sites(index: Index) -> dict[str, int]:

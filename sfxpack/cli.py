@@ -24,6 +24,7 @@ from sfxpack.format.layout import Exit
 from sfxpack.inspect import inspect as inspect_artifact
 from sfxpack.model import DEFAULT_LEVEL
 from sfxpack.options import ENVIRONMENT, POLICIES, read_request, with_options
+from sfxpack.reading import each
 from sfxpack.scan import scan as scan_environment
 from sfxpack.verify import verify as verify_artifact
 
@@ -76,11 +77,15 @@ def cli(ctx: click.Context) -> None:
 def build(*, quiet: bool, verbose: bool, as_json: bool, **options: Any) -> None:  # noqa: ANN401 read by read_request
     """Pack ENVIRONMENT: a name, a path, or nothing for the active one.
 
+    Several are packed into one file that installs each below its own name: PREFIX/NAME. NAME is that of the
+    environment's folder, unless it is given as NAME=ENVIRONMENT.
+
     \b
     Examples:
       sfxpack build myenv
       sfxpack build ./venv -o out/app.sh --name app --release 2.1 --default-prefix /opt/app
       sfxpack build -p /opt/tools --level 19
+      sfxpack build train serve=./deploy/venv --name models
     """  # noqa: D301 click looks for the character
     request = read_request(**options)
     gc.disable()  # a build makes hundreds of thousands of values without a cycle; looking for one takes 5 % of the time
@@ -101,7 +106,7 @@ def build(*, quiet: bool, verbose: bool, as_json: bool, **options: Any) -> None:
 @click.option("-v", "--verbose", is_flag=True, help="List every site, finding and file.")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON, described in docs/scan.md; with -v every site.")
 def scan(*, verbose: bool, as_json: bool, **options: Any) -> None:  # noqa: ANN401 read by read_request
-    """Show what a build of ENVIRONMENT would do and what it would need, without building.
+    """Show what a build of ENVIRONMENT would do and what it would need, without building; of several, one by one.
 
     Lists the libraries that are missing, how long the new prefix may be and which files say so, what cannot be moved,
     and the options that would change any of it. Writes nothing and runs nothing; exit 0 whatever is found.
@@ -112,14 +117,18 @@ def scan(*, verbose: bool, as_json: bool, **options: Any) -> None:  # noqa: ANN4
       sfxpack scan -p /opt/tools -v
       sfxpack scan ./venv --json | jq .libraries
     """  # noqa: D301 click looks for the character
-    request = read_request(**options)
+    requests = [request for _, request in each(read_request(**options))]
     gc.disable()  # as in build
     if as_json:
-        click.echo(json.dumps(scan_report.as_json(scan_environment(request), verbose=verbose)))
+        values = [scan_report.as_json(scan_environment(request), verbose=verbose) for request in requests]
+        click.echo(json.dumps(values if len(values) > 1 else values[0]))
         return
-    with _Bar("scanning") as progress:
-        result = scan_environment(request, progress)
-    scan_report.print_scan(result, Console(highlight=False), verbose=verbose)
+    for number, request in enumerate(requests):
+        with _Bar("scanning") as progress:
+            result = scan_environment(request, progress)
+        if number:
+            click.echo()
+        scan_report.print_scan(result, Console(highlight=False), verbose=verbose)
 
 
 @cli.command()

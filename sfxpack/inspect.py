@@ -28,6 +28,8 @@ class Inspection:
     size: int
     tree_size: int
     default_prefix: str
+    environments: tuple[str, ...]
+    """Their names, where there are several: each lies below its own."""
     files: int
     links: int
     directories: int
@@ -80,6 +82,7 @@ def facts(opened: Artifact) -> Inspection:
         size=opened.locator.total_size,
         tree_size=product.tree_size,
         default_prefix=os.fsdecode(product.default_prefix),
+        environments=tuple(map(os.fsdecode, index.trees)),
         files=kinds[EntryKind.FILE] + kinds[EntryKind.HARD_LINK],
         links=kinds[EntryKind.LINK],
         directories=kinds[EntryKind.DIRECTORY],

@@ -211,6 +211,8 @@ class Request:
 
     environment: str | None
     """Name or path; None is the active one."""
+    more: tuple[str, ...] = ()
+    """Further environments; then each is packed below a name of its own, which may be given as `NAME=ENVIRONMENT`."""
     by_name: bool = False
     """`environment` is a name, whatever lies in the current folder (`-n`)."""
     by_path: bool = False

@@ -21,11 +21,11 @@ def _platform(_ctx: click.Context, _parameter: click.Parameter, value: str | Non
 
 
 ENVIRONMENT: Final = (
-    click.argument("environment", required=False),
-    click.option("-n", "by_name", metavar="ENV", help="The environment, by name; never a folder here."),
-    click.option("-p", "by_path", metavar="PATH", help="The environment, by path."),
+    click.argument("environments", nargs=-1, metavar="[ENVIRONMENT]..."),
+    click.option("-n", "by_name", metavar="ENV", multiple=True, help="The environment, by name; never a folder here."),
+    click.option("-p", "by_path", metavar="PATH", multiple=True, help="The environment, by path."),
 )
-"""Which environment; read by `read_request`."""
+"""Which environments; read by `read_request`."""
 POLICIES: Final = (
     click.option(
         "--old-prefix",
@@ -93,9 +93,9 @@ def with_options(options: Sequence[Callable[[_Command], _Command]]) -> Callable[
 
 
 def read_request(
-    environment: str | None,
-    by_name: str | None,
-    by_path: str | None,
+    environments: Sequence[str],
+    by_name: Sequence[str],
+    by_path: Sequence[str],
     *,
     limit: str,
     ambiguous: str,
@@ -108,13 +108,15 @@ def read_request(
     Raises:
         click.UsageError: they contradict each other.
     """
-    given = [value for value in (environment, by_name, by_path) if value is not None]
-    if len(given) > 1:
-        raise click.UsageError("name the environment once: as argument, with -n or with -p")
+    ways = [way for way in (environments, by_name, by_path) if way]
+    if len(ways) > 1:
+        raise click.UsageError("name environments in one way: as arguments, with -n or with -p")
+    given = tuple(ways[0]) if ways else ()
     return Request(
         environment=given[0] if given else None,
-        by_name=by_name is not None,
-        by_path=by_path is not None,
+        more=given[1:],
+        by_name=bool(by_name),
+        by_path=bool(by_path),
         limit_strict=limit == "strict",
         ambiguous=Policy(ambiguous),
         external=Policy(external),

@@ -8,7 +8,7 @@ from __future__ import annotations
 import posixpath
 import re
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -107,6 +107,33 @@ def compare(
     unowned = tuple(_unowned(environment, names, rows)) if environment.kind in _WITH_PACKAGES and rows else ()
     return Ownership(
         len(rows) - len(inner), tuple(sorted(packages, key=lambda package: (package.name, package.record))), unowned
+    )
+
+
+def placed(owned: Ownership, place: Callable[[bytes], bytes]) -> Ownership:
+    """The same with every path at another place."""
+    return Ownership(
+        owned.count,
+        tuple(
+            Package(
+                package.name,
+                place(package.record),
+                tuple(map(place, package.altered)),
+                tuple(map(place, package.missing)),
+                tuple((place(path), by) for path, by in package.clobbered),
+            )
+            for package in owned.packages
+        ),
+        tuple(Unowned(place(item.path), item.files) for item in owned.unowned),
+    )
+
+
+def joined(parts: Sequence[Ownership]) -> Ownership:
+    """What is said of several trees."""
+    return Ownership(
+        sum(part.count for part in parts),
+        tuple(package for part in parts for package in part.packages),
+        tuple(item for part in parts for item in part.unowned),
     )
 
 

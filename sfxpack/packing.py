@@ -1,9 +1,10 @@
-"""All files of a tree -> contents and blocks: decided in order, so the result is always the same."""
+"""All files of one or more trees -> contents and blocks: decided in order, so the result is always the same."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass, field
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
 
 from sfxpack import plan
 from sfxpack.compress import BlockWriter
@@ -19,15 +20,22 @@ from sfxpack.reading import Reading
 class Packing:
     """What has been packed so far; owned by the one thread that takes files in order."""
 
-    reading: Reading
+    readings: Sequence[Reading]
     writer: BlockWriter
     packed: dict[bytes, Packed] = field(default_factory=dict)
+    """By path below the artifact's prefix."""
     contents: list[IndexContent] = field(default_factory=list)
     blocks: tuple[IndexBlock, ...] = ()
     _known: dict[tuple[bytes, int], int] = field(default_factory=dict)
     _deferred: dict[bytes, Prepared] = field(default_factory=dict)
-    _twins: dict[tuple[int, bytes], bytes] = field(default_factory=dict)
-    """(size, digest on disk) of large files that are not the only ones of their size -> path of the first."""
+    _twins: dict[tuple[int, bytes], tuple[Reading, bytes]] = field(default_factory=dict)
+    """(size, digest on disk) of large files that are not the only ones of their size -> where the first was read."""
+    _sizes: Counter[int] = field(init=False)
+    """How many files have a size."""
+
+    def __post_init__(self) -> None:
+        entries = (entry for reading in self.readings for entry in reading.names.entries.values())
+        self._sizes = Counter(entry.size for entry in entries)
 
     def run(self) -> None:
         """Pack every file, stage after stage; those with derived values last, in the order of their levels.
@@ -35,64 +43,77 @@ class Packing:
         Raises:
             SfxpackError: the first file that cannot be packed.
         """
-        for item in self.reading.files(prepare):
-            if isinstance(item, Large):
-                self._take_large(item)
-            else:
-                self._take(item)
+        for reading in self.readings:
+            for item in reading.files(prepare):
+                if isinstance(item, Large):
+                    self._take_large(reading, item)
+                else:
+                    self._take(reading, item)
         self._pack_deferred()
         self.blocks = self.writer.finish()
 
-    def _take(self, item: Prepared) -> None:
-        self.reading.note(item.examined)
+    def _take(self, reading: Reading, item: Prepared) -> None:
+        reading.note(item.examined)
         if item.examined.omitted:
             return
+        path = reading.subject.place(item.examined.entry.path)
         if any(site.derived is not None for _, site in item.sites):
-            self._deferred[item.examined.entry.path] = item
+            self._deferred[path] = _placed(reading, item)
         else:
-            self._pack(item, 0)
+            self._pack(path, item, 0)
 
-    def _pack(self, item: Prepared, level: int) -> None:
+    def _pack(self, path: bytes, item: Prepared, level: int) -> None:
         key = (item.digest, level if item.content else 0)
         content = self._known.get(key)
         if content is None:
             content = self._known[key] = len(self.contents)
             self.contents.append(IndexContent(len(item.content), item.digest))
             self.writer.add(item.content, level, lambda at: cut_before(at, item.sites))
-        self.packed[item.examined.entry.path] = Packed(content, len(item.content), item.sites)
 
-    def _take_large(self, item: Large) -> None:
+        self.packed[path] = Packed(content, len(item.content), item.sites)
+
+    def _take_large(self, reading: Reading, item: Large) -> None:
         """Pieces go to the blocks as they are read, so a large file is never held."""
-        twin = self._twin(item)
+        path = reading.subject.place(item.entry.path)
+        twin = self._twin(reading, item)
         if twin is not None:
-            self.packed[item.entry.path] = self.packed[twin]
-            self.reading.note_twin(item, twin)
+            first, name = twin
+            self.packed[path] = self.packed[first.subject.place(name)]
+            reading.note_twin(item, first, name)
             return
         for piece in item.pieces(self.writer.limit):
             self.writer.add_piece(piece)
-        self.packed[item.entry.path] = Packed(len(self.contents), item.size, tuple(item.sites))
+        self.packed[path] = Packed(len(self.contents), item.size, tuple(item.sites))
         self.contents.append(IndexContent(item.size, item.digest))
-        self.reading.note(item.examined())
+        reading.note(item.examined())
 
-    def _twin(self, item: Large) -> bytes | None:
-        """Path of a packed large file with the same, unchanged bytes; only files of one size are read for it."""
-        size = item.entry.size
-        if sum(entry.size == size for entry in self.reading.names.entries.values()) == 1:
+    def _twin(self, reading: Reading, item: Large) -> tuple[Reading, bytes] | None:
+        """A packed large file with the same, unchanged bytes; only files of one size are read for it."""
+        size, own = item.entry.size, (reading, item.entry.path)
+        if self._sizes[size] == 1:
             return None
-        twin = self._twins.setdefault((size, item.disk_digest()), item.entry.path)
-        disk = self.reading.on_disk.get(twin)
-        return twin if twin != item.entry.path and not (disk and disk.changes) else None
+        first, name = self._twins.setdefault((size, item.disk_digest()), own)
+        disk = first.on_disk.get(name)
+        return (first, name) if (first is not reading or name != own[1]) and not (disk and disk.changes) else None
 
     def _pack_deferred(self) -> None:
-        targets = {path: frozenset(self._targets(item)) for path, item in self._deferred.items()}
+        targets = {
+            path: frozenset(site.target for _, site in item.sites if site.derived is not None)
+            for path, item in self._deferred.items()
+        }
         level_of = plan.levels(targets)
         for path in sorted(level_of, key=lambda path: (level_of[path], path.split(b"/"))):
-            self._pack(self._deferred.pop(path), level_of[path])
+            self._pack(path, self._deferred.pop(path), level_of[path])
 
-    def _targets(self, item: Prepared) -> Iterator[bytes]:
-        for _, site in item.sites:
-            if site.derived is not None:
-                yield self.reading.names.hard_links.get(site.target, site.target)
+
+def _placed(reading: Reading, item: Prepared) -> Prepared:
+    """With the files that its values are derived from as seen from the artifact's prefix, hard links resolved."""
+    names, place = reading.names.hard_links, reading.subject.place
+    sites = (
+        (at, replace(site, target=place(names.get(site.target, site.target))) if site.derived is not None else site)
+        for at, site in item.sites
+    )
+    return replace(item, sites=tuple(sites))
 
 
 def cut_before(at: int, found: tuple[tuple[int, Site], ...]) -> int:

@@ -2,18 +2,30 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+import os
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Final
 
 from sfxpack.errors import DiscoveryError
 from sfxpack.format import layout
-from sfxpack.format.layout import NO_ENTRY, NO_LIMIT, EntryKind, RequirementFlag, RequirementKind, SiteFlag, Strategy
+from sfxpack.format.layout import (
+    NO_ENTRY,
+    NO_LIMIT,
+    EntryFlag,
+    EntryKind,
+    RequirementFlag,
+    RequirementKind,
+    SiteFlag,
+    Strategy,
+)
 from sfxpack.format.sites import UNITS
 from sfxpack.format.tables import IndexEntry, IndexRequirement, IndexSite
 from sfxpack.model import Entry, Requirement, Site
 from sfxpack.records import pyc_source
 
+_SHORTEST: Final = 2
+"""Bytes of `/x`."""
 PLAIN: Final = 0
 COMPILED: Final = 1
 """`.pyc` files come after all sources: whether they are derived shows when their source was read."""
@@ -86,6 +98,7 @@ def index_entries(
     link_texts: Mapping[bytes, tuple[bytes, tuple[Site, ...]]],
     mtimes: Mapping[bytes, int],
     default_mtime: int,
+    trees: Collection[bytes] = (),
 ) -> tuple[IndexEntry, ...]:
     """The entry table.
 
@@ -96,6 +109,7 @@ def index_entries(
         link_texts: path -> (neutral text, sites) of symbolic links.
         mtimes: seconds, for files that need a certain one.
         default_mtime: seconds, for all others.
+        trees: directories at the top that are environments of their own.
     """
     positions = {entry.path: position for position, entry in enumerate(entries)}
     table = []
@@ -113,7 +127,8 @@ def index_entries(
             sites = tuple(_site(offset, site, positions, hard_links) for offset, site in file.sites)
             table.append(IndexEntry(EntryKind.FILE, entry.path, entry.mode, file.content, mtime, b"", sites))
         else:
-            table.append(IndexEntry(EntryKind.DIRECTORY, entry.path, entry.mode, 0, mtime))
+            flags = int(EntryFlag.TREE) if entry.path in trees else 0
+            table.append(IndexEntry(EntryKind.DIRECTORY, entry.path, entry.mode, 0, mtime, flags=flags))
     return tuple(table)
 
 
@@ -153,15 +168,24 @@ def levels(wanted: Mapping[bytes, frozenset[bytes]]) -> dict[bytes, int]:
     return known
 
 
-def limit(entries: tuple[Entry, ...], packed: Mapping[bytes, Packed]) -> Limit:
-    """The smallest limit of all hard sites, and which entry imposes it."""
+def limit(entries: tuple[Entry, ...], packed: Mapping[bytes, Packed], trees: Collection[bytes] = ()) -> Limit:
+    """The smallest limit of all hard sites, and which entry imposes it.
+
+    Raises:
+        DiscoveryError: not even the shortest prefix leaves room for the name of a tree.
+    """
     best = Limit()
     for position, entry in enumerate(entries):
         file = packed.get(entry.path)
+        top = entry.path.partition(b"/")[0]
+        below = len(top) + 1 if top in trees else 0
         for _, site in file.sites if file else ():
             size = site_limit(site)
-            if size < best.size:
-                best = Limit(size, position)
+            if size - below < best.size and size != NO_LIMIT:
+                best = Limit(size - below, position)
+    if best.size < _SHORTEST:
+        path = os.fsdecode(entries[best.entry].path)
+        raise DiscoveryError(f"{path}: has no room for a path as long as its environment's name; pack that one alone")
     return best
 
 

@@ -15,6 +15,7 @@ from sfxpack import external, listing, oddities, outside, ownership, plan, requi
 from sfxpack.binaries import Binary
 from sfxpack.content import LARGE, WHOLE, Context, Examined
 from sfxpack.environments import discover
+from sfxpack.environments.spelling import product_name
 from sfxpack.errors import UsageError
 from sfxpack.format.layout import EntryKind, Platform
 from sfxpack.large import Large
@@ -50,6 +51,12 @@ class Subject:
     """The artifact of a build."""
     tree: Tree
     options: sites.Options
+    mount: bytes = b""
+    """Directory below the prefix that is its own prefix, where an artifact holds several environments."""
+
+    def place(self, path: bytes) -> bytes:
+        """A path below the environment's root, as seen from the artifact's prefix."""
+        return self.mount + b"/" + path if self.mount else path
 
     def links(self) -> dict[bytes, tuple[bytes, tuple[Site, ...]]]:
         """Symbolic links by path: neutral text and sites."""
@@ -62,14 +69,47 @@ class Subject:
         }
 
 
-def subject(request: Request) -> Subject:
-    """Find the environment a request means and list its tree, without the artifact of the request.
+def subjects(request: Request) -> tuple[Subject, ...]:
+    """Find the environments a request means and list their trees, without the artifact of the request.
 
     Raises:
         SfxpackError: one of its subclasses.
     """
-    environment = discover(request)
-    name = request.name or environment.name
+    requests = each(request)
+    found = [discover(one) for _, one in requests]
+    names = [given or environment.name for (given, _), environment in zip(requests, found, strict=True)]
+    name = request.name or "-".join(names)
+    if len(found) == 1:
+        return (_subject(request, found[0], name, b""),)
+    folded = [other.casefold() for other in names]
+    for environment, other in zip(found, names, strict=True):
+        if folded.count(other.casefold()) > 1:
+            raise UsageError(f"{environment.root}: another environment would lie below {other!r} too; write NAME=PATH")
+    parts = tuple(
+        _subject(request, environment, name, os.fsencode(mount))
+        for environment, mount in zip(found, names, strict=True)
+    )
+    for part in parts:
+        if part.platform is not parts[0].platform:
+            first, other = parts[0].platform.label, part.platform.label
+            raise UsageError(f"{part.environment.root}: is for {other}, but others are for {first}; build one of each")
+    return parts
+
+
+def each(request: Request) -> tuple[tuple[str, Request], ...]:
+    """A request for every environment alone, with the name that was given for it, or an empty one."""
+    if not request.more:
+        return (("", request),)
+    found = []
+    for given in (request.environment or "", *request.more):
+        name, equals, rest = given.partition("=")
+        named = equals and name and "/" not in name and not os.path.lexists(given)
+        alone = replace(request, environment=rest if named else given, more=())
+        found.append((product_name(Path("/", name)) if named else "", alone))
+    return tuple(found)
+
+
+def _subject(request: Request, environment: Environment, name: str, mount: bytes) -> Subject:
     outputs = {platform: request.output or _output(name, request.release, platform) for platform in Platform}
     tree = list_tree(environment, tuple(os.fsencode(path.absolute()) for path in outputs.values()))
     environment, tree = external.treat(environment, tree, request.external)
@@ -81,7 +121,7 @@ def subject(request: Request) -> Subject:
         platform=platform,
         aliases=sites.aliases(tree.entries, environment),
     )
-    return Subject(environment, name, platform, outputs[platform], tree, options)
+    return Subject(environment, name, platform, outputs[platform], tree, options, mount)
 
 
 def usable_cores() -> int:
@@ -125,12 +165,13 @@ class Reading:
     _omitted: set[bytes] = field(default_factory=set)
     _order: tuple[Entry, ...] = field(init=False)
     _done: int = 0
-    _total: int = field(init=False)
+    total: int = field(init=False)
+    """Bytes of all files."""
 
     def __post_init__(self) -> None:
         entries = self.subject.tree.entries
         self._order, hard_links = plan.reading_order(entries)
-        self._total = sum(entry.size for entry in self._order)
+        self.total = sum(entry.size for entry in self._order)
         by_path = {entry.path: entry for entry in entries}
         self.names = Names(by_path, hard_links, self.subject.environment.renames)
 
@@ -165,16 +206,16 @@ class Reading:
             if source is not None:
                 self.mtimes[self.names.resolve(source)] = found.source_mtime
         self._done += found.entry.size
-        self.progress(self._done, self._total)
+        self.progress(self._done, self.total)
 
-    def note_twin(self, file: Large, twin: bytes) -> None:
-        """Note a file that is the same as another, which was noted, and has no sites.
+    def note_twin(self, file: Large, first: Reading, twin: bytes) -> None:
+        """Note a file that is the same as another, which was noted by `first`, and has no sites.
 
         Raises:
             UnreadableError: it cannot be read once more, for a digest that a record states.
         """
-        findings = tuple(replace(item, path=file.entry.path) for item in self.findings if item.path == twin)
-        binary, on_disk = self.binaries.get(twin), file.twin_on_disk()
+        findings = tuple(replace(item, path=file.entry.path) for item in first.findings if item.path == twin)
+        binary, on_disk = first.binaries.get(twin), file.twin_on_disk()
         self.note(replace(file.examined(), findings=findings, binary=binary, on_disk=on_disk))
 
     def entries(self) -> tuple[Entry, ...]:
@@ -189,7 +230,8 @@ class Reading:
 
     def ownership(self) -> Ownership:
         """What the records of packages say of the tree, once all of it was noted."""
-        return ownership.compare(self.subject.environment, self.names, self.rows, self.findings)
+        found = ownership.compare(self.subject.environment, self.names, self.rows, self.findings)
+        return ownership.placed(found, self.subject.place) if self.subject.mount else found
 
     def all_findings(self) -> tuple[Finding, ...]:
         """Those of the environment, of the tree and of its files, in order."""
@@ -197,7 +239,13 @@ class Reading:
         links = outside.of_links(tree.entries, environment)
         odd = oddities.of_tree(self.names)
         found = [*environment.findings, *tree.findings, *links, *odd, *self.findings]
+        if self.subject.mount:
+            found = [self._placed(finding) for finding in found]
         return tuple(sorted(found, key=lambda finding: (finding.category, finding.path)))
+
+    def _placed(self, finding: Finding) -> Finding:
+        place = self.subject.place
+        return replace(finding, path=place(finding.path), record=finding.record and place(finding.record))
 
     def _ahead(
         self, files: Iterable[Entry], context: Context, prepare: Callable[[Entry, Context], _T]

@@ -68,6 +68,11 @@ def render_tree(
 ) -> dict[int, bytes]:
     """Content of every file and text of every link, by the position of the entry."""
     done: dict[int, bytes] = {}
+    trees = index.trees
+
+    def prefix_of(entry: IndexEntry) -> bytes:
+        top = entry.path.split(b"/")[0]
+        return prefix + b"/" + top if top in trees else prefix
 
     def of(position: int) -> bytes:
         if position not in done:
@@ -75,7 +80,9 @@ def render_tree(
             if entry.kind is EntryKind.HARD_LINK:
                 return of(entry.target)
             neutral = entry.link if entry.kind is EntryKind.LINK else contents[entry.target]
-            done[position] = _entry(entry, neutral, prefix, platform, lambda at: Installed(of(at), _mtime(index, at)))
+            done[position] = _entry(
+                entry, neutral, prefix_of(entry), platform, lambda at: Installed(of(at), _mtime(index, at))
+            )
         return done[position]
 
     for position, entry in enumerate(index.entries):

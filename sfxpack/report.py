@@ -87,7 +87,7 @@ def as_json(result: Result) -> dict[str, Any]:
     value = dataclasses.asdict(result)
     value["path"] = str(result.path)
     value["platform"] = result.platform.label
-    value["origin"] = origin_as_json(result.origin)
+    value["environments"] = [{"name": item.name, "origin": origin_as_json(item.origin)} for item in result.environments]
     value["prefix_limit"] = None if result.prefix_limit == NO_LIMIT else result.prefix_limit
     value["findings"] = findings_as_json(result.findings)
     value["ownership"] = ownership_as_json(result.ownership)
@@ -110,8 +110,11 @@ def print_result(result: Result, console: Console, *, verbose: bool) -> None:
     table.add_row("file", f"[bold]{escape(str(result.path))}[/bold]")
     table.add_row("size", f"{size(result.size)} for {size(result.tree_size)}{ratio}, in {result.seconds:.1f} s")
     table.add_row("holds", f"{result.files} files, links and directories")
-    if result.origin:
-        table.add_row("made at", escape(origin_text(result.origin)))
+    for item in result.environments:
+        if item.name:
+            table.add_row("environment", escape(item.name))
+        if item.origin:
+            table.add_row("made at", escape(origin_text(item.origin)))
     strategies = ", ".join(f"{count} {name}" for name, count in result.sites.items())
     table.add_row("relocates", strategies or "nothing: no file holds the prefix")
     limit = limit_text(result.prefix_limit, result.prefix_limit_path, conda=result.prefix_limit_conda)
@@ -202,6 +205,7 @@ def print_inspection(facts: Inspection, console: Console) -> None:
         "build": facts.build,
         "made by": facts.creator,
         "size": f"{size(facts.size)}, installs {size(facts.tree_size)}",
+        **({"environments": ", ".join(facts.environments)} if facts.environments else {}),
         "holds": f"{facts.files} files, {facts.links} links, {facts.directories} directories in {facts.blocks} blocks",
         "relocates": ", ".join(f"{count} {name}" for name, count in facts.sites.items()) or "nothing",
         "prefix": limit_text(facts.prefix_limit, facts.prefix_limit_path, conda=facts.prefix_limit_conda),

@@ -7,7 +7,7 @@ import time
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final
 
@@ -21,7 +21,7 @@ from sfxpack.format.tables import IndexRequirement, is_condas
 from sfxpack.large import Large
 from sfxpack.model import Entry, Environment, Finding, Origin, Policy, Request, Site
 from sfxpack.ownership import Ownership
-from sfxpack.reading import Progress, Reading, Subject, silent, subject, usable_cores
+from sfxpack.reading import Progress, Reading, Subject, silent, subjects, usable_cores
 
 _LIBSTDCXX: Final = b"libstdc++.so.6"
 
@@ -117,13 +117,13 @@ class Scan:
 
 
 def scan(request: Request, progress: Progress = silent) -> Scan:
-    """Look at an environment as a build would.
+    """Look at an environment as a build would; of several at the first.
 
     Raises:
         SfxpackError: one of its subclasses, as `build`, but never for what was found.
     """
     started = time.monotonic()
-    found = subject(request)
+    found = subjects(replace(request, more=()))[0]
     jobs = request.jobs or usable_cores()
     files = list(_links(found))
     with ThreadPoolExecutor(2 * jobs) as executor:

@@ -6,11 +6,12 @@ The stub has a second reader of the same format (stubs/src/index.c); both give t
 from __future__ import annotations
 
 import itertools
+from dataclasses import replace
 from typing import Final
 
 from sfxpack.format import layout
 from sfxpack.format.digest import digest
-from sfxpack.format.layout import EntryKind, Platform, RequirementFlag, RequirementKind, Verdict
+from sfxpack.format.layout import EntryFlag, EntryKind, Platform, RequirementFlag, RequirementKind, Verdict
 from sfxpack.format.reading import Reader, Values, require
 from sfxpack.format.sites import sites
 from sfxpack.format.tables import (
@@ -98,6 +99,7 @@ def index(raw: bytes, blocks_size: int | None) -> Index:
     bare, site_counts = _entries(reader)
     files = (entry for entry in bare if entry.kind is EntryKind.FILE)
     require(sum(contents[entry.target].size for entry in files) == product.tree_size, Verdict.BAD_ENTRY)
+    require(sum(bool(entry.flags) for entry in bare) == reader.count["tree_count"], Verdict.BAD_ENTRY)
     require(sum(site_counts) == reader.count["site_count"], Verdict.BAD_SITE)
     entries = sites(reader, bare, site_counts, contents, levels, spans)
     requirements = _requirements(reader)
@@ -179,6 +181,7 @@ def _entries(reader: Reader) -> tuple[list[IndexEntry], list[int]]:
         entry = _entry(reader, values, entries)
         parts = entry.path.split(b"/")
         _check_path(entry.path, parts)
+        require(not entry.flags or len(parts) == 1, Verdict.BAD_ENTRY, entry.path)
         parent = entry.path.rpartition(b"/")[0]
         require(parts > before and (not parent or parent in directories), Verdict.BAD_ORDER, entry.path)
         before = parts
@@ -192,13 +195,14 @@ def _entries(reader: Reader) -> tuple[list[IndexEntry], list[int]]:
             require(link == b"", Verdict.BAD_LINK)
         require(count == 0 or entry.kind in (EntryKind.FILE, EntryKind.LINK), Verdict.BAD_SITE)
         site_counts.append(count)
-        entries.append(IndexEntry(entry.kind, entry.path, entry.mode, entry.target, entry.mtime, link))
+        entries.append(replace(entry, link=link))
     return entries, site_counts
 
 
 def _entry(reader: Reader, values: Values, before: list[IndexEntry]) -> IndexEntry:
-    kind, mode, target, mtime = (values[name] for name in ("kind", "mode", "target", "mtime"))
+    kind, flags, mode, target, mtime = (values[name] for name in ("kind", "flags", "mode", "target", "mtime"))
     require(kind in _KINDS, Verdict.BAD_ENTRY)
+    require(flags in (0, EntryFlag.TREE) and (not flags or kind == EntryKind.DIRECTORY), Verdict.BAD_ENTRY)
     link = kind == EntryKind.LINK
     require(mode & ~0o775 == 0 and not (link and mode), Verdict.BAD_ENTRY)
     if kind == EntryKind.FILE:
@@ -208,7 +212,7 @@ def _entry(reader: Reader, values: Values, before: list[IndexEntry]) -> IndexEnt
     else:
         require(target == 0, Verdict.BAD_ENTRY)
     require(mtime < _MAX_MTIME and not (link and mtime), Verdict.BAD_ENTRY)
-    return IndexEntry(_KINDS[kind], reader.string(values, "path"), mode, target, mtime)
+    return IndexEntry(_KINDS[kind], reader.string(values, "path"), mode, target, mtime, flags=flags)
 
 
 def _check_path(path: bytes, parts: list[bytes]) -> None:

@@ -44,6 +44,7 @@ def index(value: Index) -> bytes:
         entries.append(
             layout.ENTRY.pack(
                 kind=entry.kind,
+                flags=entry.flags,
                 mode=entry.mode,
                 target=entry.target,
                 mtime=entry.mtime,
@@ -78,6 +79,7 @@ def index(value: Index) -> bytes:
         site_count=len(sites),
         hit_count=len(hits),
         requirement_count=len(requirements),
+        tree_count=len(value.trees),
         strings_size=strings.size,
     )
     packed_hits = struct.pack(f"<{len(hits)}I", *hits)

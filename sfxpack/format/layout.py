@@ -36,6 +36,8 @@ MAX_NAME: Final = 255
 """Bytes of one component of a path."""
 MAX_LEVEL: Final = 15
 MAX_PREFIX: Final = 4000
+MAX_TREES: Final = 256
+"""Environments in one artifact."""
 """Bytes of a prefix to install to."""
 MAX_SHEBANG_LINUX: Final = 127
 """Bytes of a first line, `#!` included and the newline not (BINPRM_BUF_SIZE of Linux < 5.1)."""
@@ -195,6 +197,13 @@ class EntryKind(IntEnum):
     HARD_LINK = 4
 
 
+class EntryFlag(IntEnum):
+    """Bits of an entry's flags."""
+
+    TREE = 1
+    """An environment of its own: what lies below is rendered for the path of this directory, not for the prefix."""
+
+
 class Strategy(IntEnum):
     """How a site moves (design: the strategies that need nothing at install time are not here)."""
 
@@ -344,7 +353,12 @@ INDEX_HEADER: Final = Record(
         ),
         Field("requirement_count", "u32", "records in the requirement table", "as above"),
         Field("strings_size", "u32", "bytes of the string table", "as above"),
-        Field("tree_count", "z4", "several trees with shared blocks", "0, else unknown_feature"),
+        Field(
+            "tree_count",
+            "u32",
+            "entries with the flag TREE",
+            "at most MAX_TREES, else bad_table; as many as there are, else bad_entry",
+        ),
         Field("hook_count", "z4", "hooks and messages", "0, else unknown_feature"),
     ),
 )
@@ -411,7 +425,7 @@ ENTRY: Final = Record(
     "entry",
     (
         Field("kind", "u8", "an EntryKind", "known, else bad_entry"),
-        Field("reserved", "z1", "for later versions", "0, else unknown_feature"),
+        Field("flags", "u8", "EntryFlag bits", "known bits; TREE for a directory at the top only, else bad_entry"),
         Field("mode", "u16", "permission bits", "at most 0777, no write for others, 0 for links, else bad_entry"),
         Field(
             "target",

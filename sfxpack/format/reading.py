@@ -70,6 +70,7 @@ class Reader:
         }
         tables = sum(self.count[name] * size for name, size in sized.items())
         require(self.at + layout.PRODUCT.size + tables == len(raw), Verdict.BAD_TABLE)
+        require(self.count["tree_count"] <= layout.MAX_TREES, Verdict.BAD_TABLE)
         self.strings_at = len(raw) - self.count["strings_size"]
 
     def record(self, record: Record) -> Values:

@@ -5,7 +5,16 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from sfxpack.format.layout import CONDA_PLACEHOLDER, NO_ENTRY, NO_LIMIT, EntryKind, Platform, RequirementKind, Strategy
+from sfxpack.format.layout import (
+    CONDA_PLACEHOLDER,
+    NO_ENTRY,
+    NO_LIMIT,
+    EntryFlag,
+    EntryKind,
+    Platform,
+    RequirementKind,
+    Strategy,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +65,7 @@ class IndexEntry:
     mtime: int = 0
     link: bytes = b""
     sites: tuple[IndexSite, ...] = ()
+    flags: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,6 +103,11 @@ class Index:
     contents: tuple[IndexContent, ...]
     entries: tuple[IndexEntry, ...]
     requirements: tuple[IndexRequirement, ...] = ()
+
+    @property
+    def trees(self) -> tuple[bytes, ...]:
+        """Names of the directories at the top that are environments of their own."""
+        return tuple(entry.path for entry in self.entries if entry.flags & EntryFlag.TREE)
 
     @property
     def limiting(self) -> IndexEntry | None:

@@ -153,12 +153,23 @@ static bool is_too_short(const struct sfx_site *site, size_t size)
     return site->flags & SFX_SITE_FLAG_SOFT && site->span / sfx_encoding_unit(site->encoding) < size;
 }
 
+/* Bytes of the prefix that an entry is rendered for, where the whole installation's has SIZE. */
+static size_t own_size(const struct sfx_index *index, uint32_t entry, size_t size)
+{
+    for (uint32_t i = 0; i < index->header.tree_count; i++) {
+        const struct sfx_entry_range *tree = &index->trees[i];
+        if (entry >= tree->first && entry < tree->end)
+            return size + 1 + sfx_index_entry(index, tree->first).path.size;
+    }
+    return size;
+}
+
 static bool has_site(const struct sfx_index *index, uint32_t entry, size_t size,
                      bool (*is_wanted)(const struct sfx_site *site, size_t size))
 {
     for (uint32_t i = index->entry_site[entry]; i < index->entry_site[entry + 1]; i++) {
         struct sfx_site site = sfx_index_site(index, i);
-        if (is_wanted(&site, size))
+        if (is_wanted(&site, own_size(index, entry, size)))
             return true;
     }
     return false;
@@ -234,7 +245,7 @@ static uint64_t needed_bytes(const struct sfx_index *index, uint64_t own_size, c
     struct sfx_prefix *prefix = NULL;
     struct sfx_fault ignored;
     uint64_t needed = own_size + index->product.report.size + index->product.notices.size + 8 * unit;
-    if (sfx_prefix_open(place->prefix, index->platform, &prefix, &ignored) != SFX_OK)
+    if (sfx_prefix_open(place->prefix, index, &prefix, &ignored) != SFX_OK)
         return 0;                        /* the same fault comes again, with its message */
     for (uint32_t i = 0; i < index->header.entry_count; i++) {
         struct sfx_entry entry = sfx_index_entry(index, i);

@@ -13,6 +13,8 @@ struct walk {
     struct sfx_bytes previous;
     uint16_t directories[MAX_DEPTH];      /* sizes of the paths of the directories above, or at, the previous entry */
     size_t depth;
+    uint32_t tree_count;
+    bool in_tree;                         /* the last entry at the top is a tree */
     uint64_t site_count;
     uint64_t tree_size;
     bool tree_size_fits;
@@ -112,10 +114,11 @@ static enum sfx_error check_target(const struct sfx_index *index, uint32_t at, c
 static enum sfx_error check_fields(const struct sfx_index *index, uint32_t at, const struct sfx_entry *entry,
                                    struct sfx_fault *fault)
 {
-    if (!entry->reserved_is_zero)
-        return sfx_fail_format(fault, SFX_VERDICT_UNKNOWN_FEATURE, "entry %" PRIu32, at);
     if (entry->kind < SFX_ENTRY_KIND_DIRECTORY || entry->kind > SFX_ENTRY_KIND_HARD_LINK)
         return sfx_fail_format(fault, SFX_VERDICT_BAD_ENTRY, "kind of entry %" PRIu32, at);
+    bool may_be_tree = entry->kind == SFX_ENTRY_KIND_DIRECTORY;
+    if ((entry->flags & ~(may_be_tree ? (unsigned)SFX_ENTRY_FLAG_TREE : 0u)) != 0)
+        return sfx_fail_format(fault, SFX_VERDICT_BAD_ENTRY, "flags of entry %" PRIu32, at);
     bool is_link = entry->kind == SFX_ENTRY_KIND_LINK;
     if ((entry->mode & ~0775u) != 0 || (is_link && entry->mode != 0))
         return sfx_fail_format(fault, SFX_VERDICT_BAD_ENTRY, "mode of entry %" PRIu32, at);
@@ -139,6 +142,8 @@ static enum sfx_error check_path(const struct sfx_index *index, uint32_t at, con
     if (!is_sound_path(path, &directory_size))
         return sfx_fail_format(fault, SFX_VERDICT_BAD_PATH, "entry %" PRIu32 ", \"%.*s\"", at, shown,
                                (const char *)path.data);
+    if (entry->flags != 0 && directory_size != 0)
+        return sfx_fail_format(fault, SFX_VERDICT_BAD_ENTRY, "tree of entry %" PRIu32 " is not at the top", at);
     if (!is_in_order(walk, path, directory_size))
         return sfx_fail_format(fault, SFX_VERDICT_BAD_ORDER, "entry %" PRIu32 ", \"%.*s\"", at, shown,
                                (const char *)path.data);
@@ -146,6 +151,20 @@ static enum sfx_error check_path(const struct sfx_index *index, uint32_t at, con
         walk->directories[walk->depth++] = (uint16_t)path.size;      /* depth < components of the path < MAX_DEPTH */
     walk->previous = path;
     return SFX_OK;
+}
+
+/* Entries are in order, so those below a directory at the top follow it. Trees beyond their number are only counted: the
+ * end of the table finds them. */
+static void note_tree(struct sfx_index *index, uint32_t at, const struct sfx_entry *entry, struct walk *walk)
+{
+    if (memchr(walk->previous.data, '/', walk->previous.size) == NULL)
+        walk->in_tree = entry->flags != 0;
+    bool is_new = entry->flags != 0;
+    walk->tree_count += is_new;
+    if (!walk->in_tree || walk->tree_count > index->header.tree_count)
+        return;
+    struct sfx_entry_range *tree = &index->trees[walk->tree_count - 1];
+    *tree = (struct sfx_entry_range){is_new ? at : tree->first, at + 1};
 }
 
 /* The fields after the path. */
@@ -177,6 +196,7 @@ enum sfx_error sfx_check_entries(struct sfx_index *index, struct sfx_fault *faul
             error = check_link(index, i, &entry, fault);
         if (error != SFX_OK)
             return error;
+        note_tree(index, i, &entry, &walk);
         walk.site_count += entry.site_count;      /* cannot wrap: fewer than 2**32 numbers below 2**32 */
         /* Cut to 32 bits only where the sum is wrong, which the end of the table finds. */
         index->entry_site[i + 1] = (uint32_t)walk.site_count;
@@ -187,6 +207,9 @@ enum sfx_error sfx_check_entries(struct sfx_index *index, struct sfx_fault *faul
     if (!walk.tree_size_fits || walk.tree_size != index->product.tree_size)
         return sfx_fail_format(fault, SFX_VERDICT_BAD_ENTRY, "sizes sum to %" PRIu64 ", not %" PRIu64,
                                walk.tree_size, index->product.tree_size);
+    if (walk.tree_count != index->header.tree_count)
+        return sfx_fail_format(fault, SFX_VERDICT_BAD_ENTRY, "%" PRIu32 " trees, not %" PRIu32, walk.tree_count,
+                               index->header.tree_count);
     if (walk.site_count != index->header.site_count)
         return sfx_fail_format(fault, SFX_VERDICT_BAD_SITE, "%" PRIu64 " sites, not %" PRIu32, walk.site_count,
                                index->header.site_count);

@@ -130,6 +130,8 @@ static enum sfx_error check_header(struct sfx_index *index, struct sfx_fault *fa
     }
     if (end != index->raw_size)
         return sfx_fail_format(fault, SFX_VERDICT_BAD_TABLE, "%" PRIu64 " bytes in %zu", end, index->raw_size);
+    if (header->tree_count > SFX_MAX_TREES)
+        return sfx_fail_format(fault, SFX_VERDICT_BAD_TABLE, "%" PRIu32 " trees", header->tree_count);
     index->blocks = index->raw + starts[1];
     index->contents = index->raw + starts[2];
     index->entries = index->raw + starts[3];
@@ -149,7 +151,8 @@ static enum sfx_error allocate(struct sfx_index *index, struct sfx_fault *fault)
     index->content_start = calloc((size_t)header->content_count + 1, sizeof *index->content_start);
     index->entry_site = calloc((size_t)header->entry_count + 1, sizeof *index->entry_site);
     index->site_hit = calloc((size_t)header->site_count + 1, sizeof *index->site_hit);
-    if (index->block_start == NULL || index->block_offset == NULL || index->content_start == NULL
+    index->trees = calloc((size_t)header->tree_count + 1, sizeof *index->trees);
+    if (index->trees == NULL || index->block_start == NULL || index->block_offset == NULL || index->content_start == NULL
         || index->entry_site == NULL || index->site_hit == NULL)
         return sfx_fail(fault, SFX_ERROR_MEMORY, "no memory for the index of %zu bytes", index->raw_size);
     return SFX_OK;
@@ -292,5 +295,6 @@ void sfx_index_close(struct sfx_index *index)
     free(index->content_start);
     free(index->entry_site);
     free(index->site_hit);
+    free(index->trees);
     *index = (struct sfx_index){0};
 }

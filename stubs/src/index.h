@@ -13,6 +13,11 @@ struct sfx_bytes {
     size_t size;
 };
 
+/* A directory at the top that is an environment of its own: entries [FIRST, END). */
+struct sfx_entry_range {
+    uint32_t first, end;
+};
+
 struct sfx_index {
     struct sfx_index_header header;
     struct sfx_product product;
@@ -25,6 +30,7 @@ struct sfx_index {
     uint64_t *content_start;       /* content_count + 1: place of each content in the same stream */
     uint32_t *entry_site;          /* entry_count + 1: first site of each entry */
     uint32_t *site_hit;            /* site_count + 1: first hit of each site */
+    struct sfx_entry_range *trees; /* tree_count, in the order of their entries */
 };
 
 /* Check RAW completely (SPEC, order of checks) and take ownership of it, also on failure. BLOCKS_SIZE is the compressed

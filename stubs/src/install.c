@@ -70,21 +70,36 @@ static enum sfx_error recover(struct sfx_session *session, struct sfx_place *pla
     return error == SFX_ERROR_IO && complete ? SFX_OK : error;
 }
 
+/* What to type next: one script, or one for each environment. */
+static void say_activation(const struct sfx_session *session, const struct sfx_place *place)
+{
+    const struct sfx_index *index = &session->artifact.index;
+    struct sfx_bytes activation = sfx_index_string(index, index->product.activation);
+    uint32_t count = index->header.tree_count;
+    for (uint32_t i = 0; i < (count ? count : 1); i++) {
+        SFX_CLEAN_TEXT struct sfx_text quoted = {0};
+        SFX_CLEAN_STRING char *path = NULL;
+        struct sfx_bytes name = {(const uint8_t *)"", 0};
+        if (count)
+            name = sfx_index_string(index, sfx_index_entry(index, index->trees[i].first).path);
+        path = sfx_print("%s/%.*s%s%.*s", place->prefix, SFX_TEXT(name), count ? "/" : "", SFX_TEXT(activation));
+        if (!path)
+            return;
+        sfx_text_shell(&quoted, path);
+        sfx_say(session, "activate:  . %s", quoted.data);
+    }
+}
+
 static void say_end(const struct sfx_session *session, const struct sfx_place *place, bool already)
 {
     SFX_CLEAN_TEXT struct sfx_text quoted = {0};
-    SFX_CLEAN_TEXT struct sfx_text script = {0};
     SFX_CLEAN_STRING char *title = sfx_product_title(&session->artifact.index);
-    SFX_CLEAN_STRING char *path = NULL;
-    struct sfx_bytes activation = sfx_index_string(&session->artifact.index, session->artifact.index.product.activation);
-    path = sfx_print("%s/%.*s", place->prefix, SFX_TEXT(activation));
-    if (!title || !path)
+    if (!title)
         return;
     sfx_text_shell(&quoted, place->prefix);
-    sfx_text_shell(&script, path);
     sfx_say(session, "%s is %s in %s", title, already ? "already installed" : "installed", place->prefix);
-    if (activation.size > 0)
-        sfx_say(session, "activate:  . %s", script.data);
+    if (session->artifact.index.product.activation.size > 0)
+        say_activation(session, place);
     else
         sfx_say(session, "use:       its programs are in %s/bin", quoted.data);
     sfx_say(session, "move:      mv it, then run NEW/" SFX_STATE_DIRECTORY "/sfx relocate");

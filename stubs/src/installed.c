@@ -17,7 +17,7 @@ enum sfx_error sfx_installed_open(int root, const char *shown, struct sfx_instal
     enum sfx_error error = sfx_record_open(root, shown, &ret_installed->record, fault);
     const struct sfx_index *index = &ret_installed->record.index;
     if (!error)
-        error = sfx_prefix_open(ret_installed->record.prefix, index->platform, &ret_installed->prefix, fault);
+        error = sfx_prefix_open(ret_installed->record.prefix, index, &ret_installed->prefix, fault);
     if (!error)
         error = sfx_finals_open(index, root, 0, &ret_installed->finals, fault);
     if (error)

@@ -20,6 +20,7 @@
 #define SFX_MAX_NAME 255u
 #define SFX_MAX_LEVEL 15u
 #define SFX_MAX_PREFIX 4000u
+#define SFX_MAX_TREES 256u
 #define SFX_MAX_SHEBANG_LINUX 127u
 #define SFX_MAX_SHEBANG_MACOS 511u
 #define SFX_CONDA_PLACEHOLDER 255u
@@ -129,6 +130,10 @@ enum sfx_derived {
     SFX_DERIVED_SHA256_RECORD = 5,
     SFX_DERIVED_SIPHASH13 = 6,
     SFX_DERIVED_SIPHASH24 = 7,
+};
+
+enum sfx_entry_flag {
+    SFX_ENTRY_FLAG_TREE = 1,
 };
 
 enum sfx_site_flag {
@@ -332,6 +337,7 @@ struct sfx_index_header {
     uint32_t hit_count;
     uint32_t requirement_count;
     uint32_t strings_size;
+    uint32_t tree_count;
     bool reserved_is_zero;
 };
 
@@ -345,8 +351,8 @@ static inline void sfx_read_index_header(const uint8_t *bytes, struct sfx_index_
     out->hit_count = sfx_le32(bytes + 20);
     out->requirement_count = sfx_le32(bytes + 24);
     out->strings_size = sfx_le32(bytes + 28);
-    out->reserved_is_zero = sfx_all_zero(bytes + 32, 4)
-        && sfx_all_zero(bytes + 36, 4);
+    out->tree_count = sfx_le32(bytes + 32);
+    out->reserved_is_zero = sfx_all_zero(bytes + 36, 4);
 }
 
 #define SFX_PRODUCT_SIZE 72u
@@ -420,18 +426,19 @@ static inline void sfx_read_content(const uint8_t *bytes, struct sfx_content *ou
 #define SFX_ENTRY_SIZE 36u
 struct sfx_entry {
     uint8_t kind;
+    uint8_t flags;
     uint16_t mode;
     uint32_t target;
     uint64_t mtime;
     struct sfx_string path;
     struct sfx_string link;
     uint32_t site_count;
-    bool reserved_is_zero;
 };
 
 static inline void sfx_read_entry(const uint8_t *bytes, struct sfx_entry *out)
 {
     out->kind = sfx_le8(bytes + 0);
+    out->flags = sfx_le8(bytes + 1);
     out->mode = sfx_le16(bytes + 2);
     out->target = sfx_le32(bytes + 4);
     out->mtime = sfx_le64(bytes + 8);
@@ -440,7 +447,6 @@ static inline void sfx_read_entry(const uint8_t *bytes, struct sfx_entry *out)
     out->link.offset = sfx_le32(bytes + 24);
     out->link.size = sfx_le32(bytes + 28);
     out->site_count = sfx_le32(bytes + 32);
-    out->reserved_is_zero = sfx_all_zero(bytes + 1, 1);
 }
 
 #define SFX_SITE_SIZE 24u

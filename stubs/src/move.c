@@ -67,7 +67,7 @@ enum sfx_error sfx_move_file(const struct sfx_move *move, uint32_t entry, struct
     uint8_t digest[SFX_DIGEST_SIZE];
     struct mover mover = {
         .move = move,
-        .job = {.index = move->index, .prefix = move->to, .sources = move->sources, .rendering = rendering},
+        .job = {.index = move->index, .prefix = sfx_prefix_of(move->to, entry), .sources = move->sources, .rendering = rendering},
     };
     const struct sfx_reading reading = {take, &mover, true, begin, end};
     sfx_rendering_reset(rendering);

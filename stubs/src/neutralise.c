@@ -228,7 +228,7 @@ enum sfx_error sfx_read_back(const struct sfx_index *index, uint32_t entry, cons
     static const uint8_t nothing[1];
     struct reader reader = {
         .index = index,
-        .prefix = prefix,
+        .prefix = sfx_prefix_of(prefix, entry),
         .sources = sources,
         .installed = installed.data != NULL ? installed.data : nothing,
         .size = installed.size,

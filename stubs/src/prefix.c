@@ -1,5 +1,7 @@
 #include "prefix.h"
 
+#include "buffer.h"
+
 #include <stdlib.h>
 
 /* Bytes all spellings together take at most for a byte of the prefix: PLAIN 1, JSON, PYTHON and JSON_SLASH 2 each,
@@ -156,11 +158,9 @@ static enum sfx_error check_prefix(struct sfx_bytes text, uint16_t platform, str
     return SFX_OK;
 }
 
-enum sfx_error sfx_prefix_open(const char *prefix, uint16_t platform, struct sfx_prefix **ret_prefix,
+static enum sfx_error open_one(struct sfx_bytes text, uint16_t platform, struct sfx_prefix **ret_prefix,
                                struct sfx_fault *fault)
 {
-    *ret_prefix = NULL;
-    struct sfx_bytes text = {(const uint8_t *)prefix, strlen(prefix)};
     enum sfx_error error = check_prefix(text, platform, fault);
     if (error != SFX_OK)
         return error;
@@ -179,9 +179,56 @@ enum sfx_error sfx_prefix_open(const char *prefix, uint16_t platform, struct sfx
     return SFX_OK;
 }
 
+static enum sfx_error open_tree(struct sfx_bytes prefix, const struct sfx_index *index, uint32_t at,
+                                struct sfx_prefix **ret_prefix, struct sfx_fault *fault)
+{
+    struct sfx_bytes name = sfx_index_string(index, sfx_index_entry(index, index->trees[at].first).path);
+    SFX_BUFFER text = {0};
+    sfx_buffer_add(&text, prefix.data, prefix.size);
+    sfx_buffer_add(&text, "/", 1);
+    sfx_buffer_add(&text, name.data, name.size);
+    if (text.has_failed)
+        return sfx_fail(fault, SFX_ERROR_MEMORY, "no memory for the prefix");
+    enum sfx_error error = open_one((struct sfx_bytes){text.data, text.size}, index->platform, ret_prefix, fault);
+    if (error == SFX_OK)
+        (*ret_prefix)->tree = index->trees[at];
+    return error;
+}
+
+enum sfx_error sfx_prefix_open(const char *prefix, const struct sfx_index *index, struct sfx_prefix **ret_prefix,
+                               struct sfx_fault *fault)
+{
+    *ret_prefix = NULL;
+    struct sfx_bytes text = {(const uint8_t *)prefix, strlen(prefix)};
+    enum sfx_error error = open_one(text, index->platform, ret_prefix, fault);
+    struct sfx_prefix *last = *ret_prefix;
+    for (uint32_t i = 0; error == SFX_OK && i < index->header.tree_count; i++) {
+        error = open_tree(text, index, i, &last->next, fault);
+        last = last->next;
+    }
+    if (error != SFX_OK) {
+        sfx_prefix_close(*ret_prefix);
+        *ret_prefix = NULL;
+    }
+    return error;
+}
+
 void sfx_prefix_close(struct sfx_prefix *prefix)
 {
-    free(prefix);
+    while (prefix != NULL) {
+        struct sfx_prefix *next = prefix->next;
+        free(prefix);
+        prefix = next;
+    }
+}
+
+const struct sfx_prefix *sfx_prefix_of(const struct sfx_prefix *prefix, uint32_t entry)
+{
+    for (const struct sfx_prefix *tree = prefix->next; tree != NULL; tree = tree->next) {
+        if (entry >= tree->tree.first && entry < tree->tree.end)
+            return tree;
+    }
+    return prefix;
 }
 
 struct sfx_bytes sfx_prefix_spelling(const struct sfx_prefix *prefix, enum sfx_encoding encoding)

@@ -12,6 +12,8 @@ struct sfx_prefix {
     bool is_ascii;
     bool is_bare;                                     /* nothing in it that a first line or a shell would treat specially */
     size_t shebang_limit;                             /* bytes of a first line, without its newline */
+    struct sfx_entry_range tree;                      /* whose prefix it is */
+    struct sfx_prefix *next;                          /* of the next tree */
     uint8_t bytes[];
 };
 

@@ -80,7 +80,7 @@ static enum sfx_error fill(const struct sfx_production *production, const struct
     struct sfx_prefix *prefix = NULL;
     struct sfx_tree tree = {.index = &session->artifact.index, .directory = commit->tree, .shown = commit->shown,
                             .wanted = production->wanted};
-    enum sfx_error error = sfx_prefix_open(production->prefix, session->artifact.locator.platform, &prefix, fault);
+    enum sfx_error error = sfx_prefix_open(production->prefix, &session->artifact.index, &prefix, fault);
     if (error)
         return error;
     tree.prefix = prefix;

@@ -168,7 +168,7 @@ enum sfx_error sfx_render(const struct sfx_index *index, uint32_t entry, const s
         neutral = nothing;
     const struct sfx_job job = {
         .index = index,
-        .prefix = prefix,
+        .prefix = sfx_prefix_of(prefix, entry),
         .sources = sources,
         .rendering = rendering,
         .key = start == 0 && size >= 4 ? sfx_le32(neutral) : 0,
@@ -199,9 +199,10 @@ static int64_t site_growth(const struct sfx_index *index, uint32_t at, const str
 
 int64_t sfx_growth(const struct sfx_index *index, uint32_t entry, const struct sfx_prefix *prefix)
 {
+    const struct sfx_prefix *own = sfx_prefix_of(prefix, entry);
     int64_t growth = 0;      /* an index has fewer than 2**28 hits of at most 2**14 bytes */
     for (uint32_t i = index->entry_site[entry]; i < index->entry_site[entry + 1]; i++)
-        growth += site_growth(index, i, prefix);
+        growth += site_growth(index, i, own);
     return growth;
 }
 
@@ -222,8 +223,11 @@ enum sfx_error sfx_growths_open(const struct sfx_index *index, const struct sfx_
         return sfx_fail(fault, SFX_ERROR_MEMORY, "no memory to place the pieces of files");
     growths->index = index;
     growths->before[0] = 0;
-    for (uint32_t i = 0; i < count; i++)
-        growths->before[i + 1] = growths->before[i] + site_growth(index, i, prefix);
+    for (uint32_t entry = 0; entry < index->header.entry_count; entry++) {
+        const struct sfx_prefix *own = sfx_prefix_of(prefix, entry);
+        for (uint32_t i = index->entry_site[entry]; i < index->entry_site[entry + 1]; i++)
+            growths->before[i + 1] = growths->before[i] + site_growth(index, i, own);
+    }
     return SFX_OK;
 }
 
@@ -276,7 +280,7 @@ enum sfx_error sfx_render_link(const struct sfx_index *index, uint32_t entry, co
 {
     *ret_text = NULL;
     SFX_BUFFER text = {0};
-    enum sfx_error error = add_link(index, entry, prefix, &text, fault);
+    enum sfx_error error = add_link(index, entry, sfx_prefix_of(prefix, entry), &text, fault);
     if (error != SFX_OK)
         return error;
     if (text.has_failed)

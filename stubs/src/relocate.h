@@ -6,12 +6,16 @@
 
 #include "index.h"
 
-/* A prefix in every encoding, computed once. */
+/* A prefix in every encoding, computed once, and with it those of the index's trees: PREFIX/NAME.
+ * INDEX is not used after opening. */
 struct sfx_prefix;
 /* PREFIX is absolute, without trailing slash, at most SFX_MAX_PREFIX bytes, no control characters. A prefix that is not
  * UTF-8 has no UTF-16/32 spelling: rendering such a site then fails. */
-enum sfx_error sfx_prefix_open(const char *prefix, uint16_t platform, struct sfx_prefix **ret_prefix, struct sfx_fault *fault);
+enum sfx_error sfx_prefix_open(const char *prefix, const struct sfx_index *index, struct sfx_prefix **ret_prefix,
+                               struct sfx_fault *fault);
 void sfx_prefix_close(struct sfx_prefix *prefix);
+/* The prefix that ENTRY is rendered for: its tree's, or PREFIX itself. Linear in the trees. */
+const struct sfx_prefix *sfx_prefix_of(const struct sfx_prefix *prefix, uint32_t entry);
 struct sfx_bytes sfx_prefix_spelling(const struct sfx_prefix *prefix, enum sfx_encoding encoding);
 
 /* What derived values need of the files of lower levels: final size, mtime, SHA-256 or SipHash of final content. */

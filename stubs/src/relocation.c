@@ -28,7 +28,7 @@ static enum sfx_error hold(struct sfx_relocation *relocation, const char *prefix
     if (at == MAX_HELD)
         return sfx_fail(fault, SFX_ERROR_PREFIX, "%s/" SFX_RELOCATING " names more than %u prefixes; install again",
                         relocation->shown, MAX_HELD);
-    enum sfx_error error = sfx_prefix_open(prefix, relocation->index->platform, &relocation->from[at], fault);
+    enum sfx_error error = sfx_prefix_open(prefix, relocation->index, &relocation->from[at], fault);
     if (error)
         return error;
     relocation->held[at] = strdup(prefix);
@@ -120,7 +120,7 @@ enum sfx_error sfx_relocation_open(struct sfx_session *session, int root, const 
     if (!relocation->held || !relocation->from)
         error = sfx_fail(fault, SFX_ERROR_MEMORY, "out of memory");
     if (!error)
-        error = sfx_prefix_open(target, relocation->index->platform, &relocation->to, fault);
+        error = sfx_prefix_open(target, relocation->index, &relocation->to, fault);
     if (!error)
         error = read_journal(relocation, fault);
     if (!error)

@@ -57,6 +57,11 @@ static void print_requirements(const struct sfx_index *index)
     }
 }
 
+static struct sfx_bytes tree_name(const struct sfx_index *index, uint32_t at)
+{
+    return sfx_index_string(index, sfx_index_entry(index, index->trees[at].first).path);
+}
+
 static void print_index(const struct sfx_index *index)
 {
     struct counts counts = count(index);
@@ -64,6 +69,8 @@ static void print_index(const struct sfx_index *index)
     bool condas;
     struct sfx_bytes path = sfx_index_limiting(index, &condas);
     char text[32];
+    for (uint32_t i = 0; i < index->header.tree_count; i++)
+        printf("environment %.*s\n", SFX_TEXT(tree_name(index, i)));
     printf("installed   %s\n", sfx_size_text(product->tree_size, text));
     printf("entries     %u files, %u folders, %u links, %u hard links\n", counts.files, counts.directories, counts.links,
            counts.hard_links);
@@ -140,7 +147,12 @@ static enum sfx_error info_json(const struct sfx_session *session, struct sfx_fa
     add_string(&text, "default_prefix", sfx_index_string(index, product->default_prefix));
     add_string(&text, "creator", sfx_index_string(index, product->creator));
     add_string(&text, "activation", sfx_index_string(index, product->activation));
-    sfx_text_format(&text, ",\n  \"build\": \"");
+    sfx_text_format(&text, ",\n  \"environments\": [");
+    for (uint32_t i = 0; i < index->header.tree_count; i++) {
+        sfx_text_format(&text, "%s", i ? ", " : "");
+        sfx_text_json(&text, tree_name(index, i));
+    }
+    sfx_text_format(&text, "],\n  \"build\": \"");
     add_build(&text, session->artifact.locator.index_digest);
     sfx_text_format(&text, "\",\n  \"size\": %llu,\n  \"tree_size\": %llu",
                     (unsigned long long)session->artifact.locator.total_size, (unsigned long long)product->tree_size);

@@ -50,7 +50,7 @@ static void render_all(const struct sfx_index *index, uint8_t *stream)
         struct sfx_fault fault;
         struct reading reading = {.index = index, .stream = stream};
         if (asked(index, strlen(prefixes[i])) > MAX_ASKED
-            || sfx_prefix_open(prefixes[i], index->platform, &prefix, &fault) != SFX_OK)
+            || sfx_prefix_open(prefixes[i], index, &prefix, &fault) != SFX_OK)
             continue;
         char hex[65];
         if (reading_render(&reading, prefix, &fault) == SFX_OK)

@@ -198,7 +198,7 @@ static void check_move(const struct row *row, const struct sfx_index *index, con
         struct sfx_fault fault;
         SFX_BUFFER old = {0};
         SFX_BUFFER new = {0};
-        if (sfx_prefix_open(others[i], index->platform, &from, &fault) != SFX_OK)
+        if (sfx_prefix_open(others[i], index, &from, &fault) != SFX_OK)
             abort();
         if (render(index, from, row->sample.neutral, 0, &old) == SFX_OK) {
             check(moves(index, from, prefix, old.data, old.size, &new), row->sample.name, "is not moved");
@@ -220,7 +220,7 @@ void row_run(const struct row *row)
     struct sfx_prefix *prefix = NULL;
     SFX_BUFFER found = {0};
     sample_open(&row->sample, &index);
-    if (sfx_prefix_open(row->prefix, index.platform, &prefix, &fault) != SFX_OK) {
+    if (sfx_prefix_open(row->prefix, &index, &prefix, &fault) != SFX_OK) {
         check(false, row->sample.name, fault.message);
     } else {
         check(render(&index, prefix, row->sample.neutral, 0, &found) == SFX_OK, row->sample.name, "does not render");
@@ -242,7 +242,7 @@ void row_run_refused(const struct sample *sample, const char *text, enum sfx_err
     struct sfx_prefix *prefix = NULL;
     SFX_BUFFER found = {0};
     sample_open(sample, &index);
-    if (sfx_prefix_open(text, index.platform, &prefix, &fault) == SFX_OK)
+    if (sfx_prefix_open(text, &index, &prefix, &fault) == SFX_OK)
         check(render(&index, prefix, sample->neutral, 0, &found) == expected, sample->name, "is not refused");
     else
         check(false, sample->name, fault.message);
@@ -257,7 +257,7 @@ void row_run_other_line(const struct sample *sample, const char *text)
     struct sfx_prefix *prefix = NULL;
     SFX_BUFFER found = {0};
     sample_open(sample, &index);
-    if (sfx_prefix_open("/opt", index.platform, &prefix, &fault) != SFX_OK)
+    if (sfx_prefix_open("/opt", &index, &prefix, &fault) != SFX_OK)
         abort();
     struct sfx_bytes neutral = {(const uint8_t *)text, sample->neutral.size};
     check(render(&index, prefix, neutral, 0, &found) == SFX_ERROR_FORMAT, sample->name, "is not refused");

@@ -102,7 +102,7 @@ static enum sfx_error judge(const struct vector *vector, char ret_tree[65], stru
     if (error == SFX_OK)
         error = reading_check(&artifact, LIMIT, &reading, fault);
     if (error == SFX_OK && vector->prefix[0] != '\0') {
-        error = sfx_prefix_open(vector->prefix, artifact.index.platform, &prefix, fault);
+        error = sfx_prefix_open(vector->prefix, &artifact.index, &prefix, fault);
         if (error == SFX_OK)
             error = reading_render(&reading, prefix, fault);
         if (error == SFX_OK)

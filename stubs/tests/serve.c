@@ -97,7 +97,7 @@ static void serve(struct blob raw, struct blob stream, struct blob prefix_text, 
         abort();
     }
     struct reading reading = {.index = &index, .stream = stream.data};
-    enum sfx_error error = sfx_prefix_open((const char *)prefix_text.data, index.platform, &prefix, &fault);
+    enum sfx_error error = sfx_prefix_open((const char *)prefix_text.data, &index, &prefix, &fault);
     if (error == SFX_OK)
         error = answer(&reading, prefix, &installed, &body, &fault);
     if (error != SFX_OK)

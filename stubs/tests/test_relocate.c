@@ -197,19 +197,20 @@ static void test_prefixes(void)
         {"/opt/env", SFX_OK}, {"", SFX_ERROR_USAGE}, {"/", SFX_ERROR_USAGE}, {"opt", SFX_ERROR_USAGE},
         {"/opt/", SFX_ERROR_USAGE}, {"/o\npt", SFX_ERROR_PREFIX}, {"/o\tpt", SFX_ERROR_PREFIX}, {"/o\x7f", SFX_ERROR_PREFIX},
     };
+    const struct sfx_index empty = {.platform = LINUX};
     struct sfx_fault fault;
     struct sfx_prefix *prefix = NULL;
     for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
-        check(sfx_prefix_open(rows[i].prefix, LINUX, &prefix, &fault) == rows[i].error, rows[i].prefix, "prefix");
+        check(sfx_prefix_open(rows[i].prefix, &empty, &prefix, &fault) == rows[i].error, rows[i].prefix, "prefix");
         sfx_prefix_close(prefix);
     }
-    check(sfx_prefix_open(row_long_prefix(SFX_MAX_PREFIX), LINUX, &prefix, &fault) == SFX_OK, "prefix", "of the limit");
+    check(sfx_prefix_open(row_long_prefix(SFX_MAX_PREFIX), &empty, &prefix, &fault) == SFX_OK, "prefix", "of the limit");
     sfx_prefix_close(prefix);
     char longer[SFX_MAX_PREFIX + 2];
     memset(longer, 'p', sizeof longer - 1);
     longer[0] = '/';
     longer[sizeof longer - 1] = '\0';
-    check(sfx_prefix_open(longer, LINUX, &prefix, &fault) == SFX_ERROR_LONG, "prefix", "longer than the limit");
+    check(sfx_prefix_open(longer, &empty, &prefix, &fault) == SFX_ERROR_LONG, "prefix", "longer than the limit");
     sfx_prefix_close(prefix);
 }
 

@@ -72,7 +72,7 @@ int main(void)
     struct shared shared = {.sample = &sample};
     struct sfx_fault fault;
     sample_open(&sample, &shared.index);
-    if (sfx_prefix_open("/opt/my env", SFX_PLATFORM_LINUX_X86_64, &shared.prefix, &fault) != SFX_OK)
+    if (sfx_prefix_open("/opt/my env", &shared.index, &shared.prefix, &fault) != SFX_OK)
         return 1;
     pthread_t threads[THREADS];
     int failures = 0;

@@ -140,7 +140,7 @@ def test_nothing_is_written_or_run(root: Path, tmp_path: Path) -> None:
     assert "a build is refused, for 1 places in 1 files" in done.stdout
 
 
-@pytest.mark.parametrize(("arguments", "part"), [(("none/here",), "none/here"), (("a", "-n", "b"), "once")])
+@pytest.mark.parametrize(("arguments", "part"), [(("none/here",), "none/here"), (("a", "-n", "b"), "in one way")])
 def test_errors_are_those_of_build(tmp_path: Path, arguments: tuple[str, ...], part: str) -> None:
     for command in ("scan", "build"):
         assert part in run(*SFXPACK, command, *arguments, cwd=tmp_path, status=2).stderr

@@ -102,7 +102,7 @@ def test_scan_and_build_agree(root: Path, tmp_path: Path, options: dict[str, obj
     request = replace(Request(str(root), by_path=True, output=tmp_path / "x.sh"), **options)  # type: ignore[arg-type]
     seen, built = scan(request), build(request)
     assert (seen.sites, seen.prefix_limit) == (built.sites, built.prefix_limit)
-    assert (seen.findings, seen.warnings, seen.origin) == (built.findings, built.warnings, built.origin)
+    assert (seen.findings, seen.warnings, seen.origin) == (built.findings, built.warnings, built.environments[0].origin)
     assert seen.prefix_limit_conda == built.prefix_limit_conda
     assert (seen.entries, seen.name, seen.platform) == (built.files, built.name, built.platform)
     assert (seen.limits[0].path.decode() if seen.limits else "") == built.prefix_limit_path

@@ -21,7 +21,7 @@ RANKS = (
     {"compress", "header", "content", "ownership"},
     {"assemble", "large", "listing", "refusals"},
     {"reading"},
-    {"packing", "closure"},
+    {"packing", "closure", "whole"},
     {"build", "scan", "inspect"},
     {"verify", "extract", "report"},
     {"scan_report"},

@@ -1,0 +1,85 @@
+"""What one artifact holds, once all of it was read: one tree, or several, each below a directory of its own."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import TypeVar
+
+from sfxpack import ownership, requirements
+from sfxpack.format.layout import EntryKind
+from sfxpack.model import Entry, Finding, Requirement, Site
+from sfxpack.ownership import Ownership
+from sfxpack.reading import Reading, Subject
+
+_T = TypeVar("_T")
+
+
+@dataclass(frozen=True, slots=True)
+class Whole:
+    """Everything by its path below the artifact's prefix."""
+
+    entries: tuple[Entry, ...]
+    """In the order of the format."""
+    trees: frozenset[bytes]
+    """Directories at the top that are environments of their own; none where there is one tree alone."""
+    hard_links: Mapping[bytes, bytes]
+    links: Mapping[bytes, tuple[bytes, tuple[Site, ...]]]
+    """As `Subject.links`."""
+    mtimes: Mapping[bytes, int]
+    """As `Reading.mtimes`."""
+    requirements: tuple[Requirement, ...]
+    findings: tuple[Finding, ...]
+    ownership: Ownership
+
+
+def together(readings: Sequence[Reading]) -> Whole:
+    """Join what was read."""
+    trees = frozenset(reading.subject.mount for reading in readings if reading.subject.mount)
+    entries = [entry for reading in readings for entry in _entries(reading)]
+    hard_links = [
+        {path: reading.subject.place(first) for path, first in reading.names.hard_links.items()} for reading in readings
+    ]
+    findings = (finding for reading in readings for finding in reading.all_findings())
+    return Whole(
+        entries=tuple(sorted(entries, key=lambda entry: entry.path.split(b"/"))),
+        trees=trees,
+        hard_links=_joined(readings, hard_links),
+        links=_joined(readings, [reading.subject.links() for reading in readings]),
+        mtimes=_joined(readings, [reading.mtimes for reading in readings]),
+        requirements=tuple(need for reading in readings for need in _requirements(reading)),
+        findings=tuple(sorted(findings, key=lambda finding: (finding.category, finding.path))),
+        ownership=ownership.joined([reading.ownership() for reading in readings]),
+    )
+
+
+def warnings(subjects: Iterable[Subject]) -> tuple[str, ...]:
+    """What is said of environments as a whole; of several with their names."""
+    return tuple(
+        f"{os.fsdecode(subject.mount)}: {text}" if subject.mount else text
+        for subject in subjects
+        for text in subject.environment.warnings
+    )
+
+
+def _entries(reading: Reading) -> Iterator[Entry]:
+    subject = reading.subject
+    if not subject.mount:
+        yield from reading.entries()
+        return
+    yield Entry(subject.mount, EntryKind.DIRECTORY, 0o755, 0, 0)
+    yield from (replace(entry, path=subject.place(entry.path)) for entry in reading.entries())
+
+
+def _requirements(reading: Reading) -> Iterator[Requirement]:
+    needs = requirements.requirements(reading.entries(), reading.all_binaries())
+    return (replace(need, path=reading.subject.place(need.path)) for need in needs)
+
+
+def _joined(readings: Sequence[Reading], parts: Sequence[Mapping[bytes, _T]]) -> dict[bytes, _T]:
+    return {
+        reading.subject.place(path): value
+        for reading, part in zip(readings, parts, strict=True)
+        for path, value in part.items()
+    }
