@@ -40,7 +40,7 @@ EXPLAIN: Final = {
     "dangling": "link that leads nowhere; packed as it is",
     "collision": "has another file's name on systems that do not tell upper from lower case",
     "name": "has a name that some programs cannot handle; packed as it is",
-    "sparse": "has holes, which are packed as zeros and take next to no room in the artifact",
+    "sparse": "has holes; they take next to no room in the artifact, and stay holes in files over 32 MB",
     "dropped": "cannot be packed (socket, device, pipe); left out",
     "mode": "set-id or world-writable bits dropped",
 }

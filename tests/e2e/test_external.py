@@ -138,9 +138,11 @@ def test_what_is_odd_is_packed_and_listed(tmp_path: Path) -> None:
         Path(os.fsdecode(os.path.join(os.fsencode(tree), name))).write_text("x")
     (tree / "nowhere").symlink_to("not/there")
     with (tree / "hollow").open("wb") as file:
-        file.truncate(64 << 20)
-        file.seek(1 << 20)
+        file.truncate(80 << 20)
+        file.seek(40 << 20)
         file.write(b"middle")
+        file.seek(-3, os.SEEK_END)
+        file.write(b"end")
     holes = (tree / "hollow").stat().st_blocks * 512 < 1 << 20
     result = build(tree, tmp_path / "x.sh")
     found = {(finding["category"], finding["path"]) for finding in result["findings"]}
@@ -155,4 +157,5 @@ def test_what_is_odd_is_packed_and_listed(tmp_path: Path) -> None:
     assert result["size"] < 1 << 20
     run(tmp_path / "x.sh", "--prefix", tmp_path / "new")
     run("diff", "-r", "--no-dereference", "--exclude=.sfxpack", tree, tmp_path / "new")
+    assert not holes or (tmp_path / "new/hollow").stat().st_blocks * 512 < 1 << 20
     assert json.loads((tmp_path / "new/.sfxpack/report.json").read_text())["findings"]["dangling"]["count"] == 1
