@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import os
 import time
@@ -25,7 +26,8 @@ from sfxpack.ownership import Ownership
 from sfxpack.ownership import as_json as ownership_as_json
 from sfxpack.packing import Packing
 from sfxpack.reading import Progress, Reading, Subject, silent, subjects, usable_cores
-from sfxpack.whole import Whole, together, warnings
+from sfxpack.selection import Saving
+from sfxpack.whole import Whole, savings, together, warnings
 
 _ACTIVATE: Final = b"bin/activate"
 _REPORT_PATHS: Final = 1000
@@ -60,6 +62,8 @@ class Result:
     warnings: tuple[str, ...]
     ownership: Ownership
     """Whether the packages are as they were installed."""
+    savings: tuple[Saving, ...]
+    """What was left out, by the rule that did it."""
     environments: tuple[Packed, ...]
     """One, or several in the order they were given."""
 
@@ -112,6 +116,7 @@ def build(request: Request, progress: Progress = silent) -> Result:
         findings=whole.findings,
         warnings=warnings(found),
         ownership=whole.ownership,
+        savings=savings(found),
         environments=tuple(Packed(os.fsdecode(subject.mount), subject.environment.origin) for subject in found),
     )
 
@@ -190,6 +195,9 @@ def _report(subjects: Sequence[Subject], whole: Whole) -> bytes:
     kinds = {os.fsdecode(subject.mount): subject.environment.kind for subject in subjects}
     report: dict[str, Any] = {"findings": findings, "ownership": ownership_as_json(whole.ownership)}
     report |= {"environments": kinds} if whole.trees else {"kind": subjects[0].environment.kind}
+    if lines := subjects[0].selection.lines:
+        left_out = [dataclasses.asdict(saving) for saving in savings(subjects)]
+        report |= {"filters": lines, "left_out": left_out}
     return json.dumps(report, sort_keys=True).encode()
 
 

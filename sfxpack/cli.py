@@ -23,7 +23,8 @@ from sfxpack.extract import extract as extract_artifact
 from sfxpack.format.layout import Exit
 from sfxpack.inspect import inspect as inspect_artifact
 from sfxpack.model import DEFAULT_LEVEL
-from sfxpack.options import ENVIRONMENT, POLICIES, read_request, with_options
+from sfxpack.options import ENVIRONMENT, POLICIES, Filtering, read_request, with_options
+from sfxpack.preview import preview
 from sfxpack.reading import each
 from sfxpack.scan import scan as scan_environment
 from sfxpack.verify import verify as verify_artifact
@@ -62,7 +63,7 @@ def cli(ctx: click.Context) -> None:
         click.echo("More: sfxpack --help, sfxpack build --help")
 
 
-@cli.command()
+@cli.command(cls=Filtering)
 @with_options(ENVIRONMENT)
 @click.option("-o", "--output", type=click.Path(path_type=Path), help="File to write. [NAME[-RELEASE]-PLATFORM.sh]")
 @click.option("--name", default="", help="Name of the product. [the environment's]")
@@ -70,11 +71,12 @@ def cli(ctx: click.Context) -> None:
 @click.option("--default-prefix", default="", metavar="P", help="Where the installer proposes to install. [~/NAME]")
 @click.option("--level", type=click.IntRange(1, 22), default=DEFAULT_LEVEL, show_default=True, help="zstd level.")
 @click.option("--force", is_flag=True, help="Replace the output if it exists.")
+@click.option("--dry-run", is_flag=True, help="List what would go in, by size; write nothing and read no content.")
 @with_options(POLICIES)
 @click.option("-q", "--quiet", is_flag=True, help="Print errors only.")
 @click.option("-v", "--verbose", is_flag=True, help="List every finding.")
 @click.option("--json", "as_json", is_flag=True, help="Print the result as JSON.")
-def build(*, quiet: bool, verbose: bool, as_json: bool, **options: Any) -> None:  # noqa: ANN401 read by read_request
+def build(*, dry_run: bool, quiet: bool, verbose: bool, as_json: bool, **options: Any) -> None:  # noqa: ANN401 as below
     """Pack ENVIRONMENT: a name, a path, or nothing for the active one.
 
     Several are packed into one file that installs each below its own name: PREFIX/NAME. NAME is that of the
@@ -85,9 +87,17 @@ def build(*, quiet: bool, verbose: bool, as_json: bool, **options: Any) -> None:
       sfxpack build myenv
       sfxpack build ./venv -o out/app.sh --name app --release 2.1 --default-prefix /opt/app
       sfxpack build -p /opt/tools --level 19
+      sfxpack build myenv --slim tests,docs --exclude '*.log' --dry-run
       sfxpack build train serve=./deploy/venv --name models
     """  # noqa: D301 click looks for the character
     request = read_request(**options)
+    if dry_run:
+        found = preview(request)
+        if as_json:
+            click.echo(json.dumps(report.preview_as_json(found)))
+        else:
+            report.print_preview(found, Console(highlight=False), verbose=verbose)
+        return
     gc.disable()  # a build makes hundreds of thousands of values without a cycle; looking for one takes 5 % of the time
     if quiet or as_json:
         result = build_artifact(request)
@@ -100,7 +110,7 @@ def build(*, quiet: bool, verbose: bool, as_json: bool, **options: Any) -> None:
         report.print_result(result, Console(highlight=False), verbose=verbose)
 
 
-@cli.command(short_help="Show what a build would do and what its result would need.")
+@cli.command(cls=Filtering, short_help="Show what a build would do and what its result would need.")
 @with_options(ENVIRONMENT)
 @with_options(POLICIES)
 @click.option("-v", "--verbose", is_flag=True, help="List every site, finding and file.")

@@ -26,6 +26,13 @@ class Policy(Enum):
     """Only of links that lead out: pack what they lead to."""
 
 
+class Pyc(Enum):
+    """What becomes of compiled Python whose source is packed."""
+
+    KEEP = "keep"
+    DROP = "drop"
+
+
 @dataclass(frozen=True, slots=True)
 class Rename:
     """Paths of the build machine that lie elsewhere below the new prefix.
@@ -233,6 +240,11 @@ class Request:
     ambiguous: Policy = Policy.KEEP
     external: Policy = Policy.KEEP
     """Links that lead out of the tree: KEEP, FOLLOW or FAIL."""
+    rules: tuple[str, ...] = ()
+    """What is left out, as lines of gitignore in their order: the last that matches a path counts."""
+    slim: tuple[str, ...] = ()
+    """Names of `selection.PRESETS`; `rules` come after them."""
+    pyc: Pyc = Pyc.KEEP
     strict: bool = False
     """Refuse a tree that is not what its packages installed."""
     limit_strict: bool = False

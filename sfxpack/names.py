@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Final
 
@@ -24,6 +24,8 @@ class Names:
     hard_links: Mapping[bytes, bytes]
     """Path -> path of the file that stands for it."""
     renames: tuple[Rename, ...] = ()
+    is_left_out: Callable[[bytes], bool] = lambda _: False
+    """Whether something at a path was left out on purpose, now or when the tree was packed before."""
 
     def resolve(self, path: bytes) -> bytes:
         """Path of the file or directory that a path leads to; MISSING, or OUTSIDE if it leaves the prefix."""

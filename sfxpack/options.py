@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from pathlib import Path
 from typing import Any, Final, TypeVar
 
 import click
 
 from sfxpack.format.layout import Platform
-from sfxpack.model import Policy, Request
+from sfxpack.model import Policy, Pyc, Request
+from sfxpack.selection import PRESETS
 
+_FILTERS: Final = ("exclude", "include", "exclude_from")
+_RULES: Final = "sfxpack.rules"
+"""Where a command's context keeps the lines that these stand for."""
 _Command = TypeVar("_Command", bound=Callable[..., Any])
 
 
@@ -18,6 +23,40 @@ def _platform(_ctx: click.Context, _parameter: click.Parameter, value: str | Non
         return Platform.parse(value) if value else None
     except ValueError as error:
         raise click.BadParameter(str(error)) from error
+
+
+def _presets(_ctx: click.Context, _parameter: click.Parameter, values: Sequence[str]) -> tuple[str, ...]:
+    names = [name.strip() for value in values for name in value.split(",") if name.strip()]
+    for name in names:
+        if name != "all" and name not in PRESETS:
+            raise click.BadParameter(f"{name!r} is none of {', '.join(PRESETS)}, all")
+    return tuple(PRESETS) if "all" in names else tuple(names)
+
+
+class Filtering(click.Command):
+    """A command that keeps the order of --exclude, --include and --exclude-from among each other."""
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        """Parse twice: click says in which order options stood, and their values by option, but never both."""
+        values, _, order = self.make_parser(ctx).parse_args(list(args))
+        left = {name: iter(values.get(name) or ()) for name in _FILTERS}
+        lines: list[str] = []
+        for parameter in order:
+            if parameter.name in left:
+                lines += _lines(parameter.name, next(left[parameter.name]))
+        ctx.meta[_RULES] = tuple(lines)
+        return super().parse_args(ctx, args)
+
+
+def _lines(option: str, value: str) -> list[str]:
+    """The lines of gitignore that an option stands for."""
+    if option != "exclude_from":
+        return [value if option == "exclude" else f"!{value}"]
+    try:
+        text = Path(value).read_text(encoding="utf-8", errors="surrogateescape")
+    except OSError as error:
+        raise click.UsageError(f"--exclude-from {value}: cannot be read: {error.strerror}") from error
+    return text.splitlines()
 
 
 ENVIRONMENT: Final = (
@@ -46,6 +85,29 @@ POLICIES: Final = (
         default="keep",
         show_default=True,
         help="Text where the old prefix may be part of another path.",
+    ),
+    click.option(
+        "--exclude",
+        multiple=True,
+        metavar="PATTERN",
+        help="Leave out what matches, as a line in .gitignore would: `*.log`, `/share/doc/`, `test_*`. The last of "
+        "--exclude, --include and --exclude-from that matches counts.",
+    ),
+    click.option("--include", multiple=True, metavar="PATTERN", help="Take what matches after all; `!` in .gitignore."),
+    click.option("--exclude-from", multiple=True, metavar="FILE", help="Such lines, from a file like .gitignore."),
+    click.option(
+        "--slim",
+        multiple=True,
+        callback=_presets,
+        metavar="LIST",
+        help=f"Leave out by name: {', '.join(PRESETS)}, or all. Licences stay, and tests that their package imports.",
+    ),
+    click.option(
+        "--pyc",
+        type=click.Choice([value.value for value in Pyc]),
+        default=Pyc.KEEP.value,
+        show_default=True,
+        help="Compiled Python whose source is packed.",
     ),
     click.option(
         "--external",
@@ -96,12 +158,7 @@ def read_request(
     environments: Sequence[str],
     by_name: Sequence[str],
     by_path: Sequence[str],
-    *,
-    limit: str,
-    ambiguous: str,
-    external: str,
-    jobs: int | None,
-    **options: Any,  # noqa: ANN401 the options that are fields of Request
+    **options: Any,  # noqa: ANN401 by their names
 ) -> Request:
     """What the options ask for.
 
@@ -112,14 +169,18 @@ def read_request(
     if len(ways) > 1:
         raise click.UsageError("name environments in one way: as arguments, with -n or with -p")
     given = tuple(ways[0]) if ways else ()
+    for name in _FILTERS:
+        options.pop(name)
+    policies: dict[str, Any] = {name: Policy(options.pop(name)) for name in ("ambiguous", "external")}
     return Request(
         environment=given[0] if given else None,
         more=given[1:],
         by_name=bool(by_name),
         by_path=bool(by_path),
-        limit_strict=limit == "strict",
-        ambiguous=Policy(ambiguous),
-        external=Policy(external),
-        jobs=jobs or 0,
+        rules=click.get_current_context().meta[_RULES],
+        limit_strict=options.pop("limit") == "strict",
+        pyc=Pyc(options.pop("pyc")),
+        jobs=options.pop("jobs") or 0,
+        **policies,
         **options,
     )

@@ -24,6 +24,7 @@ from sfxpack.names import Names
 from sfxpack.ownership import Ownership
 from sfxpack.records import Files, OnDisk
 from sfxpack.rows import Row
+from sfxpack.selection import Selection, earlier, select
 from sfxpack.tree import Tree, list_tree
 
 Progress = Callable[[int, int], None]
@@ -49,10 +50,21 @@ class Subject:
     platform: Platform
     output: Path
     """The artifact of a build."""
-    tree: Tree
+    selection: Selection
     options: sites.Options
     mount: bytes = b""
     """Directory below the prefix that is its own prefix, where an artifact holds several environments."""
+
+    @property
+    def tree(self) -> Tree:
+        """What goes in."""
+        return self.selection.tree
+
+    @property
+    def warnings(self) -> tuple[str, ...]:
+        """About the environment and the request as a whole."""
+        unused = (f"{rule}: matches nothing" for rule in self.selection.unused)
+        return (*self.environment.warnings, *unused)
 
     def place(self, path: bytes) -> bytes:
         """A path below the environment's root, as seen from the artifact's prefix."""
@@ -113,6 +125,8 @@ def _subject(request: Request, environment: Environment, name: str, mount: bytes
     outputs = {platform: request.output or _output(name, request.release, platform) for platform in Platform}
     tree = list_tree(environment, tuple(os.fsencode(path.absolute()) for path in outputs.values()))
     environment, tree = external.treat(environment, tree, request.external)
+    selection = select(environment, tree, request)
+    tree = selection.tree
     platform = _platform(request, tree.entries)
     options = sites.Options(
         ambiguous=request.ambiguous,
@@ -121,7 +135,7 @@ def _subject(request: Request, environment: Environment, name: str, mount: bytes
         platform=platform,
         aliases=sites.aliases(tree.entries, environment),
     )
-    return Subject(environment, name, platform, outputs[platform], tree, options, mount)
+    return Subject(environment, name, platform, outputs[platform], selection, options, mount)
 
 
 def usable_cores() -> int:
@@ -173,7 +187,13 @@ class Reading:
         self._order, hard_links = plan.reading_order(entries)
         self.total = sum(entry.size for entry in self._order)
         by_path = {entry.path: entry for entry in entries}
-        self.names = Names(by_path, hard_links, self.subject.environment.renames)
+        before, left_out = earlier(self.subject.environment.root), self.subject.selection.left_out
+        self.names = Names(
+            by_path,
+            hard_links,
+            self.subject.environment.renames,
+            lambda path: path in left_out or before(path),
+        )
 
     def files(self, prepare: Callable[[Entry, Context], _T]) -> Iterator[_T | Large]:
         """Every file, turn after turn (`plan.turn`). Each must be noted before the next is taken.

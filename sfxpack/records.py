@@ -167,12 +167,14 @@ def check(path: bytes, rows: Iterable[Row], files: Files) -> tuple[Finding, ...]
 
 
 def judge(row: Row, files: Files) -> Verdict:
-    """Whether a row is true of the bytes on disk."""
+    """Whether a row is true of the bytes on disk, or of what is left out on purpose."""
     real = files.names.resolve(row.path)
     disk = files.on_disk.get(real)
     entry = files.names.entries.get(row.path)
     if row.link and entry is not None and entry.kind is EntryKind.LINK:
         return _judge_link(row, entry, disk)
+    if real == MISSING and files.names.is_left_out(row.path):
+        return Verdict.RIGHT
     if real in (MISSING, OUTSIDE):
         return Verdict.MISSING if real == MISSING else Verdict.UNCHECKED
     known = not row.algorithm or digest_size(row.algorithm) > 0

@@ -20,6 +20,8 @@ from sfxpack.inspect import Inspection
 from sfxpack.model import Finding, Origin
 from sfxpack.ownership import Ownership, Package
 from sfxpack.ownership import as_json as ownership_as_json
+from sfxpack.preview import Preview
+from sfxpack.selection import Saving
 
 EXPLAIN: Final = {
     "unreachable": "holds the old prefix where it cannot be moved (compressed or damaged data); left as it is",
@@ -46,6 +48,8 @@ EXPLAIN: Final = {
 }
 FIRST: Final = 3
 """Files listed of each kind, unless all are asked for."""
+_LARGEST: Final = 15
+"""Packages and files that a preview lists."""
 _UNITS: Final = ("B", "KB", "MB", "GB", "TB")
 
 
@@ -119,6 +123,8 @@ def print_result(result: Result, console: Console, *, verbose: bool) -> None:
     table.add_row("relocates", strategies or "nothing: no file holds the prefix")
     limit = limit_text(result.prefix_limit, result.prefix_limit_path, conda=result.prefix_limit_conda)
     table.add_row("prefix", escape(limit))
+    for label, text in savings_rows(result.savings):
+        table.add_row(label, escape(text))
     if packages := packages_text(result.ownership):
         table.add_row("packages", escape(packages))
     console.print(table)
@@ -130,6 +136,12 @@ def print_result(result: Result, console: Console, *, verbose: bool) -> None:
     console.print("\ncarry it and install it:", style="bold")
     console.print(escape(f"  scp {shlex.quote(str(result.path))} HOST:"), soft_wrap=True)
     console.print(escape(f"  sh {name} --prefix /opt/{result.name}"), soft_wrap=True)
+
+
+def savings_rows(savings: Iterable[Saving]) -> Iterator[tuple[str, str]]:
+    """What was left out, a rule a row."""
+    for saving in savings:
+        yield "left out", f"{counted(saving.files, 'file', 'files')}, {size(saving.size)}, by {saving.rule}"
 
 
 def packages_text(owned: Ownership) -> str:
@@ -175,6 +187,33 @@ def without_rows_of(owned: Ownership, findings: Iterable[Finding]) -> tuple[Find
     """The findings but for those rows of records that the packages' report tells of."""
     told = owned.rows
     return tuple(finding for finding in findings if (finding.path, finding.record) not in told)
+
+
+def print_preview(found: Preview, console: Console, *, verbose: bool) -> None:
+    """What a build would pack, largest first."""
+    table = Table.grid(padding=(0, 2))
+    table.add_row("would write", escape(found.output))
+    table.add_row("would hold", f"{found.entries} files, links and directories, {size(found.size)}")
+    for label, text in savings_rows(found.savings):
+        table.add_row(label, escape(text))
+    console.print(table)
+    for warning in found.warnings:
+        console.print(f"warning: {escape(warning)}")
+    console.print("\nby package or folder:", style="bold")
+    for part in found.parts if verbose else found.parts[:_LARGEST]:
+        line = f"  {size(part.size):>8}  {part.name}  {counted(part.files, 'file', 'files')}"
+        console.print(escape(line), soft_wrap=True)
+    console.print("\nfiles:" if verbose else "\nlargest files:", style="bold")
+    for file in found.files if verbose else found.files[:_LARGEST]:
+        console.print(escape(f"  {size(file.size):>8}  {os.fsdecode(file.path)}"), soft_wrap=True)
+    if not verbose and len(found.files) > _LARGEST:
+        console.print(f"  … {len(found.files) - _LARGEST} more, listed by -v")
+
+
+def preview_as_json(found: Preview) -> dict[str, Any]:
+    """The same for programs, all files included."""
+    files = [{"path": os.fsdecode(file.path), "size": file.size} for file in found.files]
+    return dataclasses.asdict(found) | {"files": files}
 
 
 def print_findings(findings: Iterable[Finding], console: Console, *, verbose: bool) -> None:

@@ -22,6 +22,7 @@ from sfxpack.large import Large
 from sfxpack.model import Entry, Environment, Finding, Origin, Policy, Request, Site
 from sfxpack.ownership import Ownership
 from sfxpack.reading import Progress, Reading, Subject, silent, subjects, usable_cores
+from sfxpack.selection import Saving
 
 _LIBSTDCXX: Final = b"libstdc++.so.6"
 
@@ -101,6 +102,8 @@ class Scan:
     warnings: tuple[str, ...]
     ownership: Ownership
     """Whether the packages are as they were installed."""
+    savings: tuple[Saving, ...]
+    """What is left out, by the rule that does it."""
     origin: Origin | None
     """Where the tree was made, if it lies elsewhere now and that was worked out."""
 
@@ -155,8 +158,9 @@ def scan(request: Request, progress: Progress = silent) -> Scan:
         libraries=wanted,
         choices=tuple(_choices(request, found.environment, files, findings, limits)),
         findings=findings,
-        warnings=(*found.environment.warnings, *refusals.warnings(request, findings, owned)),
+        warnings=(*found.warnings, *refusals.warnings(request, findings, owned)),
         ownership=owned,
+        savings=found.selection.savings,
         origin=found.environment.origin,
     )
 

@@ -27,6 +27,7 @@ from sfxpack.report import (
     packages_text,
     print_findings,
     print_ownership,
+    savings_rows,
     size,
     without_rows_of,
 )
@@ -87,6 +88,7 @@ def as_json(result: Scan, *, verbose: bool) -> dict[str, Any]:
         "files": [_file_as_json(file, verbose=verbose) for file in result.files],
         "findings": findings_as_json(result.findings),
         "ownership": ownership_as_json(result.ownership),
+        "left_out": [dataclasses.asdict(saving) for saving in result.savings],
         "warnings": list(result.warnings),
     }
 
@@ -177,6 +179,7 @@ def _rows(result: Scan) -> Iterator[tuple[str, str]]:
     for label, texts in made.items():
         if some := [text for text in texts if not text.startswith("0 ")]:
             yield label, ", ".join(some)
+    yield from savings_rows(result.savings)
     if packages := packages_text(result.ownership):
         yield "packages", packages
     yield from _limit_rows(result)

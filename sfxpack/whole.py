@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TypeVar
@@ -12,6 +13,7 @@ from sfxpack.format.layout import EntryKind
 from sfxpack.model import Entry, Finding, Requirement, Site
 from sfxpack.ownership import Ownership
 from sfxpack.reading import Reading, Subject
+from sfxpack.selection import Saving
 
 _T = TypeVar("_T")
 
@@ -59,8 +61,18 @@ def warnings(subjects: Iterable[Subject]) -> tuple[str, ...]:
     return tuple(
         f"{os.fsdecode(subject.mount)}: {text}" if subject.mount else text
         for subject in subjects
-        for text in subject.environment.warnings
+        for text in subject.warnings
     )
+
+
+def savings(subjects: Iterable[Subject]) -> tuple[Saving, ...]:
+    """What each rule leaves out of all of them."""
+    files: Counter[str] = Counter()
+    sizes: Counter[str] = Counter()
+    for saving in (saving for subject in subjects for saving in subject.selection.savings):
+        files[saving.rule] += saving.files
+        sizes[saving.rule] += saving.size
+    return tuple(Saving(rule, files[rule], sizes[rule]) for rule in files)
 
 
 def _entries(reading: Reading) -> Iterator[Entry]:

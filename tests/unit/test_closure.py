@@ -16,6 +16,7 @@ from sfxpack.model import Entry, Environment, Rename
 from sfxpack.names import Names
 from sfxpack.reading import Subject
 from sfxpack.requirements import platform_of
+from sfxpack.selection import Selection
 from sfxpack.sites import Options, aliases
 from sfxpack.tree import Tree
 from tests.compiled import program as compiled_program
@@ -52,7 +53,7 @@ def ask(
     environment = Environment("prefix", Path(ROOT), "x", (Rename(ROOT.encode(), b""), *renames))
     listed = with_folders(entries)
     options = Options(aliases=aliases(listed, environment))
-    subject = Subject(environment, "x", platform, Path("x.sh"), Tree(listed, ()), options)
+    subject = Subject(environment, "x", platform, Path("x.sh"), Selection(Tree(listed, ())), options)
     names = Names({entry.path: entry for entry in listed}, {}, environment.renames)
     return wanted(subject, names, {p.encode(): item for p, item in tree.items() if isinstance(item, Binary)}, {})
 
