@@ -68,6 +68,12 @@ class Context:
     """Of every record, by its path."""
     wanted: Mapping[bytes, Collection[str]]
     """Algorithms of the digests that records state, by path of the file."""
+    guests: sites.Needles | None = None
+    """`needles` and what holds in some files only (`Environment.hosts`)."""
+
+    def needles_of(self, path: bytes) -> sites.Needles:
+        """What is looked for in a file."""
+        return self.guests if self.guests and path in self.environment.hosts else self.needles
 
 
 def read(entry: Entry) -> bytes:
@@ -160,11 +166,12 @@ def digests(content: bytes, algorithms: Iterable[str]) -> dict[str, str]:
 def find(entry: Entry, content: bytes, context: Context) -> Found:
     """Sites that hold the old prefix, values derived from files of earlier stages, secrets to blank."""
     found = Found()
-    if context.needles.contains(content):
+    needles = context.needles_of(entry.path)
+    if needles.contains(content):
         kind = classify.classify(entry.path, content[: classify.HEAD], content)
-        found = sites.find(entry.path, kind, content, context.environment, context.needles, context.options)
+        found = sites.find(entry.path, kind, content, context.environment, needles, context.options)
     if classify.is_archive(content[: classify.HEAD]):
-        found = replace(found, findings=found.findings + sites.look_inside(entry.path, content, context.needles))
+        found = replace(found, findings=found.findings + sites.look_inside(entry.path, content, needles))
     derived = _derived(entry, content, context)
     if derived == _NOTHING:
         return found

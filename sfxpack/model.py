@@ -119,6 +119,10 @@ class Environment:
     omissions: frozenset[bytes] = frozenset()
     """Paths below the root that are left out, with everything below them."""
     warnings: tuple[str, ...] = ()
+    guests: tuple[Rename, ...] = ()
+    """Those of the renames that hold in `hosts` only: folders of projects, which mean other things elsewhere."""
+    hosts: frozenset[bytes] = frozenset()
+    """Paths of the files in which they do."""
     origin: Origin | None = None
     """One of the renames that nobody gave."""
     findings: tuple[Finding, ...] = ()
@@ -238,6 +242,8 @@ class Request:
     fix_stale: tuple[str, ...] = ()
     """Further places that some files still name."""
     ambiguous: Policy = Policy.KEEP
+    editable: Policy = Policy.KEEP
+    """Editable installations: KEEP packs their projects, DROP leaves them out, FAIL."""
     external: Policy = Policy.KEEP
     """Links that lead out of the tree: KEEP, FOLLOW or FAIL."""
     rules: tuple[str, ...] = ()

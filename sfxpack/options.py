@@ -110,6 +110,13 @@ POLICIES: Final = (
         help="Compiled Python whose source is packed.",
     ),
     click.option(
+        "--editable",
+        type=click.Choice(["keep", "drop", "fail"]),
+        default="keep",
+        show_default=True,
+        help="Editable installations: keep packs the projects' files too, in editable/NAME; drop leaves them out.",
+    ),
+    click.option(
         "--external",
         type=click.Choice(["keep", "follow", "fail"]),
         default="keep",
@@ -171,7 +178,7 @@ def read_request(
     given = tuple(ways[0]) if ways else ()
     for name in _FILTERS:
         options.pop(name)
-    policies: dict[str, Any] = {name: Policy(options.pop(name)) for name in ("ambiguous", "external")}
+    policies: dict[str, Any] = {name: Policy(options.pop(name)) for name in ("ambiguous", "editable", "external")}
     return Request(
         environment=given[0] if given else None,
         more=given[1:],

@@ -9,9 +9,11 @@ import json
 import os
 from collections.abc import Collection, Iterable, Iterator
 from typing import Final
+from urllib.parse import unquote_to_bytes
 
 from sfxpack.format.layout import EntryKind
 from sfxpack.model import Entry, Environment, Finding
+from sfxpack.rows import record_rows
 
 _LISTS: Final = (b".pth", b".egg-link")
 _ORIGIN: Final = b".dist-info/direct_url.json"
@@ -23,8 +25,10 @@ def in_file(path: bytes, content: bytes, environment: Environment) -> tuple[Find
         inside = _inside(environment)
         lines = dict.fromkeys(line.strip() for line in content.splitlines() if line.startswith(b"/"))
         return tuple(_finding(path, line) for line in lines if not _is_below(line, inside))
-    if path.endswith(_ORIGIN) and _is_editable(content):
-        return (Finding("external", path, "editable: the code lies where it was installed from"),)
+    if path.endswith(_ORIGIN):
+        root = editable_root(content)
+        if root and not _is_below(root, _inside(environment)):
+            return (Finding("external", path, "editable: the code lies where it was installed from"),)
     return ()
 
 
@@ -50,13 +54,22 @@ def _finding(path: bytes, named: bytes) -> Finding:
     return Finding("external", path, named.decode(errors="backslashreplace"))
 
 
-def _is_editable(content: bytes) -> bool:
+def editable_root(content: bytes) -> bytes:
+    """The project's folder that a `direct_url.json` of an editable installation names; empty for others."""
     try:
         record = json.loads(content)
     except ValueError:
-        return False
+        return b""
     folder = record.get("dir_info") if isinstance(record, dict) else None
-    return isinstance(folder, dict) and folder.get("editable") is True
+    if not (isinstance(folder, dict) and folder.get("editable") is True):
+        return b""
+    scheme, _, path = str(record.get("url", "")).partition("://")
+    return unquote_to_bytes(path).rstrip(b"/") if scheme == "file" else b"/"
+
+
+def listed(path: bytes, content: bytes) -> Iterator[bytes]:
+    """Paths below the prefix that the RECORD at `path` lists."""
+    return (row.path for row in record_rows(path, content))
 
 
 def _is_below(path: bytes, inside: Collection[bytes]) -> bool:

@@ -179,7 +179,7 @@ def _owners(wrong: Iterable[Finding], rows: Mapping[bytes, Sequence[Row]]) -> di
 
 def _unowned(environment: Environment, names: Names, rows: Mapping[bytes, Sequence[Row]]) -> Iterator[Unowned]:
     owned = {row.path for listed in rows.values() for row in listed}
-    owned.update(environment.conda, (entry.path for entry in environment.additions))
+    owned.update(environment.conda, environment.hosts, (entry.path for entry in environment.additions))
     real = {names.resolve(path) for path in owned}
     files = [entry for entry in names.entries.values() if entry.kind is not EntryKind.DIRECTORY]
     alien = [entry.path for entry in files if not _belongs(entry, owned, real, names)]

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Final, TypeVar
 
-from sfxpack import external, listing, oddities, outside, ownership, plan, requirements, resources, sites
+from sfxpack import editable, external, listing, oddities, outside, ownership, plan, requirements, resources, sites
 from sfxpack.binaries import Binary
 from sfxpack.content import LARGE, WHOLE, Context, Examined
 from sfxpack.environments import discover
@@ -123,7 +123,9 @@ def each(request: Request) -> tuple[tuple[str, Request], ...]:
 
 def _subject(request: Request, environment: Environment, name: str, mount: bytes) -> Subject:
     outputs = {platform: request.output or _output(name, request.release, platform) for platform in Platform}
-    tree = list_tree(environment, tuple(os.fsencode(path.absolute()) for path in outputs.values()))
+    written = tuple(os.fsencode(path.absolute()) for path in outputs.values())
+    tree = list_tree(environment, written)
+    environment, tree = editable.treat(environment, tree, request.editable, written)
     environment, tree = external.treat(environment, tree, request.external)
     selection = select(environment, tree, request)
     tree = selection.tree
@@ -202,13 +204,15 @@ class Reading:
             SfxpackError: the first file that cannot be read.
         """
         environment, options = self.subject.environment, self.subject.options
-        needles = sites.needles(environment)
+        general = tuple(rename for rename in environment.renames if rename not in environment.guests)
+        needles = sites.needles(replace(environment, renames=general))
+        guests = sites.needles(environment) if environment.guests else None
         listed = listing.list_records(self._order, self.names, self.executor)
         self.on_disk.update(listed.records)
         self.rows = listed.rows
         for _, files in itertools.groupby(self._order, key=lambda entry: plan.turn(entry.path)):
             known = Files(self.names, dict(self.on_disk))
-            context = Context(environment, needles, options, known, listed.rows, listed.wanted)
+            context = Context(environment, needles, options, known, listed.rows, listed.wanted, guests)
             yield from self._ahead(files, context, prepare)
 
     def note(self, found: Examined) -> None:

@@ -38,6 +38,7 @@ EXPLAIN: Final = {
     "unchecked": "has rows that cannot be checked",
     "signature": "cannot be signed again; nothing reads it once a wheel is installed",
     "omitted": "compiled Python of an unknown version that holds the old prefix; left out, as its source is there",
+    "editable": "project of an editable installation, whose files come along",
     "followed": "link that led out of the environment; what it leads to comes along in its place",
     "dangling": "link that leads nowhere; packed as it is",
     "collision": "has another file's name on systems that do not tell upper from lower case",

@@ -5,7 +5,7 @@ from __future__ import annotations
 import errno
 import os
 import stat
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from typing import Final
 
@@ -17,6 +17,8 @@ from sfxpack.model import Entry, Environment, Finding
 
 _OWN: Final = frozenset({b".sfxpack", b".sfxpack.new"})
 """What sfxpack itself keeps in a prefix."""
+_SMALL: Final = 1 << 20
+"""Bytes of the longest file that is read for what it says about a tree."""
 _MODE: Final = 0o775
 """Permission bits that are kept: no set-id, no sticky bit, no write for others."""
 _SET_ID: Final = stat.S_ISUID | stat.S_ISGID
@@ -40,18 +42,23 @@ class Tree:
     findings: tuple[Finding, ...]
 
 
-def list_tree(environment: Environment, ignore: tuple[bytes, ...] = ()) -> Tree:
+def list_tree(
+    environment: Environment,
+    ignore: tuple[bytes, ...] = (),
+    is_skipped: Callable[[os.DirEntry[bytes]], bool] | None = None,
+) -> Tree:
     """List everything below the environment's root.
 
     Args:
         environment: its additions win over what lies at the same path; its omissions are left out.
         ignore: absolute paths that are left out: the build's own output.
+        is_skipped: what else is left out.
 
     Raises:
         UnreadableError: files or directories cannot be read; all of them are named.
         ChangedError: something disappeared while it was listed.
     """
-    walk = _Walk(environment, ignore)
+    walk = _Walk(environment, ignore, is_skipped)
     found = {entry.path: entry for entry in walk.entries()}
     if walk.unreadable:
         raise UnreadableError(_unreadable(walk.unreadable))
@@ -63,10 +70,41 @@ def list_tree(environment: Environment, ignore: tuple[bytes, ...] = ()) -> Tree:
     return Tree(tuple(entries), tuple(findings))
 
 
+def entry_of(path: bytes, source: bytes) -> Entry:
+    """A file outside the tree that comes along at a path.
+
+    Raises:
+        UnreadableError: it cannot be read.
+    """
+    try:
+        status = os.stat(source)
+    except OSError as error:
+        raise UnreadableError(f"{os.fsdecode(source)}: cannot be read: {error.strerror}") from error
+    mode = stat.S_IMODE(status.st_mode) & _MODE
+    return Entry(path, EntryKind.FILE, mode, status.st_size, status.st_mtime_ns, source)
+
+
+def read_small(entry: Entry) -> bytes:
+    """The beginning of a file that says something about a tree; one that cannot be read says nothing."""
+    if entry.data is not None:
+        return entry.data[:_SMALL]
+    try:
+        with open(entry.source, "rb") as file:
+            return file.read(_SMALL)
+    except OSError:
+        return b""
+
+
 class _Walk:
     """One pass over a directory tree; collects what cannot be packed instead of stopping at it."""
 
-    def __init__(self, environment: Environment, ignore: tuple[bytes, ...]) -> None:
+    def __init__(
+        self,
+        environment: Environment,
+        ignore: tuple[bytes, ...],
+        is_skipped: Callable[[os.DirEntry[bytes]], bool] | None,
+    ) -> None:
+        self._is_skipped = is_skipped
         self._root = os.fsencode(environment.root)
         self._skipped = _OWN | environment.omissions | frozenset(_below(self._root, ignore))
         self.findings: list[Finding] = []
@@ -80,7 +118,7 @@ class _Walk:
             below = waiting.pop()
             for item in self._list(below):
                 path = below + b"/" + item.name if below else item.name
-                if path in self._skipped:
+                if path in self._skipped or (self._is_skipped and self._is_skipped(item)):
                     continue
                 entry = self._entry(path, item)
                 if entry is None:

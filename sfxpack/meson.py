@@ -1,0 +1,111 @@
+"""Editable installations by meson-python, which build when they are imported: no target has the tools for that.
+
+What the build would install is in its own plan (`meson-info/intro-install_plan.json`, Meson's introspection format), so
+it is put where a usual installation has it, and the loader is left out.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import PurePosixPath
+from typing import Any, Final
+
+from sfxpack.format.layout import EntryKind
+from sfxpack.model import Entry
+from sfxpack.tree import entry_of, read_small
+
+_LOADER: Final = re.compile(rb".*_editable_loader\.py")
+_QUOTED: Final = re.compile(rb"""(['"])(/[^'"\n]+)\1""")
+_PLAN: Final = b"meson-info/intro-install_plan.json"
+_PACKAGES: Final = frozenset({"{py_platlib}", "{py_purelib}"})
+
+
+@dataclass(frozen=True, slots=True)
+class Installed:
+    """What takes the place of a loader."""
+
+    entries: Mapping[bytes, Entry]
+    replaced: tuple[bytes, ...]
+    """Paths that go: the loader, its `.pth`, and what says that the project is editable."""
+
+
+def installed(metadata: bytes, pointers: Collection[bytes], entries: Mapping[bytes, Entry]) -> Installed | None:
+    """What a project would install, if one of its pointers is meson-python's loader and its build is there.
+
+    Args:
+        metadata: its dist-info.
+        pointers: paths of its pointers.
+        entries: of the tree.
+    """
+    loader = next((path for path in pointers if _LOADER.fullmatch(path)), None)
+    if loader is None:
+        return None
+    plans = [os.path.join(text, _PLAN) for _, text in _QUOTED.findall(read_small(entries[loader]))]
+    plan = next((path for path in plans if os.path.isfile(path)), None)
+    if plan is None:
+        return None
+    site, _, name = loader.rpartition(b"/")
+    with open(plan, "rb") as file:
+        found = dict(_files(json.load(file), site))
+    parents = {parent for path in found for parent in _parents(path) if parent not in entries}
+    found.update((parent, Entry(parent, EntryKind.DIRECTORY, 0o755, 0, 0)) for parent in parents)
+    gone = [loader, *_paths_of(loader, site, entries)]
+    compiled = site + b"/__pycache__/" + name.removesuffix(b".py") + b"."
+    gone += [path for path in entries if path.startswith(compiled)]
+    gone += [path for path in (metadata + b"/direct_url.json",) if path in entries]
+    record = entries.get(metadata + b"/RECORD")
+    if record is not None:
+        found[record.path] = _recorded(record, site, found, gone)
+    return Installed(found, tuple(gone))
+
+
+def _paths_of(loader: bytes, site: bytes, entries: Mapping[bytes, Entry]) -> Iterator[bytes]:
+    """The `.pth` files that start a loader."""
+    start = b"import " + os.path.basename(loader).removesuffix(b".py")
+    for path, entry in entries.items():
+        if os.path.dirname(path) == site and path.endswith(b".pth") and read_small(entry).startswith(start):
+            yield path
+
+
+def _files(plan: Mapping[str, Mapping[str, Any]], site: bytes) -> Iterator[tuple[bytes, Entry]]:
+    for section, files in plan.items():
+        for source, target in files.items():
+            parts = PurePosixPath(target["destination"]).parts
+            if not parts or parts[0] not in _PACKAGES or ".." in parts:
+                continue
+            place = b"/".join((site, *map(os.fsencode, parts[1:])))
+            if section == "install_subdirs" or os.path.isdir(source):
+                yield from _tree(os.fsencode(source), place, target)
+            else:
+                yield place, entry_of(place, os.fsencode(os.path.realpath(source)))
+
+
+def _tree(source: bytes, place: bytes, target: Mapping[str, Sequence[str]]) -> Iterator[tuple[bytes, Entry]]:
+    files, folders = ({os.fsencode(name) for name in target.get(key, ())} for key in ("exclude_files", "exclude_dirs"))
+    for top, names, files_here in os.walk(source):
+        below = os.path.relpath(top, source)
+        names[:] = [name for name in names if os.path.normpath(os.path.join(below, name)) not in folders]
+        for name in files_here:
+            path = os.path.normpath(os.path.join(below, name))
+            if path not in files:
+                yield place + b"/" + path, entry_of(place + b"/" + path, os.path.realpath(os.path.join(top, name)))
+
+
+def _parents(path: bytes) -> Iterator[bytes]:
+    parent = path.rpartition(b"/")[0]
+    while parent:
+        yield parent
+        parent = parent.rpartition(b"/")[0]
+
+
+def _recorded(record: Entry, site: bytes, found: Mapping[bytes, Entry], gone: Collection[bytes]) -> Entry:
+    """RECORD with the new files, without digests, which it need not have (PEP 376), and without those that go."""
+    names = [os.path.relpath(path, site) for path in gone]
+    lines = [line for line in read_small(record).splitlines() if line.split(b",")[0] not in names]
+    lines += [os.path.relpath(path, site) + b",," for path, entry in found.items() if entry.kind is EntryKind.FILE]
+    data = b"".join(line + b"\n" for line in lines)
+    return replace(record, data=data, size=len(data))
