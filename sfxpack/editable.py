@@ -177,13 +177,13 @@ def _kept(
             entries.update(built.entries)
             for path in built.replaced:
                 del entries[path]
-            hosts.update(built.entries)
-            findings.append(Finding("editable", project.pointers[0].path, _told(project.root, b"site-packages", built)))
-            continue
-        place = _free(os.path.basename(project.root), entries)
-        copied = {place + b"/" + entry.path: entry for entry in _files(project.root, environment, outputs).entries}
-        entries.update((path, replace(entry, path=path)) for path, entry in copied.items())
-        entries.update((folder, Entry(folder, EntryKind.DIRECTORY, 0o755, 0, 0)) for folder in (FOLDER, place))
+            copied, place = built.entries, built.site
+        else:
+            place = _free(os.path.basename(project.root), entries)
+            files = _files(project.root, environment, outputs).entries
+            copied = {path: replace(entry, path=path) for entry in files for path in (place + b"/" + entry.path,)}
+            entries.update(copied)
+            entries.update((folder, Entry(folder, EntryKind.DIRECTORY, 0o755, 0, 0)) for folder in (FOLDER, place))
         renames += [Rename(old, b"/" + place) for old in dict.fromkeys((project.root, os.path.realpath(project.root)))]
         hosts.update(copied, (item.path for item in project.pointers), _of_metadata(project, entries))
         size = sum(entry.size for entry in copied.values())
@@ -195,11 +195,6 @@ def _kept(
     return replace(environment, renames=tuple(every), guests=guests, hosts=frozenset(hosts)), Tree(
         tuple(sorted(entries.values(), key=lambda entry: entry.path.split(b"/"))), tuple(findings)
     )
-
-
-def _told(root: bytes, place: bytes, built: meson.Installed) -> str:
-    size = sum(entry.size for entry in built.entries.values())
-    return f"{os.fsdecode(root)} is packed as installed, in {os.fsdecode(place)}, {size} bytes"
 
 
 def _free(name: bytes, entries: Mapping[bytes, Entry]) -> bytes:

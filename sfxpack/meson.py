@@ -29,6 +29,8 @@ class Installed:
     """What takes the place of a loader."""
 
     entries: Mapping[bytes, Entry]
+    site: bytes
+    """The folder of packages that they are in."""
     replaced: tuple[bytes, ...]
     """Paths that go: the loader, its `.pth`, and what says that the project is editable."""
 
@@ -60,7 +62,7 @@ def installed(metadata: bytes, pointers: Collection[bytes], entries: Mapping[byt
     record = entries.get(metadata + b"/RECORD")
     if record is not None:
         found[record.path] = _recorded(record, site, found, gone)
-    return Installed(found, tuple(gone))
+    return Installed(found, site, tuple(gone))
 
 
 def _paths_of(loader: bytes, site: bytes, entries: Mapping[bytes, Entry]) -> Iterator[bytes]:
