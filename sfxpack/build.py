@@ -21,12 +21,11 @@ from sfxpack.compress import BlockWriter
 from sfxpack.errors import UsageError
 from sfxpack.format.layout import EntryKind, Platform
 from sfxpack.format.tables import Index, Product
-from sfxpack.model import Entry, Finding, Origin, Request
+from sfxpack.model import Entry, Finding, Origin, Request, Saving
 from sfxpack.ownership import Ownership
 from sfxpack.ownership import as_json as ownership_as_json
 from sfxpack.packing import Packing
 from sfxpack.reading import Progress, Reading, Subject, silent, subjects, usable_cores
-from sfxpack.selection import Saving
 from sfxpack.whole import Whole, savings, together, warnings
 
 _ACTIVATE: Final = b"bin/activate"

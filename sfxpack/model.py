@@ -100,6 +100,17 @@ class Entry:
 
 
 @dataclass(frozen=True, slots=True)
+class Saving:
+    """What one rule leaves out."""
+
+    rule: str
+    """As it would be typed."""
+    files: int
+    size: int
+    """Bytes on disk; names of one file count once each."""
+
+
+@dataclass(frozen=True, slots=True)
 class Environment:
     """What was found by name or path; `tree` lists its files."""
 
@@ -127,6 +138,8 @@ class Environment:
     """One of the renames that nobody gave."""
     findings: tuple[Finding, ...] = ()
     """What its own well-known files tell: `stale`."""
+    savings: tuple[Saving, ...] = ()
+    """What was left out of the additions."""
 
 
 class Kind(Enum):
@@ -250,6 +263,8 @@ class Request:
     """What is left out, as lines of gitignore in their order: the last that matches a path counts."""
     slim: tuple[str, ...] = ()
     """Names of `selection.PRESETS`; `rules` come after them."""
+    slim_base: bool = False
+    """A venv's base Python comes along without what the venv does not need."""
     pyc: Pyc = Pyc.KEEP
     strict: bool = False
     """Refuse a tree that is not what its packages installed."""

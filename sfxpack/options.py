@@ -103,6 +103,13 @@ POLICIES: Final = (
         help=f"Leave out by name: {', '.join(PRESETS)}, or all. Licences stay, and tests that their package imports.",
     ),
     click.option(
+        "--slim-base",
+        is_flag=True,
+        help="Leave out of a venv's base Python its tests, IDLE, lib2to3, Tk, headers, static library and optimised "
+        "bytecode, and libraries that only these need. What a module of the venv mentions stays: tkinter, or headers "
+        "for what compiles when it runs (triton, torch.compile, cffi, numpy.f2py).",
+    ),
+    click.option(
         "--pyc",
         type=click.Choice([value.value for value in Pyc]),
         default=Pyc.KEEP.value,

@@ -94,7 +94,7 @@ def compare(
         path, record = finding.path, finding.record
         owners = [other for other in right.get(path, ()) if other != record]
         if finding.detail == Verdict.MISSING.value:
-            if pyc_source(path) is None:  # Python makes bytecode again
+            if not _made_again(path, names):
                 missing[record].append(path)
         elif owners:
             clobbered[record].append((path, _name(owners[0])))
@@ -163,6 +163,14 @@ def _inner(rows: Mapping[bytes, Sequence[Row]]) -> Iterator[bytes]:
     """Records that came in another package, conda's or one that vendors others: that one's own record decides."""
     for record, listed in rows.items():
         yield from (row.path for row in listed if row.path in rows and row.path != record)
+
+
+def _made_again(path: bytes, names: Names) -> bool:
+    """Whether it is for bytecode, which Python makes again; virtualenv records it beside its source, and its folder."""
+    folder, name = posixpath.split(path)
+    source = posixpath.join(folder, name.partition(b".")[0] + b".py")
+    beside = path.endswith(b".pyc") and source in names.entries
+    return beside or name == b"__pycache__" or pyc_source(path) is not None
 
 
 def _owners(wrong: Iterable[Finding], rows: Mapping[bytes, Sequence[Row]]) -> dict[bytes, list[bytes]]:

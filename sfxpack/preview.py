@@ -9,9 +9,8 @@ from dataclasses import dataclass
 from typing import Final
 
 from sfxpack.format.layout import EntryKind
-from sfxpack.model import Entry, Request
+from sfxpack.model import Entry, Request, Saving
 from sfxpack.reading import Subject, subjects
-from sfxpack.selection import Saving
 from sfxpack.whole import savings, warnings
 
 _IN_PACKAGES: Final = re.compile(rb"(?:.*/)?(?:site|dist)-packages/(?:__pycache__/)?([^/]+)(?:/.*)?")

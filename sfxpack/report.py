@@ -17,11 +17,10 @@ from rich.table import Table
 from sfxpack.build import Result
 from sfxpack.format.layout import MAX_PREFIX, NO_LIMIT
 from sfxpack.inspect import Inspection
-from sfxpack.model import Finding, Origin
+from sfxpack.model import Finding, Origin, Saving
 from sfxpack.ownership import Ownership, Package
 from sfxpack.ownership import as_json as ownership_as_json
 from sfxpack.preview import Preview
-from sfxpack.selection import Saving
 
 EXPLAIN: Final = {
     "unreachable": "holds the old prefix where it cannot be moved (compressed or damaged data); left as it is",

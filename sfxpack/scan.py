@@ -19,10 +19,9 @@ from sfxpack.format.layout import NO_LIMIT, Platform, SiteFlag, Strategy
 from sfxpack.format.sites import UNITS
 from sfxpack.format.tables import IndexRequirement, is_condas
 from sfxpack.large import Large
-from sfxpack.model import Entry, Environment, Finding, Origin, Policy, Request, Site
+from sfxpack.model import Entry, Environment, Finding, Origin, Policy, Request, Saving, Site
 from sfxpack.ownership import Ownership
 from sfxpack.reading import Progress, Reading, Subject, silent, subjects, usable_cores
-from sfxpack.selection import Saving
 
 _LIBSTDCXX: Final = b"libstdc++.so.6"
 

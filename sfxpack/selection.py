@@ -17,7 +17,7 @@ from typing import Final
 from sfxpack import gitignore
 from sfxpack.errors import UsageError
 from sfxpack.format.layout import EntryKind
-from sfxpack.model import Entry, Environment, Pyc, Request
+from sfxpack.model import Entry, Environment, Pyc, Request, Saving
 from sfxpack.names import MISSING, Names
 from sfxpack.records import pyc_source
 from sfxpack.rows import OUTSIDE
@@ -68,17 +68,6 @@ _MOST_READ: Final = 4 << 20
 
 
 @dataclass(frozen=True, slots=True)
-class Saving:
-    """What one rule leaves out."""
-
-    rule: str
-    """As it would be typed."""
-    files: int
-    size: int
-    """Bytes on disk; names of one file count once each."""
-
-
-@dataclass(frozen=True, slots=True)
 class Selection:
     """A tree as far as it goes in."""
 
@@ -103,7 +92,7 @@ def select(environment: Environment, tree: Tree, request: Request) -> Selection:
     """
     presets = dict.fromkeys((*request.slim, *(("pyc",) if request.pyc is not Pyc.KEEP else ())))
     if not presets and not request.rules:
-        return Selection(tree)
+        return Selection(tree, savings=environment.savings)
     lines = [(f"--slim {name}", line) for name in presets for line in PRESETS[name]]
     first_own = len(lines)
     lines += [(_typed(line), line) for line in request.rules if gitignore.parse(os.fsencode(line))]
@@ -117,7 +106,7 @@ def select(environment: Environment, tree: Tree, request: Request) -> Selection:
     return Selection(
         replace(tree, entries=tuple(entry for entry in tree.entries if entry.path not in gone)),
         frozenset(gone),
-        tuple(_savings(names, gone, dict.fromkeys(label for label, line in lines if not line.startswith("!")))),
+        (*environment.savings, *_savings(names, gone, dict.fromkeys(line[0] for line in lines if line[1][0] != "!"))),
         tuple(line for _, line in lines),
     )
 

@@ -10,10 +10,9 @@ from typing import TypeVar
 
 from sfxpack import ownership, requirements
 from sfxpack.format.layout import EntryKind
-from sfxpack.model import Entry, Finding, Requirement, Site
+from sfxpack.model import Entry, Finding, Requirement, Saving, Site
 from sfxpack.ownership import Ownership
 from sfxpack.reading import Reading, Subject
-from sfxpack.selection import Saving
 
 _T = TypeVar("_T")
 

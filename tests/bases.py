@@ -1,9 +1,13 @@
-"""A stand-in for a Python installation and a venv of it, made in a moment."""
+"""Python installations to make venvs of: a stand-in, made in a moment, and copies of a real one at another place."""
 
 from __future__ import annotations
 
+import os
+import shutil
 import subprocess
 from pathlib import Path
+
+from sfxpack import elfedit
 
 
 def make_base(root: Path, compiler: str) -> Path:
@@ -79,3 +83,28 @@ def make_venv_by_hand(root: Path, base: Path, **settings: str) -> Path:
     values = {"home": f"{base}/bin", "include-system-site-packages": "false", "version": "3.11.2", **settings}
     (root / "pyvenv.cfg").write_text("".join(f"{key} = {value}\n" for key, value in values.items()))
     return root
+
+
+def copy_python(source: Path, target: Path, prefix: Path | None = None) -> Path:
+    """Copy a Python so that it works at its new place, as Pythons do that are built to be unpacked anywhere.
+
+    It finds itself by its landmark and its library by a relative path; sysconfig names `prefix`, by default `target`.
+    """
+    name = next(source.glob("lib/python3.*")).name
+    without = shutil.ignore_patterns("site-packages", "test", "tests", "idlelib", "config-*", "__pycache__", "*.a")
+    shutil.copytree(source, target, symlinks=True, ignore=without)
+    (target / f"lib/{name}/site-packages").mkdir()
+    for file in (target / f"bin/{name}", *target.glob("lib/libpython3.*.so.*")):
+        file.write_bytes(elfedit.set_rpath(file.read_bytes(), b"$ORIGIN/../lib"))
+    for file in target.glob(f"lib/{name}/_sysconfigdata*.py"):
+        file.write_bytes(file.read_bytes().replace(os.fsencode(source), os.fsencode(prefix or target)))
+    return target
+
+
+def keep_as_uv_does(source: Path, folder: Path, version: str) -> Path:
+    """Copy a Python to where uv would keep it below `folder`, with the name that stays when the last digits change."""
+    managed = copy_python(source, folder / f"cpython-{version}-linux-x86_64-gnu")
+    short = version.rpartition(".")[0]
+    (folder / f"cpython-{short}-linux-x86_64-gnu").symlink_to(managed.name)
+    (managed / f"lib/python{short}/EXTERNALLY-MANAGED").touch()
+    return managed

@@ -10,15 +10,17 @@ import os
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Final
 
-from sfxpack.environments import tcl, vendor
+from sfxpack.environments import slim, tcl, vendor
 from sfxpack.environments.files import Collector
+from sfxpack.environments.libraries import Closure
 from sfxpack.environments.locate import SHARED_ROOTS, SYSTEM_ROOTS
 from sfxpack.errors import DiscoveryError, UnreadableError
 from sfxpack.format.layout import EntryKind
-from sfxpack.model import Entry, Rename
+from sfxpack.model import Entry, Rename, Saving
 
 _NAME: Final = re.compile(r"(?:python|pypy)\d+\.\d+t?")
 """A standard library's folder, in the base as in the venv."""
@@ -54,9 +56,18 @@ class Base:
     additions: tuple[Entry, ...]
     renames: tuple[Rename, ...]
     warnings: tuple[str, ...]
+    savings: tuple[Saving, ...] = ()
+    """What the venv does not need and was left out of it."""
 
 
-def find(root: Path, settings: Mapping[str, str], directory: str, variables: Mapping[str, str] = os.environ) -> Base:
+def find(
+    root: Path,
+    settings: Mapping[str, str],
+    directory: str,
+    variables: Mapping[str, str] = os.environ,
+    *,
+    slim_base: bool = False,
+) -> Base:
     """Collect the base Python of a venv.
 
     Args:
@@ -64,6 +75,7 @@ def find(root: Path, settings: Mapping[str, str], directory: str, variables: Map
         settings: what `pyvenv.cfg` says, keys in lower case.
         directory: where it goes below the prefix.
         variables: the process's environment variables.
+        slim_base: without what the venv does not need.
 
     Raises:
         DiscoveryError: it is not there, or its files cannot be read.
@@ -88,8 +100,9 @@ def find(root: Path, settings: Mapping[str, str], directory: str, variables: Map
         else:
             collector.file(source, where)
     collector.check()
-    closure, warnings = vendor.add_libraries(collector, executable, target + b"/lib", variables)
-    tcl.add_scripts(collector, root, target, closure.found.items())
+    add_libraries = partial(_add_libraries, root=root, executable=executable, variables=variables)
+    savings = tuple(slim.leave_out(collector, root, target, add_libraries)) if slim_base else ()
+    _, warnings = add_libraries(collector)
     collector.check()
     return Base(
         directory=directory,
@@ -98,7 +111,18 @@ def find(root: Path, settings: Mapping[str, str], directory: str, variables: Map
         additions=tuple(collector.entries.values()),
         renames=tuple(_renames(collector, prefix, name, variables)),
         warnings=warnings,
+        savings=savings,
     )
+
+
+def _add_libraries(
+    collector: Collector, root: Path, executable: bytes, variables: Mapping[str, str]
+) -> tuple[Closure, tuple[str, ...]]:
+    """Add the shared libraries that the files need, and Tcl's scripts; what was found, and warnings."""
+    target = executable.partition(b"/")[0]
+    closure, warnings = vendor.add_libraries(collector, executable, target + b"/lib", variables)
+    tcl.add_scripts(collector, root, target, closure.found.items())
+    return closure, warnings
 
 
 def _library_name(root: Path, settings: Mapping[str, str]) -> str:
@@ -175,6 +199,10 @@ def _parts(prefix: str, name: str) -> Iterator[tuple[str, str]]:
     # Debian's pyconfig.h includes <MULTIARCH/pythonX.Y/pyconfig.h>, which is found beside it.
     for headers in sorted((base / "include").glob(f"*-linux-*/{name}")):
         yield str(headers), f"include/{name}/{headers.parent.name}/{name}"
+    # Debian and Fedora keep the wheels of ensurepip there (WHEEL_PKG_DIR); without them no venv is made with pip.
+    wheels = base / "share/python-wheels"
+    if wheels.is_dir():
+        yield str(wheels), "share/python-wheels"
 
 
 def _beside(prefix: str, name: str) -> Iterator[tuple[str, str]]:

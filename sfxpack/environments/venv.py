@@ -30,8 +30,8 @@ def is_venv(root: Path) -> bool:
     return os.path.isfile(root / "pyvenv.cfg")
 
 
-def environment(root: Path, spellings: Spellings, warnings: tuple[str, ...]) -> Environment:
-    """Read `pyvenv.cfg` and list the base Python's files.
+def environment(root: Path, spellings: Spellings, warnings: tuple[str, ...], *, slim_base: bool) -> Environment:
+    """Read `pyvenv.cfg` and list the base Python's files, with SLIM_BASE only those that are needed.
 
     Raises:
         DiscoveryError: the venv uses the packages of its base, or its base Python is not there.
@@ -43,7 +43,7 @@ def environment(root: Path, spellings: Spellings, warnings: tuple[str, ...]) -> 
         raise DiscoveryError(
             f"{root}: uses packages outside of itself (include-system-site-packages = true in pyvenv.cfg), and those "
             "cannot be told from the rest of the system; make a venv without --system-site-packages, install there "
-            "what is missing, and pack that"
+            "what `pip freeze --local` (`uv pip freeze`) lists here and what else your programs import, and pack that"
         )
     notes = list(warnings)
     appended = activation.appended(root)
@@ -54,7 +54,7 @@ def environment(root: Path, spellings: Spellings, warnings: tuple[str, ...]) -> 
     if home and spellings.contains(home):
         base = None
     else:
-        base = interpreter.find(root, settings, _free_name(root))
+        base = interpreter.find(root, settings, _free_name(root), slim_base=slim_base)
         notes.extend(base.warnings)
         additions += [*base.additions, *_links(root, base), _configuration(root, text, base)]
     return Environment(
@@ -64,6 +64,7 @@ def environment(root: Path, spellings: Spellings, warnings: tuple[str, ...]) -> 
         renames=spellings.renames(base.renames if base else ()),
         additions=tuple(additions),
         warnings=tuple(notes),
+        savings=base.savings if base else (),
     )
 
 

@@ -115,6 +115,13 @@ def test_only_parts_of_a_system_are_renamed(venv: Path, base: Path, monkeypatch:
     assert "base-python/ssl/cacert.pem" not in additions(environment)
 
 
+def test_the_wheels_of_ensurepip_come_along_where_a_system_keeps_them(base: Path, tmp_path: Path) -> None:
+    copy = shutil.copytree(base, tmp_path / "b", symlinks=True)
+    write(copy / "share/python-wheels/pip-23.0.1-py3-none-any.whl", "")
+    entries = additions(found(bases.make_venv_by_hand(tmp_path / "v", copy)))
+    assert "base-python/share/python-wheels/pip-23.0.1-py3-none-any.whl" in entries
+
+
 def test_a_base_with_two_names(base: Path, tmp_path: Path) -> None:
     (tmp_path / "a-name-that-stays-when-the-version-changes").symlink_to(base)
     link = tmp_path / "a-name-that-stays-when-the-version-changes"
