@@ -194,9 +194,9 @@ def _report(subjects: Sequence[Subject], whole: Whole) -> bytes:
     kinds = {os.fsdecode(subject.mount): subject.environment.kind for subject in subjects}
     report: dict[str, Any] = {"findings": findings, "ownership": ownership_as_json(whole.ownership)}
     report |= {"environments": kinds} if whole.trees else {"kind": subjects[0].environment.kind}
-    if lines := subjects[0].selection.lines:
-        left_out = [dataclasses.asdict(saving) for saving in savings(subjects)]
-        report |= {"filters": lines, "left_out": left_out}
+    if any(subject.selection.filters for subject in subjects):
+        report["filters"] = {os.fsdecode(subject.mount): subject.selection.filters for subject in subjects}
+        report["left_out"] = [dataclasses.asdict(item) for item in savings(subjects) if item.files]
     return json.dumps(report, sort_keys=True).encode()
 
 

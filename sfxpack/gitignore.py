@@ -56,18 +56,23 @@ def parse(line: bytes) -> Rule | None:
     Raises:
         UsageError: it has no pattern, or ends with a backslash.
     """
-    text = re.sub(rb"(?<!\\)[ \t\r]+$", b"", line)
+    text = re.sub(rb"(?<!\\) +\Z", b"", line)
     if not text or text.startswith(b"#"):
         return None
     wins_back = text.startswith(b"!")
     bare = text[wins_back:]
     directories = bare.endswith(b"/")
-    bare = bare.rstrip(b"/") if directories else bare
+    bare = bare.removesuffix(b"/")
     by_name = b"/" not in bare
     bare = bare.removeprefix(b"/")
     if not bare or re.search(rb"(?<!\\)(?:\\\\)*\\$", bare):
         raise UsageError(f"{line.decode(errors='backslashreplace')!r}: is no pattern of a .gitignore file")
     return Rule(wins_back, directories, by_name, re.compile(_translated(bare), re.DOTALL))
+
+
+def line_of(path: bytes) -> bytes:
+    """The line that means one path and no other."""
+    return b"/" + re.sub(rb"([\\*?\[ ])", rb"\\\1", path)
 
 
 def excluded(rules: Iterable[Rule], path: bytes) -> bool:
@@ -88,7 +93,7 @@ def _translated(pattern: bytes) -> bytes:
     found = b""
     for number, part in enumerate(parts):
         last = number == len(parts) - 1
-        if part == b"**" and len(parts) > 1:
+        if len(part) > 1 and not part.strip(b"*") and len(parts) > 1:
             found += b".+" if last else b"(?:.+/)?"
         else:
             found += _glob(part) + (b"" if last else b"/")

@@ -107,7 +107,7 @@ class Saving:
     """As it would be typed."""
     files: int
     size: int
-    """Bytes on disk; names of one file count once each."""
+    """Bytes on disk; of a file with several names once, and only if all of them go."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import codecs
+import os
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, Final, TypeVar
@@ -38,6 +40,8 @@ class Filtering(click.Command):
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
         """Parse twice: click says in which order options stood, and their values by option, but never both."""
+        if ctx.resilient_parsing:  # a shell asks for completions
+            return super().parse_args(ctx, args)
         values, _, order = self.make_parser(ctx).parse_args(list(args))
         left = {name: iter(values.get(name) or ()) for name in _FILTERS}
         lines: list[str] = []
@@ -51,12 +55,16 @@ class Filtering(click.Command):
 def _lines(option: str, value: str) -> list[str]:
     """The lines of gitignore that an option stands for."""
     if option != "exclude_from":
+        if not value.strip() or value.startswith("#"):
+            text = "is blank or a comment in a .gitignore file, and matches nothing; write \\# for a name with #"
+            raise click.UsageError(f"--{option} {value!r}: {text}")
         return [value if option == "exclude" else f"!{value}"]
     try:
-        text = Path(value).read_text(encoding="utf-8", errors="surrogateescape")
+        content = Path(value).read_bytes()
     except OSError as error:
         raise click.UsageError(f"--exclude-from {value}: cannot be read: {error.strerror}") from error
-    return text.splitlines()
+    lines = content.removeprefix(codecs.BOM_UTF8).split(b"\n")
+    return [os.fsdecode(line.removesuffix(b"\r")) for line in lines]
 
 
 ENVIRONMENT: Final = (

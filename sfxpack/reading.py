@@ -24,7 +24,7 @@ from sfxpack.names import Names
 from sfxpack.ownership import Ownership
 from sfxpack.records import Files, OnDisk
 from sfxpack.rows import Row
-from sfxpack.selection import Selection, earlier, select
+from sfxpack.selection import Selection, is_left_out, select
 from sfxpack.tree import Tree, list_tree
 
 Progress = Callable[[int, int], None]
@@ -59,12 +59,6 @@ class Subject:
     def tree(self) -> Tree:
         """What goes in."""
         return self.selection.tree
-
-    @property
-    def warnings(self) -> tuple[str, ...]:
-        """About the environment and the request as a whole."""
-        unused = (f"{rule}: matches nothing" for rule in self.selection.unused)
-        return (*self.environment.warnings, *unused)
 
     def place(self, path: bytes) -> bytes:
         """A path below the environment's root, as seen from the artifact's prefix."""
@@ -189,13 +183,8 @@ class Reading:
         self._order, hard_links = plan.reading_order(entries)
         self.total = sum(entry.size for entry in self._order)
         by_path = {entry.path: entry for entry in entries}
-        before, left_out = earlier(self.subject.environment.root), self.subject.selection.left_out
-        self.names = Names(
-            by_path,
-            hard_links,
-            self.subject.environment.renames,
-            lambda path: path in left_out or before(path),
-        )
+        subject = self.subject
+        self.names = Names(by_path, hard_links, subject.environment.renames, is_left_out(subject.selection))
 
     def files(self, prepare: Callable[[Entry, Context], _T]) -> Iterator[_T | Large]:
         """Every file, turn after turn (`plan.turn`). Each must be noted before the next is taken.

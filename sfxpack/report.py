@@ -129,7 +129,7 @@ def print_result(result: Result, console: Console, *, verbose: bool) -> None:
         table.add_row("packages", escape(packages))
     console.print(table)
     for warning in result.warnings:
-        console.print(f"warning: {escape(warning)}")
+        console.print(f"warning: {escape(warning)}", soft_wrap=True)
     print_ownership(result.ownership, console, verbose=verbose)
     print_findings(without_rows_of(result.ownership, result.findings), console, verbose=verbose)
     name = shlex.quote(result.path.name)
@@ -141,7 +141,7 @@ def print_result(result: Result, console: Console, *, verbose: bool) -> None:
 def savings_rows(savings: Iterable[Saving]) -> Iterator[tuple[str, str]]:
     """What was left out, a rule a row."""
     for saving in savings:
-        yield "left out", f"{counted(saving.files, 'file', 'files')}, {size(saving.size)}, by {saving.rule}"
+        yield "left out", f"{saving.rule}: {counted(saving.files, 'file', 'files')}, {size(saving.size)}"
 
 
 def packages_text(owned: Ownership) -> str:
@@ -198,7 +198,7 @@ def print_preview(found: Preview, console: Console, *, verbose: bool) -> None:
         table.add_row(label, escape(text))
     console.print(table)
     for warning in found.warnings:
-        console.print(f"warning: {escape(warning)}")
+        console.print(f"warning: {escape(warning)}", soft_wrap=True)
     console.print("\nby package or folder:", style="bold")
     for part in found.parts if verbose else found.parts[:_LARGEST]:
         line = f"  {size(part.size):>8}  {part.name}  {counted(part.files, 'file', 'files')}"
@@ -256,6 +256,8 @@ def print_inspection(facts: Inspection, console: Console) -> None:
     for need in facts.requirements:
         who = f" ({need['path']})" if need["path"] else ""
         table.add_row("needs" if need["hard"] else "wants", escape(f"{need['kind']} {need['value']}{who}"))
+    for label, text in savings_rows(Saving(**item) for item in facts.report.get("left_out", [])):
+        table.add_row(label, escape(text))
     console.print(table)
     owned = facts.report.get("ownership", {})
     if owned.get("packages"):

@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final
 
-from sfxpack import binaries, closure, plan, refusals, requirements
+from sfxpack import binaries, closure, plan, refusals, requirements, whole
 from sfxpack.binaries import Binary
 from sfxpack.closure import Wanted
 from sfxpack.content import Context, Examined, examine, read
@@ -157,7 +157,7 @@ def scan(request: Request, progress: Progress = silent) -> Scan:
         libraries=wanted,
         choices=tuple(_choices(request, found.environment, files, findings, limits)),
         findings=findings,
-        warnings=(*found.warnings, *refusals.warnings(request, findings, owned)),
+        warnings=(*whole.warnings([found]), *refusals.warnings(request, findings, owned)),
         ownership=owned,
         savings=found.selection.savings,
         origin=found.environment.origin,

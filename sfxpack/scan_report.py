@@ -137,7 +137,7 @@ def print_scan(result: Scan, console: Console, *, verbose: bool) -> None:
         style = "bold red" if label == _MISSING else None
         console.print(f"{label:<{_LABEL}}{escape(text)}", style=style, soft_wrap=True)
     for warning in result.warnings:
-        console.print(f"warning: {escape(warning)}")
+        console.print(f"warning: {escape(warning)}", soft_wrap=True)
     for supply, text in _SUPPLIES.items():
         members = [item for item in result.libraries if item.supply is supply]
         if members:

@@ -60,9 +60,11 @@ _TESTS: Final = re.compile(rb"(?:.*/)?site-packages/([^/]+)/(?:.*/)?tests?(?:/.*
 _MODULE: Final = re.compile(rb"((?:.*/)?site-packages/[^/]+)/.*\.py")
 _IMPORTS_TESTS: Final = re.compile(
     rb"^[ \t]*(?:from[ \t]+[\w.]*\btests?\b[\w.]*[ \t]+import|import[ \t]+[\w.]*\.tests?\b"
-    rb"|from[ \t]+\.*[\w.]*[ \t]+import[ \t(]+(?:[^#\n]*,[ \t]*)?tests?\b)",
+    rb"|from[ \t]+[\w.]+[ \t]+import[ \t]*(?:\((?:[^)]*[,\s])?|(?:[^#\n(]*,)?[ \t]*)tests?\b)",
     re.MULTILINE,
 )
+_ONE_NAME: Final = (0, 0)
+"""Inode of files that have no other name."""
 _MOST_READ: Final = 4 << 20
 """Bytes of a module that is searched for imports; no hand writes a longer one."""
 
@@ -72,16 +74,11 @@ class Selection:
     """A tree as far as it goes in."""
 
     tree: Tree
-    left_out: frozenset[bytes] = frozenset()
-    """Paths of all kinds."""
+    filters: tuple[tuple[str, ...], ...] = ()
+    """Lines of gitignore for what is left out: of every earlier packing of the tree, then of this one."""
     savings: tuple[Saving, ...] = ()
-    lines: tuple[str, ...] = ()
-    """All rules, as lines of gitignore."""
-
-    @property
-    def unused(self) -> tuple[str, ...]:
-        """Rules of the user's that nothing matches."""
-        return tuple(saving.rule for saving in self.savings if not saving.files and "--exclude" in saving.rule)
+    unused: tuple[str, ...] = ()
+    """Rules of the user's that nothing matches."""
 
 
 def select(environment: Environment, tree: Tree, request: Request) -> Selection:
@@ -91,37 +88,54 @@ def select(environment: Environment, tree: Tree, request: Request) -> Selection:
         UsageError: a rule is no pattern.
     """
     presets = dict.fromkeys((*request.slim, *(("pyc",) if request.pyc is not Pyc.KEEP else ())))
+    before = _earlier(environment.root)
     if not presets and not request.rules:
-        return Selection(tree, savings=environment.savings)
+        return Selection(tree, before, environment.savings)
     lines = [(f"--slim {name}", line) for name in presets for line in PRESETS[name]]
     first_own = len(lines)
     lines += [(_typed(line), line) for line in request.rules if gitignore.parse(os.fsencode(line))]
     names = Names({entry.path: entry for entry in tree.entries}, {}, environment.renames)
-    decided = _decide(names, _parsed(line for _, line in lines), first_own)
+    rules = _parsed(line for _, line in lines)
+    decided = _decide(names, rules, first_own)
     needed = frozenset(_needed(names, {path for path, at in decided.items() if at < first_own}))
     gone = {path: lines[at][0] for path, at in decided.items() if path not in needed}
     _settle_directories(tree.entries, gone)
-    gone.update(dict.fromkeys(_pointless(names, gone), ""))
+    links = tuple(_pointless(names, gone))
+    gone.update(dict.fromkeys(links, ""))
     _settle_directories(tree.entries, gone)
+    unused = tuple(
+        label for (label, _), rule in zip(lines[first_own:], rules[first_own:], strict=True) if _is_unused(rule, names)
+    )
+    used = (line for label, line in lines if label not in unused)
     return Selection(
         replace(tree, entries=tuple(entry for entry in tree.entries if entry.path not in gone)),
-        frozenset(gone),
+        (*before, (*used, *(os.fsdecode(gitignore.line_of(path)) for path in links))),
         (*environment.savings, *_savings(names, gone, dict.fromkeys(line[0] for line in lines if line[1][0] != "!"))),
-        tuple(line for _, line in lines),
+        tuple(dict.fromkeys(unused)),
     )
 
 
-def earlier(root: Path) -> Callable[[bytes], bool]:
-    """Whether a path was left out of the installation at `root`, by the rules that sfxpack packed it with.
+def is_left_out(selection: Selection) -> Callable[[bytes], bool]:
+    """Whether a path that is not there was left out on purpose, now or when the tree was packed before.
 
-    Its records still list what is not there.
+    Records of packages still list such paths.
     """
-    try:
-        report = json.loads((root / ".sfxpack" / "report.json").read_bytes())
-        rules = _parsed(str(line) for line in report["filters"])
-    except (OSError, ValueError, KeyError, TypeError, UsageError):
-        return lambda _: False
-    return lambda path: gitignore.excluded(rules, path)
+    filters = [_parsed(lines) for lines in selection.filters]
+    return lambda path: any(gitignore.excluded(rules, path) for rules in filters)
+
+
+def _earlier(root: Path) -> tuple[tuple[str, ...], ...]:
+    """The filters that the tree at `root` was packed with, if sfxpack installed it, alone or among others."""
+    for folder, name in ((root, ""), (root.parent, root.name)):
+        try:
+            report = json.loads((folder / ".sfxpack" / "report.json").read_bytes())
+            filters = tuple(tuple(map(str, lines)) for lines in report["filters"][name])
+            for lines in filters:
+                _parsed(lines)
+        except (OSError, ValueError, LookupError, TypeError, UsageError):
+            continue
+        return filters
+    return ()
 
 
 def _typed(line: str) -> str:
@@ -205,6 +219,11 @@ def _parents(paths: Iterable[bytes]) -> set[bytes]:
     return found
 
 
+def _is_unused(rule: gitignore.Rule, names: Names) -> bool:
+    entries = names.entries.items()
+    return not any(rule.matches(path, directory=entry.kind is EntryKind.DIRECTORY) for path, entry in entries)
+
+
 def _pointless(names: Names, gone: Collection[bytes]) -> Iterator[bytes]:
     """Links that led to something that is left out."""
     left = Names({path: entry for path, entry in names.entries.items() if path not in gone}, {}, names.renames)
@@ -217,11 +236,13 @@ def _pointless(names: Names, gone: Collection[bytes]) -> Iterator[bytes]:
 def _savings(names: Names, gone: Mapping[bytes, str], labels: Iterable[str]) -> Iterator[Saving]:
     files: Counter[str] = Counter()
     sizes: Counter[str] = Counter()
+    counted = {entry.inode for path, entry in names.entries.items() if path not in gone} - {_ONE_NAME}
     for path, label in gone.items():
         entry = names.entries[path]
         if entry.kind is not EntryKind.DIRECTORY:
             files[label] += 1
-            sizes[label] += entry.size
+            sizes[label] += 0 if entry.inode in counted else entry.size
+            counted |= {entry.inode} - {_ONE_NAME}
     yield from (Saving(label, files[label], sizes[label]) for label in labels)
     if files[""]:
         yield Saving("links to what is left out", files[""], sizes[""])

@@ -55,13 +55,19 @@ def together(readings: Sequence[Reading]) -> Whole:
     )
 
 
-def warnings(subjects: Iterable[Subject]) -> tuple[str, ...]:
-    """What is said of environments as a whole; of several with their names."""
-    return tuple(
+def warnings(subjects: Sequence[Subject]) -> tuple[str, ...]:
+    """What is said of environments as a whole, of several with their names; rules that match nothing in any."""
+    own = (
         f"{os.fsdecode(subject.mount)}: {text}" if subject.mount else text
         for subject in subjects
-        for text in subject.warnings
+        for text in subject.environment.warnings
     )
+    unused = (
+        f"{rule}: matches nothing"
+        for rule in subjects[0].selection.unused
+        if all(rule in subject.selection.unused for subject in subjects)
+    )
+    return (*own, *unused)
 
 
 def savings(subjects: Iterable[Subject]) -> tuple[Saving, ...]:
