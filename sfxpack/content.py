@@ -5,24 +5,25 @@ from __future__ import annotations
 import hashlib
 import os
 from collections.abc import Collection, Iterable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Final
 
-from sfxpack import binaries, classify, neutral, outside, records, sites
+from sfxpack import binaries, classify, credentials, neutral, outside, records, sites
 from sfxpack.binaries import Binary
 from sfxpack.errors import ChangedError, UnreadableError
 from sfxpack.format.digest import digest
-from sfxpack.model import Edit, Entry, Environment, Finding, Found, Site
+from sfxpack.model import Edit, Entry, Environment, Finding, Found, Policy, Site
 from sfxpack.plan import COMPILED, CONDA, RECORD, stage
 from sfxpack.records import Files, OnDisk
 from sfxpack.rows import Row
-from sfxpack.scrub import scrub
+from sfxpack.scrub import is_record, scrub
 
 LARGE: Final = 32 * 1024 * 1024
 """Bytes from which a file is read in windows instead of at once."""
 WHOLE: Final = 5 * LARGE
 """The same for files that conda put its prefix into."""
 _NOTHING: Final = Found()
+_GONE: Final = "passwords or keys and nothing else: the file is left out"
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,6 +69,10 @@ class Context:
     """Of every record, by its path."""
     wanted: Mapping[bytes, Collection[str]]
     """Algorithms of the digests that records state, by path of the file."""
+    secrets: Policy = Policy.DROP
+    """Whether passwords, tokens and keys are cut where that is safe."""
+    stated: Mapping[bytes, Collection[tuple[str, str]]] = field(default_factory=dict)
+    """(algorithm, hex) of every digest that records state, by path of the file."""
     guests: sites.Needles | None = None
     """`needles` and what holds in some files only (`Environment.hosts`)."""
 
@@ -139,8 +144,9 @@ def examine(entry: Entry, content: bytes, context: Context) -> Examined:
     """Look at a file that was read."""
     found = find(entry, content, context)
     if _is_omitted(entry, found, context):
-        found = Found(findings=(Finding("omitted", entry.path, sites.NOT_CODE),))
-        return Examined(entry, (), (), found.findings, None, None, None, omitted=True)
+        return _omitted(entry, Finding("omitted", entry.path, sites.NOT_CODE))
+    if any(finding.detail == _GONE for finding in found.findings):
+        return _omitted(entry, *found.findings)
     return Examined(
         entry=entry,
         sites=found.sites,
@@ -150,6 +156,10 @@ def examine(entry: Entry, content: bytes, context: Context) -> Examined:
         binary=binaries.read(content),
         source_mtime=_source_mtime(entry, content, context),
     )
+
+
+def _omitted(entry: Entry, *findings: Finding) -> Examined:
+    return Examined(entry, (), (), findings, None, None, None, omitted=True)
 
 
 def _on_disk(content: bytes, wanted: Collection[str] | None, *, changes: bool) -> OnDisk | None:
@@ -172,11 +182,37 @@ def find(entry: Entry, content: bytes, context: Context) -> Found:
         found = sites.find(entry.path, kind, content, context.environment, needles, context.options)
     if classify.is_archive(content[: classify.HEAD]):
         found = replace(found, findings=found.findings + sites.look_inside(entry.path, content, needles))
-    derived = _derived(entry, content, context)
-    if derived == _NOTHING:
+    derived, private = _derived(entry, content, context), _private(entry, content, context)
+    if derived == _NOTHING and private == _NOTHING:
         return found
-    merged = neutral.merge(found, sites=derived.sites, edits=derived.edits)
-    return replace(merged, findings=found.findings + derived.findings)
+    merged = neutral.merge(found, sites=derived.sites, edits=derived.edits + private.edits)
+    return replace(merged, findings=found.findings + derived.findings + private.findings)
+
+
+def _private(entry: Entry, content: bytes, context: Context) -> Found:
+    """Passwords, tokens and keys: those to cut, and what is said of them; `_scrubbed` cuts those of records."""
+    drop = context.secrets is Policy.DROP
+    edits: tuple[Edit, ...] = ()
+    if is_record(entry.path):
+        found = credentials.in_record(entry.path, content)
+    elif not credentials.is_suspect(entry.path, content) or not _is_own(entry, content, context):
+        return _NOTHING
+    else:
+        found = credentials.find(entry.path, content)
+        edits = tuple(Edit(secret.start, secret.end, b"") for secret in found if secret.safe and drop)
+    if found and drop and credentials.is_nothing_else(entry.path):
+        return Found(findings=(Finding("scrubbed", entry.path, _GONE),))
+    told = dict.fromkeys(("scrubbed" if drop and secret.safe else "secret", secret.what) for secret in found)
+    return Found((), edits, tuple(Finding(category, entry.path, what) for category, what in told))
+
+
+def _is_own(entry: Entry, content: bytes, context: Context) -> bool:
+    """Whether a file is of the environment's user: what packages and a base Python ship is public."""
+    root = os.fsencode(context.environment.root) + b"/"
+    if not (entry.source.startswith(root) or entry.path in context.environment.hosts):
+        return False
+    stated = context.stated.get(entry.path, ())
+    return not any(hashlib.new(name, content, usedforsecurity=False).hexdigest() == digest for name, digest in stated)
 
 
 def _derived(entry: Entry, content: bytes, context: Context) -> Found:
@@ -211,7 +247,8 @@ def _scrubbed(entry: Entry, content: bytes, context: Context) -> tuple[Edit, ...
     record = environment.conda.get(entry.path)
     roots = [rename.old for rename in environment.renames]
     packaged = (record.sha256 or record.sha256_in_prefix) if record else ""
-    return scrub(entry.path, content, roots, package_sha256=packaged)
+    drop = context.secrets is Policy.DROP
+    return scrub(entry.path, content, roots, package_sha256=packaged, secrets=drop)
 
 
 def _source(entry: Entry, context: Context) -> Entry | None:

@@ -257,6 +257,8 @@ class Request:
     ambiguous: Policy = Policy.KEEP
     editable: Policy = Policy.KEEP
     """Editable installations: KEEP packs their projects, DROP leaves them out, FAIL."""
+    secrets: Policy = Policy.DROP
+    """Passwords, tokens and keys: DROP cuts them where the file works without, KEEP, FAIL."""
     external: Policy = Policy.KEEP
     """Links that lead out of the tree: KEEP, FOLLOW or FAIL."""
     rules: tuple[str, ...] = ()

@@ -139,6 +139,14 @@ POLICIES: Final = (
         help="Links that lead out of the environment; follow packs what they lead to, in their place.",
     ),
     click.option(
+        "--secrets",
+        type=click.Choice(["drop", "keep", "fail"]),
+        default="drop",
+        show_default=True,
+        help="Passwords, tokens and private keys that no package ships: drop cuts them where the file works without "
+        "them, and lists the others.",
+    ),
+    click.option(
         "--strict",
         is_flag=True,
         help="Refuse an environment with files that were altered, are missing, were overwritten by another package, or "
@@ -193,7 +201,9 @@ def read_request(
     given = tuple(ways[0]) if ways else ()
     for name in _FILTERS:
         options.pop(name)
-    policies: dict[str, Any] = {name: Policy(options.pop(name)) for name in ("ambiguous", "editable", "external")}
+    policies: dict[str, Any] = {
+        name: Policy(options.pop(name)) for name in ("ambiguous", "editable", "external", "secrets")
+    }
     return Request(
         environment=given[0] if given else None,
         more=given[1:],

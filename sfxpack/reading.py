@@ -19,7 +19,7 @@ from sfxpack.environments.spelling import product_name
 from sfxpack.errors import UsageError
 from sfxpack.format.layout import EntryKind, Platform
 from sfxpack.large import Large
-from sfxpack.model import Entry, Environment, Finding, Request, Site
+from sfxpack.model import Entry, Environment, Finding, Policy, Request, Site
 from sfxpack.names import Names
 from sfxpack.ownership import Ownership
 from sfxpack.records import Files, OnDisk
@@ -52,6 +52,8 @@ class Subject:
     """The artifact of a build."""
     selection: Selection
     options: sites.Options
+    secrets: Policy = Policy.DROP
+    """What becomes of passwords, tokens and keys."""
     mount: bytes = b""
     """Directory below the prefix that is its own prefix, where an artifact holds several environments."""
 
@@ -131,7 +133,7 @@ def _subject(request: Request, environment: Environment, name: str, mount: bytes
         platform=platform,
         aliases=sites.aliases(tree.entries, environment),
     )
-    return Subject(environment, name, platform, outputs[platform], selection, options, mount)
+    return Subject(environment, name, platform, outputs[platform], selection, options, request.secrets, mount)
 
 
 def usable_cores() -> int:
@@ -192,7 +194,7 @@ class Reading:
         Raises:
             SfxpackError: the first file that cannot be read.
         """
-        environment, options = self.subject.environment, self.subject.options
+        environment, options, secrets = self.subject.environment, self.subject.options, self.subject.secrets
         general = tuple(rename for rename in environment.renames if rename not in environment.guests)
         needles = sites.needles(replace(environment, renames=general))
         guests = sites.needles(environment) if environment.guests else None
@@ -201,7 +203,9 @@ class Reading:
         self.rows = listed.rows
         for _, files in itertools.groupby(self._order, key=lambda entry: plan.turn(entry.path)):
             known = Files(self.names, dict(self.on_disk))
-            context = Context(environment, needles, options, known, listed.rows, listed.wanted, guests)
+            context = Context(
+                environment, needles, options, known, listed.rows, listed.wanted, secrets, listed.stated, guests
+            )
             yield from self._ahead(files, context, prepare)
 
     def note(self, found: Examined) -> None:

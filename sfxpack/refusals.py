@@ -34,6 +34,12 @@ _REFUSALS: Final = (
         "these files hold the old prefix as part of what may be another path; --ambiguous keep leaves that alone, "
         "--ambiguous relocate changes it",
     ),
+    _Refusal(
+        "secrets",
+        "secret",
+        "these files hold passwords, tokens or keys; remove them, leave the files out with --exclude, or choose "
+        "--secrets drop, which cuts what it can, or keep",
+    ),
 )
 
 

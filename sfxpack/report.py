@@ -37,6 +37,8 @@ EXPLAIN: Final = {
     "unchecked": "has rows that cannot be checked",
     "signature": "cannot be signed again; nothing reads it once a wheel is installed",
     "omitted": "compiled Python of an unknown version that holds the old prefix; left out, as its source is there",
+    "secret": "holds a password, a token or a key, which is packed; remove it, or leave the file out with --exclude",
+    "scrubbed": "held a password, a token or a key, which is cut out",
     "editable": "project of an editable installation, whose files come along",
     "followed": "link that led out of the environment; what it leads to comes along in its place",
     "dangling": "link that leads nowhere; packed as it is",

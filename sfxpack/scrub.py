@@ -1,4 +1,4 @@
-"""What records tell of the build machine: folders of its user, cache paths, passwords, tokens."""
+"""What records tell of the build machine: folders of its user, cache paths; and passwords and tokens, if wanted."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from collections.abc import Callable, Collection, Iterator
 from typing import Final
 from urllib.parse import unquote_to_bytes
 
+from sfxpack import credentials
 from sfxpack.model import Edit
 
 _VALUE: Final = rb'"((?:[^"\\]|\\.)*)"'
@@ -19,10 +20,6 @@ _BUILD_PATHS: Final = re.compile(
 _SOURCES: Final = re.compile(rb'"(?:url|channel|schannel|base_url|requested_spec)"\s*:\s*' + _VALUE, re.DOTALL)
 _SPECS: Final = re.compile(rb'"requested_specs"\s*:\s*\[((?:[^\]"]|' + _VALUE + rb")*)\]", re.DOTALL)
 _STRING: Final = re.compile(_VALUE, re.DOTALL)
-_URL: Final = re.compile(rb":(?:\\?/){2}([^/@\"\\\s]+@)?([^/@\"\\\s]+)([^\"'\s,]*)")
-"""User and password, host, and the rest; JSON may escape `/`."""
-_TOKEN: Final = re.compile(rb"\\?/t\\?/[A-Za-z0-9-]+(?=\\?/|['\",:\s]|$)")
-"""As conda takes it out of a URL's path, wherever it stands (conda.common.url, `split_anaconda_token`)."""
 _LOCAL: Final = re.compile(r"(file:)(?://[^/]*)?(/(?:(?!::)[^\s'\"\[\],])*)|^()(/(?:(?!::)[^'\"\[\],])*)")
 """A `file:` URL, or a path at the start; not the `::` after a channel."""
 _LOCAL_FOLDER: Final = re.compile(rb"file:(?://[^/\s]*)?(/(?:(?!::)[^\s'\"\[\],])*/)(?=[^\s/'\":])")
@@ -32,44 +29,52 @@ _ARGUMENT: Final = re.compile(rb"(?<![^\s='\"])(/[^\s'\"]*/)[^\s/'\"]+")
 """A path in a command: its folders, and all of it."""
 
 
-def scrub(path: bytes, content: bytes, roots: Collection[bytes] = (), *, package_sha256: str = "") -> tuple[Edit, ...]:
+def is_record(path: bytes) -> bool:
+    """Whether a file tells where packages came from."""
+    return path.startswith(b"conda-meta/") or path.endswith(b".dist-info/direct_url.json")
+
+
+def scrub(
+    path: bytes,
+    content: bytes,
+    roots: Collection[bytes] = (),
+    *,
+    package_sha256: str = "",
+    secrets: bool = True,
+) -> tuple[Edit, ...]:
     """Blank what a file of `conda-meta` or a `direct_url.json` tells of the build machine.
 
     Args:
         path: below the prefix; other files are left alone.
         content: of the file.
         roots: paths of the build machine that lie below the new prefix: `direct_url.json` and commands may name them.
+        secrets: whether passwords and tokens are cut too.
         package_sha256: of the file in conda's package, in hex: if it is the same, its folders are not of this machine.
     """
     conda = path.startswith(b"conda-meta/")
     edits: list[Edit] = []
     if path == b"conda-meta/history":
-        edits = [*_folders_of_history(content, roots), *_secrets(content, conda=True)]
+        edits = [*_folders_of_history(content, roots), *(_secrets(content, conda=True) if secrets else ())]
         return tuple(sorted(edits, key=lambda edit: edit.start))
     if conda and (path.endswith(b".json") or path == b"conda-meta/pixi"):
         edits += [Edit(*match.span(1), b"") for match in _BUILD_PATHS.finditer(content) if match[1]]
-        edits += _changed(content, _sources(content), lambda text: _LOCAL.sub(_last, text))
+        edits += _changed(content, _sources(content), lambda text: _LOCAL.sub(_last, text), secrets=secrets)
     elif path.endswith(b".dist-info/direct_url.json"):
         if hashlib.sha256(content).hexdigest() != package_sha256:
             spans = (match.span(1) for match in _SOURCES.finditer(content))
-            edits += _changed(content, spans, lambda text: text if _below(text, roots) else _LOCAL.sub(_last, text))
+            edits += _changed(
+                content, spans, lambda text: text if _below(text, roots) else _LOCAL.sub(_last, text), secrets=secrets
+            )
     else:
         return ()
     taken = [(edit.start, edit.end) for edit in edits]
-    edits += [edit for edit in _secrets(content, conda=conda) if not _overlaps(edit, taken)]
+    if secrets:
+        edits += [edit for edit in _secrets(content, conda=conda) if not _overlaps(edit, taken)]
     return tuple(sorted(edits, key=lambda edit: edit.start))
 
 
 def _secrets(content: bytes, *, conda: bool) -> Iterator[Edit]:
-    for match in _URL.finditer(content):
-        if content.endswith(b"file", 0, match.start()):
-            continue
-        ssh = content.endswith(b"ssh", 0, match.start())
-        if match[1] and not match[1].startswith(b"${") and (not ssh or b":" in match[1]):
-            yield Edit(*match.span(1), b"")  # PEP 610: variables stay, and so does `git@` of ssh
-        token = (_TOKEN.search if conda else _TOKEN.match)(content, *match.span(3))
-        if token and (conda or token.end() < match.end()):
-            yield Edit(*token.span(), b"")
+    return (Edit(secret.start, secret.end, b"") for secret in credentials.in_urls(content, conda=conda))
 
 
 def _sources(content: bytes) -> Iterator[tuple[int, int]]:
@@ -81,7 +86,9 @@ def _sources(content: bytes) -> Iterator[tuple[int, int]]:
             yield spec.span(1)
 
 
-def _changed(content: bytes, spans: Iterator[tuple[int, int]], change: Callable[[str], str]) -> Iterator[Edit]:
+def _changed(
+    content: bytes, spans: Iterator[tuple[int, int]], change: Callable[[str], str], *, secrets: bool
+) -> Iterator[Edit]:
     """An edit for every JSON string that `change` changes."""
     for start, end in spans:
         try:
@@ -90,7 +97,8 @@ def _changed(content: bytes, spans: Iterator[tuple[int, int]], change: Callable[
             continue
         new = change(text)
         if new != text:
-            yield Edit(start, end, _cut(json.dumps(new)[1:-1].encode()))
+            text = json.dumps(new)[1:-1]
+            yield Edit(start, end, _cut(text.encode()) if secrets else text.encode())
 
 
 def _cut(text: bytes) -> bytes:

@@ -10,7 +10,7 @@ RANKS = (
     {"errors"},
     {"format"},
     {"model"},
-    {"elf", "resources", "rows", "gitignore"},
+    {"elf", "resources", "rows", "gitignore", "credentials"},
     {"elfedit", "binaries", "names"},
     {"classify"},
     {"oddities"},
