@@ -24,40 +24,37 @@ class _Part:
     name: str
     lines: tuple[bytes, ...]
     """As of a `.gitignore` in the base's folder."""
-    used: re.Pattern[bytes] = re.compile(rb"(?!)")
-    """What a module that needs them holds."""
+    mentions: tuple[bytes, ...] = ()
+    """A module that holds one of these needs them: rather too much comes along than too little."""
 
 
+_IDLE: Final = (b"import idlelib", b"from idlelib", b"import turtledemo", b"from turtledemo")
 _PARTS: Final = (
     _Part(
         "tests",
         (
             *(b"/lib*/py*/test/", b"/lib*/py*/*/test/", b"/lib*/py*/*/tests/", b"/lib*/py*/idlelib/idle_test/"),
-            *(
-                b"/lib*/py*/lib-dynload/" + name
-                for name in (b"_test*", b"_ctypes_test.*", b"_xxtestfuzz.*", b"xxlimited*")
-            ),
+            *(b"/lib*/py*/lib-dynload/" + name for name in (b"_test*", b"_ctypes_test.*", b"_xxtest*", b"xxlimited*")),
         ),
-        re.compile(rb"\btest\.(?:support|test_|regrtest)|\bfrom[ \t]+test[ \t]+import\b|\b_test(?:internal)?capi\b"),
+        (b"test.support", b"test.regrtest", b"from test import", b"_testcapi", b"_testinternalcapi"),
     ),
-    _Part(
-        "IDLE",
-        (b"/lib*/py*/idlelib/", b"/lib*/py*/turtledemo/"),
-        re.compile(rb"^[ \t]*(?:from|import)[ \t]+(?:idlelib|turtledemo)\b", re.MULTILINE),
-    ),
-    _Part("lib2to3", (b"/lib*/py*/lib2to3/",), re.compile(rb"\blib2to3\b")),
+    _Part("IDLE", (b"/lib*/py*/idlelib/", b"/lib*/py*/turtledemo/"), _IDLE),
+    _Part("lib2to3", (b"/lib*/py*/lib2to3/",), (b"lib2to3",)),
     _Part(
         "Tk",
         (
             *(b"/lib*/py*/tkinter/", b"/lib*/py*/_tkinter/", b"/lib*/py*/turtle.py", b"/lib*/py*/__pycache__/turtle.*"),
             *(b"_tkinter.*", b"/lib/tcl[0-9]*/", b"/lib/tk[0-9]*/", b"/lib/itcl*/", b"/lib/thread*/"),
         ),
-        re.compile(rb"\b_?tkinter\b|^[ \t]*(?:from|import)[ \t]+(?:turtle|idlelib|turtledemo)\b", re.MULTILINE),
+        (b"tkinter", b"import turtle", b"from turtle", b", turtle", *_IDLE),
     ),
     _Part(
         "headers and static library",
         (b"/include/", b"/lib*/py*/config-*/", b"*.a"),
-        re.compile(rb"""\bPython\.h\b|\bget_python_inc\b|\bINCLUDEPY\b|["'](?:plat)?include["'] *[\]),]"""),
+        (
+            *(b"Python.h", b"get_python_inc", b"INCLUDEPY"),
+            *(b'["include"]', b"['include']", b'path("include"', b"path('include'"),
+        ),
     ),
     _Part("optimised bytecode", (b"*.opt-[12].pyc",)),
 )
@@ -87,7 +84,7 @@ def leave_out(
     added = {path: entry for path, entry in whole.entries.items() if path not in collector.entries}
     parts = list(_PARTS)
     for content in _modules(root):
-        parts = [part for part in parts if not part.used.search(content)]
+        parts = [part for part in parts if not any(word in content for word in part.mentions)]
     for part in parts:
         rules = [rule for line in part.lines if (rule := gitignore.parse(line))]
         gone = [path for path in collector.entries if gitignore.excluded(rules, path[len(base) + 1 :])]
