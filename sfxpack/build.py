@@ -195,8 +195,9 @@ def _report(subjects: Sequence[Subject], whole: Whole) -> bytes:
     report: dict[str, Any] = {"findings": findings, "ownership": ownership_as_json(whole.ownership)}
     report |= {"environments": kinds} if whole.trees else {"kind": subjects[0].environment.kind}
     if lines := subjects[0].selection.lines:
-        left_out = [dataclasses.asdict(saving) for saving in savings(subjects)]
-        report |= {"filters": lines, "left_out": left_out}
+        report["filters"] = lines
+    if left_out := savings(subjects):
+        report["left_out"] = [dataclasses.asdict(saving) for saving in left_out]
     return json.dumps(report, sort_keys=True).encode()
 
 
