@@ -78,7 +78,7 @@ def cli(ctx: click.Context) -> None:
 @click.option("-v", "--verbose", is_flag=True, help="List every finding.")
 @click.option("--json", "as_json", is_flag=True, help="Print the result as JSON.")
 def build(*, dry_run: bool, quiet: bool, verbose: bool, as_json: bool, **options: Any) -> None:  # noqa: ANN401 as below
-    """Pack ENVIRONMENT: a name, a path, or nothing for the active one.
+    """Pack ENVIRONMENT: a name, a path, or nothing for the active one or that of the project.
 
     Several are packed into one file that installs each below its own name: PREFIX/NAME. NAME is that of the
     environment's folder, unless it is given as NAME=ENVIRONMENT.

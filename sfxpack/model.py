@@ -234,7 +234,7 @@ class Request:
     """What the user asked `sfxpack build` or `sfxpack scan` for."""
 
     environment: str | None
-    """Name or path; None is the active one."""
+    """Name or path; None is the active one, or that of the project the current folder lies in."""
     more: tuple[str, ...] = ()
     """Further environments; then each is packed below a name of its own, which may be given as `NAME=ENVIRONMENT`."""
     by_name: bool = False

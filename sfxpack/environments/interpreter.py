@@ -101,8 +101,10 @@ def find(
             collector.file(source, where)
     collector.check()
     add_libraries = partial(_add_libraries, root=root, executable=executable, variables=variables)
-    savings = tuple(slim.leave_out(collector, root, target, add_libraries)) if slim_base else ()
-    _, warnings = add_libraries(collector)
+    if slim_base:
+        warnings, savings = slim.complete(collector, root, target, add_libraries)
+    else:
+        (_, warnings), savings = add_libraries(collector), ()
     collector.check()
     return Base(
         directory=directory,

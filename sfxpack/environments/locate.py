@@ -6,10 +6,11 @@ import os
 import stat
 from collections.abc import Mapping
 from dataclasses import dataclass
+from difflib import get_close_matches
 from pathlib import Path
 from typing import Final
 
-from sfxpack.environments import condarc
+from sfxpack.environments import known
 from sfxpack.errors import DiscoveryError, UnreadableError, UsageError
 from sfxpack.model import Request
 
@@ -18,7 +19,7 @@ SYSTEM_ROOTS: Final = frozenset({b"/", b"/usr", b"/usr/local"})
 SHARED_ROOTS: Final = frozenset({b"/opt", b"/sw", b"/srv", b"/data", b"/home", b"/root", b"/var", b"/tmp"})
 """Prefixes that some give to `configure` though they hold other things too; never renamed as a whole."""
 _MOST_NAMED: Final = 20
-"""Names an error lists."""
+"""Environments an error lists."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,9 +49,9 @@ def locate(request: Request, variables: Mapping[str, str], folder: Path) -> Loca
     if given is None:
         located = _active(variables, folder)
     elif request.by_path or (not request.by_name and _is_path(given)):
-        located = _project(_absolute(given, folder))
+        located = _project(_absolute(given, folder), variables)
     else:
-        located = Located(_named(given, request.by_name, variables, folder))
+        located = _named(given, request.by_name, variables, folder)
     _check(located.root)
     return located
 
@@ -68,17 +69,19 @@ def _absolute(given: str, folder: Path) -> Path:
     return Path(os.path.realpath(path)) if ".." in path.parts else path
 
 
-def _home(variables: Mapping[str, str]) -> Path:
-    return Path(variables.get("HOME") or os.path.expanduser("~"))
-
-
 def _active(variables: Mapping[str, str], folder: Path) -> Located:
-    """The environment the shell has activated; of two the inner one, which comes first on the PATH."""
+    """The environment the shell has activated; of two the inner one, which comes first on the PATH.
+
+    Where none is active, that of the project the current folder lies in, as uv and pixi have it.
+    """
     active = {key: variables[key] for key in ("CONDA_PREFIX", "VIRTUAL_ENV") if variables.get(key)}
     if not active:
-        known = _known(condarc.environments(variables, _home(variables), folder))
+        for place in (folder, *folder.parents):
+            if known.of_project(place, variables):
+                return _project(place, variables)
         raise UsageError(
-            f"no environment is active (neither CONDA_PREFIX nor VIRTUAL_ENV is set); name one or give a path; {known}"
+            "no environment is active (neither CONDA_PREFIX nor VIRTUAL_ENV is set), and this folder is in no project "
+            f"that keeps one; name one or give a path; {_listed(_all(variables, folder))}"
         )
     key = next(iter(active))
     warnings = []
@@ -96,13 +99,10 @@ def _active(variables: Mapping[str, str], folder: Path) -> Located:
     return Located(root, tuple(warnings))
 
 
-def _project(path: Path) -> Located:
+def _project(path: Path, variables: Mapping[str, str]) -> Located:
     """A project's folder stands for the environment it keeps."""
     _check(path)
-    if os.path.isfile(path / "pyvenv.cfg") or condarc.is_environment(path):
-        return Located(path)
-    kept = [path / name for name in (".venv",) if os.path.isfile(path / name / "pyvenv.cfg")]
-    kept += sorted(item.parent for item in path.glob(".pixi/envs/*/conda-meta"))
+    kept = () if known.is_environment(path) else known.of_project(path, variables)
     if not kept:
         return Located(path)
     if len(kept) > 1:
@@ -111,33 +111,40 @@ def _project(path: Path) -> Located:
     return Located(kept[0], (f"{path} is a project folder: packing its environment {kept[0]}",))
 
 
-def _named(name: str, by_name: bool, variables: Mapping[str, str], folder: Path) -> Path:  # noqa: FBT001 (as in Request)
-    environments = condarc.environments(variables, _home(variables), folder)
+def _all(variables: Mapping[str, str], folder: Path) -> Mapping[str, tuple[Path, ...]]:
+    home = Path(variables.get("HOME") or os.path.expanduser("~"))
+    return known.environments(variables, home, folder)
+
+
+def _named(name: str, by_name: bool, variables: Mapping[str, str], folder: Path) -> Located:  # noqa: FBT001 as in Request
+    environments = _all(variables, folder)
     found = environments.get(name, ())
     here = folder / name
     if os.path.isdir(here) and not by_name and not any(os.path.samefile(here, path) for path in found):
         if not found:
-            return _project(here).root
+            return _project(here, variables)
         places = ", ".join(str(path) for path in found)
         raise UsageError(f"{name!r} is both a folder here and an environment ({places}); write ./{name} or -n {name}")
     if len(found) > 1:
         places = ", ".join(str(path) for path in found)
         raise UsageError(f"several environments are called {name!r}; give the path of one of them: {places}")
     if found:
-        return found[0]
+        return Located(found[0])
     if os.path.lexists(here) and not by_name:
         raise DiscoveryError(
-            f"{here}: is not a folder; give an environment's folder or its name; {_known(environments)}"
+            f"{here}: is not a folder; give an environment's folder or its name; {_listed(environments, name)}"
         )
-    raise UsageError(f"no environment called {name!r} and no folder of that name here; {_known(environments)}")
+    raise UsageError(f"no environment called {name!r} and no folder of that name here; {_listed(environments, name)}")
 
 
-def _known(environments: Mapping[str, tuple[Path, ...]]) -> str:
-    names = list(environments)
-    if not names:
-        return "no conda, mamba or pixi environment was found (for a venv, give its path)"
-    more = f" and {len(names) - _MOST_NAMED} more" if len(names) > _MOST_NAMED else ""
-    return f"known names: {', '.join(names[:_MOST_NAMED])}{more}"
+def _listed(environments: Mapping[str, tuple[Path, ...]], name: str = "") -> str:
+    """The environments that have a name, a line each; those first that are called nearly like this."""
+    if not environments:
+        return "no environment that has a name was found: give the path of one"
+    names = dict.fromkeys((*get_close_matches(name, environments), *environments))
+    lines = [f"  {other}  {path}" for other in names for path in environments[other]]
+    more = [f"  and {len(lines) - _MOST_NAMED} more"] if len(lines) > _MOST_NAMED else []
+    return "\n".join(["known names:", *lines[:_MOST_NAMED], *more])
 
 
 def _check(root: Path) -> None:

@@ -24,40 +24,37 @@ class _Part:
     name: str
     lines: tuple[bytes, ...]
     """As of a `.gitignore` in the base's folder."""
-    used: re.Pattern[bytes] = re.compile(rb"(?!)")
-    """What a module that needs them holds."""
+    mentions: tuple[bytes, ...] = ()
+    """A module that holds one of these needs them: rather too much comes along than too little."""
 
 
+_IDLE: Final = (b"import idlelib", b"from idlelib", b"import turtledemo", b"from turtledemo")
 _PARTS: Final = (
     _Part(
         "tests",
         (
             *(b"/lib*/py*/test/", b"/lib*/py*/*/test/", b"/lib*/py*/*/tests/", b"/lib*/py*/idlelib/idle_test/"),
-            *(
-                b"/lib*/py*/lib-dynload/" + name
-                for name in (b"_test*", b"_ctypes_test.*", b"_xxtestfuzz.*", b"xxlimited*")
-            ),
+            *(b"/lib*/py*/lib-dynload/" + name for name in (b"_test*", b"_ctypes_test.*", b"_xxtest*", b"xxlimited*")),
         ),
-        re.compile(rb"\btest\.(?:support|test_|regrtest)|\bfrom[ \t]+test[ \t]+import\b|\b_test(?:internal)?capi\b"),
+        (b"test.support", b"test.regrtest", b"from test import", b"_testcapi", b"_testinternalcapi"),
     ),
-    _Part(
-        "IDLE",
-        (b"/lib*/py*/idlelib/", b"/lib*/py*/turtledemo/"),
-        re.compile(rb"^[ \t]*(?:from|import)[ \t]+(?:idlelib|turtledemo)\b", re.MULTILINE),
-    ),
-    _Part("lib2to3", (b"/lib*/py*/lib2to3/",), re.compile(rb"\blib2to3\b")),
+    _Part("IDLE", (b"/lib*/py*/idlelib/", b"/lib*/py*/turtledemo/"), _IDLE),
+    _Part("lib2to3", (b"/lib*/py*/lib2to3/",), (b"lib2to3",)),
     _Part(
         "Tk",
         (
             *(b"/lib*/py*/tkinter/", b"/lib*/py*/_tkinter/", b"/lib*/py*/turtle.py", b"/lib*/py*/__pycache__/turtle.*"),
             *(b"_tkinter.*", b"/lib/tcl[0-9]*/", b"/lib/tk[0-9]*/", b"/lib/itcl*/", b"/lib/thread*/"),
         ),
-        re.compile(rb"\b_?tkinter\b|^[ \t]*(?:from|import)[ \t]+(?:turtle|idlelib|turtledemo)\b", re.MULTILINE),
+        (b"tkinter", b"import turtle", b"from turtle", b", turtle", *_IDLE),
     ),
     _Part(
         "headers and static library",
         (b"/include/", b"/lib*/py*/config-*/", b"*.a"),
-        re.compile(rb"""\bPython\.h\b|\bget_python_inc\b|\bINCLUDEPY\b|["'](?:plat)?include["'] *[\]),]"""),
+        (
+            *(b"Python.h", b"get_python_inc", b"INCLUDEPY"),
+            *(b'["include"]', b"['include']", b'path("include"', b"path('include'"),
+        ),
     ),
     _Part("optimised bytecode", (b"*.opt-[12].pyc",)),
 )
@@ -68,36 +65,46 @@ _NOT_SEARCHED: Final = frozenset(
 _MODULE: Final = re.compile(r"(?:\.py|\.pyc|\.(?:cpython|pypy|abi3)[^/]*\.so)$")
 
 
-def leave_out(
-    collector: Collector, root: Path, base: bytes, add_libraries: Callable[[Collector], tuple[Closure, object]]
-) -> Iterator[Saving]:
-    """Remove the parts that nothing in the environment uses.
+Complete = Callable[[Collector], tuple[Closure, tuple[str, ...]]]
+"""Adds libraries, and Tcl's scripts, to what comes along; returns what was found, and warnings."""
 
-    Libraries that only they need are told of as left out too, and then not to be added; those that the environment's
-    own files find beside the base's are.
+
+def complete(
+    collector: Collector, root: Path, base: bytes, add_libraries: Complete
+) -> tuple[tuple[str, ...], tuple[Saving, ...]]:
+    """Remove the parts that nothing in the environment uses, then add the libraries of the rest.
+
+    Libraries that files of the environment itself find beside the base's stay among them.
 
     Args:
         collector: what comes along, but for libraries.
         root: the environment.
         base: the base's folder.
-        add_libraries: adds them, and Tcl's scripts.
+        add_libraries: what adds them.
+
+    Returns:
+        Warnings, and what was left out.
     """
-    whole = Collector(dict(collector.entries))
+    parts, whole = set(collector.entries), Collector(dict(collector.entries))
     closure, _ = add_libraries(whole)
-    added = {path: entry for path, entry in whole.entries.items() if path not in collector.entries}
+    savings = list(_remove(collector, root, base))
+    for name in _asked_for(root, closure):
+        path = base + b"/lib/" + name
+        collector.entries.setdefault(path, whole.entries[path])
+    _, warnings = add_libraries(collector)
+    gone = [whole.entries[path] for path in whole.entries.keys() - parts - collector.entries.keys()]
+    savings += _saving("libraries of these", gone)
+    return warnings, tuple(savings)
+
+
+def _remove(collector: Collector, root: Path, base: bytes) -> Iterator[Saving]:
     parts = list(_PARTS)
     for content in _modules(root):
-        parts = [part for part in parts if not part.used.search(content)]
+        parts = [part for part in parts if not any(word in content for word in part.mentions)]
     for part in parts:
         rules = [rule for line in part.lines if (rule := gitignore.parse(line))]
         gone = [path for path in collector.entries if gitignore.excluded(rules, path[len(base) + 1 :])]
         yield from _saving(part.name, [collector.entries.pop(path) for path in gone])
-    for name in _asked_for(root, closure):
-        path = base + b"/lib/" + name
-        collector.entries.setdefault(path, whole.entries[path])
-    left = Collector(dict(collector.entries))
-    add_libraries(left)
-    yield from _saving("libraries of these", [entry for path, entry in added.items() if path not in left.entries])
 
 
 def _saving(name: str, entries: Iterable[Entry]) -> Iterator[Saving]:
@@ -122,10 +129,11 @@ def _asked_for(root: Path, closure: Closure) -> frozenset[bytes]:
 def _modules(root: Path) -> Iterator[bytes]:
     """Contents of the environment's Python files, of compiled ones and of its scripts."""
     for path in _files(root):
-        if (os.path.dirname(path) == f"{root}/bin" or _MODULE.search(path)) and os.path.isfile(path):
+        program = os.path.dirname(path) == f"{root}/bin"
+        if (program or _MODULE.search(path)) and os.path.isfile(path) and os.access(path, os.R_OK):
             content = Path(path).read_bytes()
             # The interpreter itself names every module of the standard library.
-            if not (content.startswith(elf.MAGIC) and "/bin/" in path):
+            if not (program and content.startswith(elf.MAGIC)):
                 yield content
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from sfxpack.environments import condarc
+from sfxpack.environments import condarc, known
 from sfxpack.environments.locate import Located, locate
 from sfxpack.errors import DiscoveryError, UsageError
 from sfxpack.model import Request
@@ -90,6 +90,13 @@ def test_the_base_environment_by_its_name(tmp_path: Path) -> None:
         ('envs_dirs: [/a, "/b"]\n', ("/a", "/b")),
         ("envs_dirs:\n- /a # here\n- ~/b\n", ("/a", "~/b")),
         ("envs_path: /a\n", ("/a",)),
+        ("envs_dirs: [\n  /a,  # one\n  '/b''c',\n]\n", ("/a", "/b'c")),
+        ("places: &p [/a]\nenvs_dirs: *p\n", ("/a",)),
+        ("envs_dirs: /a #!final\n", ("/a",)),
+        ("envs_dirs:\n", ()),
+        ("envs_dirs: [1, {a: b}, /a]\n", ("/a",)),
+        ("- envs_dirs\n", ()),
+        ("envs_dirs: [/a\nchannels: {\n", ()),
         ("channels:\n  - envs_dirs\n", ()),
         ("", ()),
     ],
@@ -102,8 +109,92 @@ def test_variables_and_home_in_a_condarc(tmp_path: Path) -> None:
     (tmp_path / ".condarc").write_text("envs_dirs:\n  - ~/one\n  - $WORK/two\n")
     first = conda_environment(tmp_path / "one/a")
     second = conda_environment(tmp_path / "w/two/b")
-    found = condarc.environments({"WORK": str(tmp_path / "w")}, tmp_path, tmp_path)
+    found = known.environments({"WORK": str(tmp_path / "w")}, tmp_path, tmp_path)
     assert found == {"a": (first,), "b": (second,)}
+
+
+@pytest.mark.parametrize(
+    "file",
+    [
+        ".condarc",
+        ".mambarc",
+        ".conda/condarc",
+        ".conda/condarc.d/mine.yml",
+        ".config/conda/.condarc",
+        "xdg/conda/condarc.d/mine.yaml",
+        "active/.condarc",
+        "root/condarc.d/mine.yml",
+        "named",
+    ],
+)
+def test_where_conda_reads_its_configuration(tmp_path: Path, file: str) -> None:
+    root = conda_environment(tmp_path / "kept/science")
+    (tmp_path / file).parent.mkdir(parents=True, exist_ok=True)
+    (tmp_path / file).write_text(f"envs_dirs: [{tmp_path}/kept]\n")
+    variables = {
+        "XDG_CONFIG_HOME": f"{tmp_path}/xdg",
+        "CONDA_PREFIX": f"{tmp_path}/active",
+        "CONDA_EXE": f"{tmp_path}/root/condabin/conda",
+        "CONDARC": "~/named",
+    }
+    variables = {key: value.replace("~", str(tmp_path)) for key, value in variables.items()}
+    assert known.environments(variables, tmp_path, tmp_path)["science"] == (root,)
+
+
+def test_a_registered_environment_tells_of_its_root(tmp_path: Path) -> None:
+    base = conda_environment(tmp_path / "miniforge3")
+    one, two = conda_environment(base / "envs/one"), conda_environment(base / "envs/two")
+    (tmp_path / "home/.conda").mkdir(parents=True)
+    (tmp_path / "home/.conda/environments.txt").write_text(f"{one}\n{base}\n")
+    assert find("base", tmp_path).root == base
+    assert find("two", tmp_path).root == two
+    with pytest.raises(UsageError, match="no environment called 'miniforge3'"):
+        find_request(Request("miniforge3", by_name=True), tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("place", "variable", "value"),
+    [
+        (".virtualenvs", "", ""),
+        ("work", "WORKON_HOME", "work"),
+        (".local/share/virtualenvs", "", ""),
+        ("data/virtualenvs", "XDG_DATA_HOME", "data"),
+        (".cache/pypoetry/virtualenvs", "", ""),
+        ("cache/virtualenvs", "POETRY_CACHE_DIR", "cache"),
+        ("poetry", "POETRY_VIRTUALENVS_PATH", "poetry"),
+        (".pyenv/versions", "", ""),
+        ("pyenv/versions", "PYENV_ROOT", "pyenv"),
+    ],
+)
+def test_venvs_that_a_tool_keeps_in_one_place(tmp_path: Path, place: str, variable: str, value: str) -> None:
+    home = tmp_path / "home"
+    root = venv(home / place / "tool-a1B2-py3.11")
+    (home / place / "3.11.7/bin").mkdir(parents=True)
+    variables = {variable: str(home / value)} if variable else {}
+    assert find("tool-a1B2-py3.11", tmp_path, **variables).root == root
+    with pytest.raises(UsageError, match=r"no environment called '3\.11\.7'"):
+        find("3.11.7", tmp_path, **variables)
+
+
+def test_a_venv_of_pyenv_is_one_though_it_has_two_names(tmp_path: Path) -> None:
+    versions = tmp_path / "home/.pyenv/versions"
+    venv(versions / "3.11.7/envs/web")
+    (versions / "web").symlink_to("3.11.7/envs/web")
+    assert find("web", tmp_path).root == versions / "web"
+
+
+def test_environments_of_pixi(tmp_path: Path) -> None:
+    tool = conda_environment(tmp_path / "home/.pixi/envs/jq")
+    test = conda_environment(tmp_path / "project/.pixi/envs/test")
+    (tmp_path / "project/src/deep").mkdir(parents=True)
+    assert find("jq", tmp_path).root == tool
+    assert find("test", tmp_path / "project/src/deep").root == test
+    assert find("test", tmp_path, PIXI_PROJECT_ROOT=str(tmp_path / "project")).root == test
+    detached = tmp_path / "cache/envs/project-123/envs"
+    conda_environment(detached / "default")
+    (tmp_path / "detached/.pixi").mkdir(parents=True)
+    (tmp_path / "detached/.pixi/envs").symlink_to(detached)
+    assert find("./detached", tmp_path).root == tmp_path / "detached/.pixi/envs/default"
 
 
 def test_a_folder_and_an_environment_of_one_name(tmp_path: Path) -> None:
@@ -130,12 +221,23 @@ def test_two_environments_of_one_name(tmp_path: Path) -> None:
 
 
 def test_an_unknown_name_lists_the_known_ones(tmp_path: Path) -> None:
-    conda_environment(tmp_path / "root/envs/one")
-    conda_environment(tmp_path / "root/envs/two")
-    with pytest.raises(UsageError, match=r"no environment called 'three'.*known names: one, two"):
-        find("three", tmp_path, MAMBA_ROOT_PREFIX=str(tmp_path / "root"))
-    with pytest.raises(UsageError, match="no conda, mamba or pixi environment was found"):
+    envs = tmp_path / "root/envs"
+    for name in ("another", "science", "two"):
+        conda_environment(envs / name)
+    with pytest.raises(UsageError) as caught:
+        find("sciense", tmp_path, MAMBA_ROOT_PREFIX=str(tmp_path / "root"))
+    assert str(caught.value).splitlines() == [
+        "no environment called 'sciense' and no folder of that name here; known names:",
+        f"  science  {envs}/science",
+        f"  another  {envs}/another",
+        f"  two  {envs}/two",
+    ]
+    with pytest.raises(UsageError, match="no environment that has a name was found"):
         find("three", tmp_path)
+    for number in range(30):
+        conda_environment(envs / f"e{number}")
+    with pytest.raises(UsageError, match=r"and 13 more$"):
+        find("three", tmp_path, MAMBA_ROOT_PREFIX=str(tmp_path / "root"))
 
 
 def test_the_active_environment(tmp_path: Path) -> None:
@@ -170,6 +272,23 @@ def test_a_project_folder_stands_for_its_environment(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match=r"several environments.*\.venv.*\.pixi/envs/test"):
         find("./project", tmp_path)
     assert find("test", tmp_path / "project").root == tmp_path / "project/.pixi/envs/test"
+
+
+def test_in_a_project_its_environment_is_meant_where_none_is_active(tmp_path: Path) -> None:
+    root = venv(tmp_path / "project/.venv")
+    inside = tmp_path / "project/src/deep"
+    inside.mkdir(parents=True)
+    located = find(None, inside)
+    assert located.root == root
+    assert located.warnings == (f"{tmp_path}/project is a project folder: packing its environment {root}",)
+    active = venv(tmp_path / "v")
+    assert find(None, inside, VIRTUAL_ENV=str(active)).root == active
+
+
+def test_a_project_whose_environment_uv_keeps_elsewhere(tmp_path: Path) -> None:
+    root = venv(tmp_path / "project/env")
+    assert find("project", tmp_path, UV_PROJECT_ENVIRONMENT="env").root == root
+    assert find(None, tmp_path / "project", UV_PROJECT_ENVIRONMENT=str(root)).root == root
 
 
 def test_bad_places(tmp_path: Path) -> None:

@@ -98,7 +98,7 @@ def test_what_nothing_needs_stays_behind(venv: Path) -> None:
         ("site-packages/a.py", 'sysconfig.get_paths()["include"]\n', {"headers and static library"}),
         ("site-packages/a.py", "get_path('include', scheme)\n", {"headers and static library"}),
         ("site-packages/a.py", 'code = "#include <Python.h>"\n', {"headers and static library"}),
-        ("site-packages/a.py", "import testing, latest\nturtle = 'TTL'\n", set()),
+        ("site-packages/a.py", "import testing, latest\nturtle = 'TTL', \"include\"\n", set()),
         ("site-packages/a/tests/test_a.py", "import tkinter\n", set()),
         ("site-packages/setuptools/dist.py", "import lib2to3\n", set()),
         ("../../bin/other", "\x7fELF tkinter lib2to3", set()),
