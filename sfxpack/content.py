@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import Final
 
@@ -17,6 +17,7 @@ from sfxpack.plan import COMPILED, CONDA, RECORD, stage
 from sfxpack.records import Files, OnDisk
 from sfxpack.rows import Row
 from sfxpack.scrub import scrub
+from sfxpack.sites import unpacked
 
 LARGE: Final = 32 * 1024 * 1024
 """Bytes from which a file is read in windows instead of at once."""
@@ -66,8 +67,12 @@ class Context:
     """What was read in earlier stages."""
     rows: Mapping[bytes, tuple[Row, ...]]
     """Of every record, by its path."""
-    wanted: Mapping[bytes, Collection[str]]
-    """Algorithms of the digests that records state, by path of the file."""
+    wanted: Mapping[bytes, Mapping[str, Collection[str]]]
+    """The digests that records state, by path of the file and algorithm."""
+
+    def stated(self, path: bytes) -> frozenset[str]:
+        """The digests of one file."""
+        return frozenset(digest for stated in self.wanted.get(path, {}).values() for digest in stated)
 
 
 def read(entry: Entry) -> bytes:
@@ -140,16 +145,33 @@ def examine(entry: Entry, content: bytes, context: Context) -> Examined:
         sites=found.sites,
         edits=found.edits,
         findings=found.findings,
-        on_disk=_on_disk(content, context.wanted.get(entry.path), changes=bool(found.sites or found.edits)),
+        on_disk=_on_disk(entry, content, found, context),
         binary=binaries.read(content),
         source_mtime=_source_mtime(entry, content, context),
     )
 
 
-def _on_disk(content: bytes, wanted: Collection[str] | None, *, changes: bool) -> OnDisk | None:
-    if wanted is None and not changes:
-        return None
-    return OnDisk(len(content), digests(content, wanted or ()), changes)
+def _on_disk(entry: Entry, content: bytes, found: Found, context: Context) -> OnDisk | None:
+    wanted = context.wanted.get(entry.path)
+    changes = bool(found.sites or found.edits)
+    if wanted is None:
+        return OnDisk(len(content), {}, changes) if changes else None
+    known = digests(content, wanted)
+    wrong = any(digest != known[name] for name, stated in wanted.items() for digest in stated)
+    return OnDisk(len(content), known, changes, tuple(_earlier(entry, content, found, context)) if wrong else ())
+
+
+def _earlier(entry: Entry, content: bytes, found: Found, context: Context) -> Iterator[OnDisk]:
+    """The file at other places of the tree, where a record has that digest."""
+    if not found.sites or found.edits or any(site.derived is not None for site in found.sites):
+        return
+    result = neutral.neutralise(content, found)
+    for rename in context.environment.renames:
+        if not rename.new:
+            was = neutral.render(result, rename.old)
+            known = digests(was, context.wanted[entry.path])
+            if not context.stated(entry.path).isdisjoint(known.values()):
+                yield OnDisk(len(was), known, changes=False)
 
 
 def digests(content: bytes, algorithms: Iterable[str]) -> dict[str, str]:
@@ -160,9 +182,12 @@ def digests(content: bytes, algorithms: Iterable[str]) -> dict[str, str]:
 def find(entry: Entry, content: bytes, context: Context) -> Found:
     """Sites that hold the old prefix, values derived from files of earlier stages, secrets to blank."""
     found = Found()
-    if context.needles.contains(content):
+    record = context.environment.conda.get(entry.path)
+    if sites.may_have(content, record, context.needles):
         kind = classify.classify(entry.path, content[: classify.HEAD], content)
         found = sites.find(entry.path, kind, content, context.environment, context.needles, context.options)
+    elif unpacked.is_candidate(entry.path, content):
+        found = unpacked.find(content, record, context.needles, context.stated(entry.path))
     if classify.is_archive(content[: classify.HEAD]):
         found = replace(found, findings=found.findings + sites.look_inside(entry.path, content, context.needles))
     derived = _derived(entry, content, context)

@@ -20,8 +20,8 @@ class Listing:
 
     rows: Mapping[bytes, tuple[Row, ...]]
     """By path of the record."""
-    wanted: Mapping[bytes, Collection[str]]
-    """Algorithms by path of the file: digests that a row states and that can be computed here."""
+    wanted: Mapping[bytes, Mapping[str, Collection[str]]]
+    """By path of the file and algorithm: digests that a row states, of algorithms that can be computed here."""
     records: Mapping[bytes, OnDisk]
     """Records that others list, as if they did not change."""
 
@@ -42,12 +42,13 @@ def list_records(files: Iterable[Entry], names: Names, executor: Executor) -> Li
 
     rows: dict[bytes, tuple[Row, ...]] = {}
     contents: dict[bytes, bytes] = {}
-    wanted: dict[bytes, set[str]] = {}
+    wanted: dict[bytes, dict[str, set[str]]] = {}
     for entry, (listed, content) in zip(found, executor.map(parse, found), strict=True):
         rows[entry.path], contents[entry.path] = listed, content
         for row in listed:
             if row.digest and digest_size(row.algorithm):
-                wanted.setdefault(names.resolve(row.path), set()).add(row.algorithm)
+                stated = wanted.setdefault(names.resolve(row.path), {})
+                stated.setdefault(row.algorithm, set()).add(row.digest)
     records = {
         path: OnDisk(len(contents[path]), digests(contents[path], wanted[path]), changes=False)
         for path in contents.keys() & wanted.keys()

@@ -30,7 +30,7 @@ def discover(request: Request) -> Environment:
     spellings, verdict = origin.work_out(located.root, spellings, given=bool(request.old_prefixes))
     found = _read(located.root, spellings, (*located.warnings, *verdict.warnings))
     left_out = {witnesses.STATE, *(entry.path for entry in found.additions)}
-    stale = tuple(finding for finding in verdict.stale if finding.path not in left_out)
+    stale = tuple(item for item in verdict.stale if item.path not in left_out and not conda.is_packaged(item, found))
     return replace(found, origin=verdict.origin, findings=stale)
 
 
