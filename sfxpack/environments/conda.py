@@ -19,6 +19,8 @@ from sfxpack.model import CondaFile, Environment, Finding
 
 _BASE_ONLY: Final = (b"pkgs", b"envs", b"conda-bld")
 """Folders of a base environment that are no part of it: the package cache, other environments, what was built."""
+_LINKED: Final = (b"bin/activate", b"bin/conda", b"bin/deactivate")
+"""Links to its own scripts that conda made in environments until 4.4."""
 
 
 def is_conda(root: Path) -> bool:
@@ -43,11 +45,12 @@ def environment(root: Path, spellings: Spellings, warnings: tuple[str, ...]) -> 
     if omitted:
         names = ", ".join(f"{os.fsdecode(name)}/" for name in sorted(omitted))
         notes.append(f"left out of the base environment: {names}")
+    linked = frozenset(path for path in _LINKED if path not in files and _leads_out(root, path))
     if added := condapack.added(root) - files.keys():
         names = ", ".join(os.fsdecode(name) for name in sorted(added))
         notes.append(f"left out, as conda-pack's work is done when the environment is installed: {names}")
     windows = any(str(subdir).startswith("win") for subdir in subdirs)
-    activate = not windows and (not activation.exists(root) or activation.is_own(root))
+    ours = not activation.exists(root) or activation.is_own(root) or activation.PATH in linked
     return Environment(
         kind="conda",
         root=root,
@@ -55,8 +58,8 @@ def environment(root: Path, spellings: Spellings, warnings: tuple[str, ...]) -> 
         renames=spellings.renames(),
         conda=files,
         placeholders=tuple(sorted({file.placeholder for file in files.values() if file.placeholder})),
-        additions=(activation.entry(root, variables=activation.variables(root)),) if activate else (),
-        omissions=omitted | added,
+        additions=(activation.entry(root, variables=activation.variables(root)),) if ours and not windows else (),
+        omissions=omitted | added | linked,
         warnings=tuple(notes),
     )
 
@@ -117,6 +120,12 @@ def _omissions(root: Path, files: dict[bytes, CondaFile]) -> frozenset[bytes]:
     return frozenset(
         name for name in _BASE_ONLY if name not in owned and (root / os.fsdecode(name)).is_dir() and _is_base(root)
     )
+
+
+def _leads_out(root: Path, path: bytes) -> bool:
+    """Whether a path is a link to something outside the environment."""
+    link = root / os.fsdecode(path)
+    return link.is_symlink() and not Path(os.path.realpath(link)).is_relative_to(os.path.realpath(root))
 
 
 def _is_base(root: Path) -> bool:
