@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import os
-from collections.abc import Collection, Iterable, Mapping
-from dataclasses import dataclass, field, replace
+from collections.abc import Collection, Iterable, Iterator, Mapping
+from dataclasses import dataclass, replace
 from typing import Final
 
 from sfxpack import binaries, classify, credentials, neutral, outside, records, sites
@@ -17,6 +17,7 @@ from sfxpack.plan import COMPILED, CONDA, RECORD, stage
 from sfxpack.records import Files, OnDisk
 from sfxpack.rows import Row
 from sfxpack.scrub import is_record, scrub
+from sfxpack.sites import unpacked
 
 LARGE: Final = 32 * 1024 * 1024
 """Bytes from which a file is read in windows instead of at once."""
@@ -67,18 +68,20 @@ class Context:
     """What was read in earlier stages."""
     rows: Mapping[bytes, tuple[Row, ...]]
     """Of every record, by its path."""
-    wanted: Mapping[bytes, Collection[str]]
-    """Algorithms of the digests that records state, by path of the file."""
+    wanted: Mapping[bytes, Mapping[str, Collection[str]]]
+    """The digests that records state, by path of the file and algorithm."""
     secrets: Policy = Policy.DROP
     """Whether passwords, tokens and keys are cut where that is safe."""
-    stated: Mapping[bytes, Collection[tuple[str, str]]] = field(default_factory=dict)
-    """(algorithm, hex) of every digest that records state, by path of the file."""
     guests: sites.Needles | None = None
     """`needles` and what holds in some files only (`Environment.hosts`)."""
 
     def needles_of(self, path: bytes) -> sites.Needles:
         """What is looked for in a file."""
         return self.guests if self.guests and path in self.environment.hosts else self.needles
+
+    def stated(self, path: bytes) -> frozenset[str]:
+        """The digests of one file."""
+        return frozenset(digest for stated in self.wanted.get(path, {}).values() for digest in stated)
 
 
 def read(entry: Entry) -> bytes:
@@ -152,7 +155,7 @@ def examine(entry: Entry, content: bytes, context: Context) -> Examined:
         sites=found.sites,
         edits=found.edits,
         findings=found.findings,
-        on_disk=_on_disk(content, context.wanted.get(entry.path), changes=bool(found.sites or found.edits)),
+        on_disk=_on_disk(entry, content, found, context),
         binary=binaries.read(content),
         source_mtime=_source_mtime(entry, content, context),
     )
@@ -162,10 +165,27 @@ def _omitted(entry: Entry, *findings: Finding) -> Examined:
     return Examined(entry, (), (), findings, None, None, None, omitted=True)
 
 
-def _on_disk(content: bytes, wanted: Collection[str] | None, *, changes: bool) -> OnDisk | None:
-    if wanted is None and not changes:
-        return None
-    return OnDisk(len(content), digests(content, wanted or ()), changes)
+def _on_disk(entry: Entry, content: bytes, found: Found, context: Context) -> OnDisk | None:
+    wanted = context.wanted.get(entry.path)
+    changes = bool(found.sites or found.edits)
+    if wanted is None:
+        return OnDisk(len(content), {}, changes) if changes else None
+    known = digests(content, wanted)
+    wrong = any(digest != known[name] for name, stated in wanted.items() for digest in stated)
+    return OnDisk(len(content), known, changes, tuple(_earlier(entry, content, found, context)) if wrong else ())
+
+
+def _earlier(entry: Entry, content: bytes, found: Found, context: Context) -> Iterator[OnDisk]:
+    """The file at other places of the tree, where a record has that digest."""
+    if not found.sites or found.edits or any(site.derived is not None for site in found.sites):
+        return
+    result = neutral.neutralise(content, found)
+    for rename in context.environment.renames:
+        if not rename.new:
+            was = neutral.render(result, rename.old)
+            known = digests(was, context.wanted[entry.path])
+            if not context.stated(entry.path).isdisjoint(known.values()):
+                yield OnDisk(len(was), known, changes=False)
 
 
 def digests(content: bytes, algorithms: Iterable[str]) -> dict[str, str]:
@@ -176,10 +196,12 @@ def digests(content: bytes, algorithms: Iterable[str]) -> dict[str, str]:
 def find(entry: Entry, content: bytes, context: Context) -> Found:
     """Sites that hold the old prefix, values derived from files of earlier stages, secrets to blank."""
     found = Found()
-    needles = context.needles_of(entry.path)
-    if needles.contains(content):
+    needles, record = context.needles_of(entry.path), context.environment.conda.get(entry.path)
+    if sites.may_have(content, record, needles):
         kind = classify.classify(entry.path, content[: classify.HEAD], content)
         found = sites.find(entry.path, kind, content, context.environment, needles, context.options)
+    elif unpacked.is_candidate(entry.path, content):
+        found = unpacked.find(content, record, needles, context.stated(entry.path))
     if classify.is_archive(content[: classify.HEAD]):
         found = replace(found, findings=found.findings + sites.look_inside(entry.path, content, needles))
     derived, private = _derived(entry, content, context), _private(entry, content, context)
@@ -211,8 +233,8 @@ def _is_own(entry: Entry, content: bytes, context: Context) -> bool:
     root = os.fsencode(context.environment.root) + b"/"
     if not (entry.source.startswith(root) or entry.path in context.environment.hosts):
         return False
-    stated = context.stated.get(entry.path, ())
-    return not any(hashlib.new(name, content, usedforsecurity=False).hexdigest() == digest for name, digest in stated)
+    known = digests(content, context.wanted.get(entry.path, ())).values()
+    return context.stated(entry.path).isdisjoint(known)
 
 
 def _derived(entry: Entry, content: bytes, context: Context) -> Found:

@@ -171,7 +171,7 @@ class Large:
         probe = classify.TextProbe()
         binary = b"\0" in head
         tail = b""
-        found = False
+        found = self._is_packaged(file)
         for window in _windows(file, _READ):
             if not binary:
                 probe.feed(window)
@@ -183,6 +183,13 @@ class Large:
         if self._kind is Kind.PYC:
             self._kind = Kind.ARCHIVE  # a marshal stream of this size is not walked, hence not touched
         return found
+
+    def _is_packaged(self, file: BinaryIO) -> bool:
+        record = self._context.environment.conda.get(self.entry.path)
+        if record is None:
+            return False
+        with mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as mapped:
+            return sites.is_packaged(mapped, record)
 
     def _neutral(self, file: BinaryIO, limit: int, digests: Digests) -> Iterator[bytes]:
         """The second pass where there may be sites: the end of a window is held back until its sites are known."""

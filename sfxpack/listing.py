@@ -20,10 +20,8 @@ class Listing:
 
     rows: Mapping[bytes, tuple[Row, ...]]
     """By path of the record."""
-    wanted: Mapping[bytes, Collection[str]]
-    """Algorithms by path of the file: digests that a row states and that can be computed here."""
-    stated: Mapping[bytes, Collection[tuple[str, str]]]
-    """The digests themselves, as (algorithm, hex)."""
+    wanted: Mapping[bytes, Mapping[str, Collection[str]]]
+    """By path of the file and algorithm: digests that a row states, of algorithms that can be computed here."""
     records: Mapping[bytes, OnDisk]
     """Records that others list, as if they did not change."""
 
@@ -44,17 +42,15 @@ def list_records(files: Iterable[Entry], names: Names, executor: Executor) -> Li
 
     rows: dict[bytes, tuple[Row, ...]] = {}
     contents: dict[bytes, bytes] = {}
-    wanted: dict[bytes, set[str]] = {}
-    stated: dict[bytes, list[tuple[str, str]]] = {}
+    wanted: dict[bytes, dict[str, set[str]]] = {}
     for entry, (listed, content) in zip(found, executor.map(parse, found), strict=True):
         rows[entry.path], contents[entry.path] = listed, content
         for row in listed:
             if row.digest and digest_size(row.algorithm):
-                path = names.resolve(row.path)
-                wanted.setdefault(path, set()).add(row.algorithm)
-                stated.setdefault(path, []).append((row.algorithm, row.digest))
+                stated = wanted.setdefault(names.resolve(row.path), {})
+                stated.setdefault(row.algorithm, set()).add(row.digest)
     records = {
         path: OnDisk(len(contents[path]), digests(contents[path], wanted[path]), changes=False)
         for path in contents.keys() & wanted.keys()
     }
-    return Listing(rows, wanted, stated, records)
+    return Listing(rows, wanted, records)

@@ -75,6 +75,17 @@ def prove(content: bytes, neutral: Neutral, found: Found, root: bytes) -> None:
         raise ProofError(f"{len(neutral.content) - at} bytes too many after byte {disk}")
 
 
+def render(neutral: Neutral, place: bytes) -> bytes:
+    """The file as it was at another place; nothing in it is derived. What does not fit is missing."""
+    parts = []
+    at = 0
+    for offset, site in neutral.sites:
+        end = offset + len(site.neutral)
+        parts += [neutral.content[at:offset], _render(site, neutral.content[offset:end], place)]
+        at = end
+    return b"".join([*parts, neutral.content[at:]])
+
+
 def part(found: Found, start: int, end: int) -> Found:
     """What of `found` lies in [start, end), at offsets from `start`; nothing may lie across these bounds."""
     return Found(

@@ -203,9 +203,7 @@ class Reading:
         self.rows = listed.rows
         for _, files in itertools.groupby(self._order, key=lambda entry: plan.turn(entry.path)):
             known = Files(self.names, dict(self.on_disk))
-            context = Context(
-                environment, needles, options, known, listed.rows, listed.wanted, secrets, listed.stated, guests
-            )
+            context = Context(environment, needles, options, known, listed.rows, listed.wanted, secrets, guests)
             yield from self._ahead(files, context, prepare)
 
     def note(self, found: Examined) -> None:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import Enum
 from typing import Final
 
@@ -36,6 +36,8 @@ class OnDisk:
     """Hex by algorithm, as hashlib names it: those that a record states."""
     changes: bool
     """What is installed depends on the new prefix, or is not what is on disk."""
+    earlier: tuple[OnDisk, ...] = ()
+    """The same file at other places of the tree, as far as a record states its digest."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,12 +144,12 @@ def derive_record(path: bytes, content: bytes, rows: Sequence[Row], files: Files
 
 def derive_conda(path: bytes, content: bytes, rows: Sequence[Row], files: Files) -> Found:
     """The same for a file of `conda-meta`."""
-    right = {row.path: disk for row in rows if (disk := _follows(row, files))}
+    right = {row.path: (row, disk) for row in rows if (disk := _follows(row, files))}
     sites: list[Site] = []
-    for row in located_conda_rows(content, right):
-        disk = right[row.path]
-        if not row.digest or row.digest == disk.digests.get(_SHA256):
-            sites += _values(row, files.names.resolve(row.path), disk)
+    for located in located_conda_rows(content, right):
+        row, disk = right[located.path]
+        if located.digest in ("", row.digest):
+            sites += _values(replace(located, package=row.package), files.names.resolve(row.path), disk)
     return Found(tuple(sorted(sites, key=lambda site: site.start)), (), check(path, rows, files))
 
 
@@ -178,9 +180,10 @@ def judge(row: Row, files: Files) -> Verdict:
     if real in (MISSING, OUTSIDE):
         return Verdict.MISSING if real == MISSING else Verdict.UNCHECKED
     known = not row.algorithm or digest_size(row.algorithm) > 0
-    if row.algorithm and known and not (disk and row.digest and disk.digests.get(row.algorithm) == row.digest):
+    size = _size(row, disk) if row.algorithm and known else files.names.entries[real].size
+    if size is None:
         return Verdict.ALTERED
-    if row.size not in (-1, files.names.entries[real].size):
+    if row.size not in (-1, size):
         return Verdict.SIZE
     return Verdict.RIGHT if known else Verdict.UNCHECKED
 
@@ -239,13 +242,27 @@ def _follows(row: Row, files: Files) -> OnDisk | None:
     disk = files.on_disk.get(files.names.resolve(row.path))
     if disk is None or not disk.changes or (row.link and not row.digest):
         return None
-    if row.algorithm and digest_size(row.algorithm) and row.digest != disk.digests.get(row.algorithm):
+    if row.algorithm and digest_size(row.algorithm) and _size(row, disk) is None:
         return None
     return disk
+
+
+def _size(row: Row, disk: OnDisk | None) -> int | None:
+    """Bytes of the file that a row's digest is of; None if it is none that is known.
+
+    A row about a file that is as its package has it is of whichever place conda installed it at.
+    """
+    if disk is None or not row.algorithm:
+        return None
+    for known in (disk, *disk.earlier):
+        if row.digest and row.digest == known.digests.get(row.algorithm):
+            return known.size
+    return row.size if disk.changes and row.package and row.package == disk.digests.get(row.algorithm) else None
 
 
 def _values(row: Row, target: bytes, disk: OnDisk) -> Iterator[Site]:
     if row.digest and row.record is not None:
         yield _value(*row.digest_at, row.record, target)
-    if row.size == disk.size:
+    known = row.algorithm and digest_size(row.algorithm)
+    if row.size >= 0 and row.size == (_size(row, disk) if known else disk.size):
         yield _value(*row.size_at, Derived.SIZE_DECIMAL, target)

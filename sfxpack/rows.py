@@ -40,6 +40,8 @@ class Row:
     """-1 if not recorded."""
     link: bool = False
     """conda says that it is a link: the digest may be of the link's text, and the size is of no file here."""
+    package: str = ""
+    """conda: digest of the file in its package, where the placeholder was replaced."""
     record: Derived | None = None
     """SHA256_HEX or SHA256_RECORD."""
     algorithm_at: tuple[int, int] = (0, 0)
@@ -87,6 +89,7 @@ def conda_rows(content: bytes) -> Iterator[Row]:
             str(digest or "").lower(),
             size if isinstance(size, int) else -1,
             link,
+            str(item.get("sha256") or "") if replaced else "",
         )
 
 

@@ -35,7 +35,7 @@ def find(
     """What the finders say of `content`, its kind worked out."""
     where = where or environment()
     needles = sites.needles(where)
-    if not needles.contains(content):
+    if not sites.may_have(content, where.conda.get(path), needles):
         return Found()
     kind = classify(path, content[:HEAD], content)
     return sites.find(path, kind, content, where, needles, options or sites.Options())

@@ -35,7 +35,7 @@ def discover(request: Request) -> Environment:
     if request.slim_base and not found.savings:
         found = replace(found, warnings=(*found.warnings, _NOTHING_SLIM))
     left_out = {witnesses.STATE, *(entry.path for entry in found.additions)}
-    stale = tuple(finding for finding in verdict.stale if finding.path not in left_out)
+    stale = tuple(item for item in verdict.stale if item.path not in left_out and not conda.is_packaged(item, found))
     return replace(found, origin=verdict.origin, findings=stale)
 
 

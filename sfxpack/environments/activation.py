@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Final
 
 from sfxpack import resources
+from sfxpack.environments import condapack
 from sfxpack.format.layout import EntryKind
 from sfxpack.model import Entry
 
@@ -69,8 +70,9 @@ def _object(path: Path) -> dict[str, object]:
 
 
 def is_own(root: Path) -> bool:
-    """Whether the script there is one that sfxpack made."""
-    return _MARK in _read(root)[:200]
+    """Whether the script there is one that sfxpack made, or that conda-pack did, which knows less."""
+    content = _read(root)
+    return _MARK in content[:200] or condapack.is_activate(content)
 
 
 def exists(root: Path) -> bool:

@@ -5,19 +5,22 @@ The package cache is never looked at: it may be gone, and the files on disk are 
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Final
 
-from sfxpack.environments import activation
+from sfxpack.environments import activation, condapack
 from sfxpack.environments.condarc import is_environment
 from sfxpack.environments.spelling import Spellings, product_name
-from sfxpack.model import CondaFile, Environment
+from sfxpack.model import CondaFile, Environment, Finding
 
 _BASE_ONLY: Final = (b"pkgs", b"envs", b"conda-bld")
 """Folders of a base environment that are no part of it: the package cache, other environments, what was built."""
+_LINKED: Final = (b"bin/activate", b"bin/conda", b"bin/deactivate")
+"""Links to its own scripts that conda made in environments until 4.4."""
 
 
 def is_conda(root: Path) -> bool:
@@ -42,8 +45,12 @@ def environment(root: Path, spellings: Spellings, warnings: tuple[str, ...]) -> 
     if omitted:
         names = ", ".join(f"{os.fsdecode(name)}/" for name in sorted(omitted))
         notes.append(f"left out of the base environment: {names}")
+    linked = frozenset(path for path in _LINKED if path not in files and _leads_out(root, path))
+    if added := condapack.added(root) - files.keys():
+        names = ", ".join(os.fsdecode(name) for name in sorted(added))
+        notes.append(f"left out, as conda-pack's work is done when the environment is installed: {names}")
     windows = any(str(subdir).startswith("win") for subdir in subdirs)
-    activate = not windows and (not activation.exists(root) or activation.is_own(root))
+    ours = not activation.exists(root) or activation.is_own(root) or activation.PATH in linked
     return Environment(
         kind="conda",
         root=root,
@@ -51,10 +58,19 @@ def environment(root: Path, spellings: Spellings, warnings: tuple[str, ...]) -> 
         renames=spellings.renames(),
         conda=files,
         placeholders=tuple(sorted({file.placeholder for file in files.values() if file.placeholder})),
-        additions=(activation.entry(root, variables=activation.variables(root)),) if activate else (),
-        omissions=omitted,
+        additions=(activation.entry(root, variables=activation.variables(root)),) if ours and not windows else (),
+        omissions=omitted | added | linked,
         warnings=tuple(notes),
     )
+
+
+def is_packaged(stale: Finding, environment: Environment) -> bool:
+    """Whether a file names its package's placeholder because it still is the package's, and moves as such."""
+    record = environment.conda.get(stale.path)
+    if record is None or not record.file_mode or record.placeholder != os.fsencode(stale.detail):
+        return False
+    content = (environment.root / os.fsdecode(stale.path)).read_bytes()
+    return hashlib.sha256(content).hexdigest() == record.sha256
 
 
 def _load(path: Path, notes: list[str]) -> dict[str, Any]:
@@ -104,6 +120,12 @@ def _omissions(root: Path, files: dict[bytes, CondaFile]) -> frozenset[bytes]:
     return frozenset(
         name for name in _BASE_ONLY if name not in owned and (root / os.fsdecode(name)).is_dir() and _is_base(root)
     )
+
+
+def _leads_out(root: Path, path: bytes) -> bool:
+    """Whether a path is a link to something outside the environment."""
+    link = root / os.fsdecode(path)
+    return link.is_symlink() and not Path(os.path.realpath(link)).is_relative_to(os.path.realpath(root))
 
 
 def _is_base(root: Path) -> bool:

@@ -8,11 +8,11 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final
 
-from sfxpack.environments import witnesses
+from sfxpack.environments import condapack, witnesses
 from sfxpack.environments.locate import SHARED_ROOTS, SYSTEM_ROOTS
 from sfxpack.environments.spelling import Spellings
 from sfxpack.environments.witnesses import Claim
@@ -49,8 +49,12 @@ def work_out(root: Path, spellings: Spellings, *, given: bool) -> tuple[Spelling
     top = os.fsencode(root)
     claims = witnesses.claims(witnesses.gather(root), lambda path: os.path.lexists(top + b"/" + path))
     spellings = spellings.with_recorded(os.fsdecode(place) for place in dict.fromkeys(claim.old for claim in claims))
+    packed_at = None if given else condapack.made_at(root)
+    spellings = spellings.with_foreign([packed_at] if packed_at else [])
     unsettled = [claim for claim in claims if claim.old not in spellings.foreign and is_place(claim, os.path.exists)]
     verdict = decide(unsettled, spellings.paths, given=given)
+    if packed_at in spellings.foreign and verdict.origin is None:
+        verdict = replace(verdict, origin=Origin(packed_at, 1))
     return spellings.with_foreign([verdict.origin.path] if verdict.origin else []), verdict
 
 

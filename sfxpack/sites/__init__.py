@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from sfxpack.model import Environment, Finding, Found, Kind
+from sfxpack.model import CondaFile, Environment, Finding, Found, Kind
 from sfxpack.sites import ar, archive, conda, elf, pyc, shebang, slash, text
 from sfxpack.sites.archive import look_inside
+from sfxpack.sites.conda import is_packaged
 from sfxpack.sites.hits import search
 from sfxpack.sites.link import aliases, find_link
 from sfxpack.sites.options import Options
@@ -21,10 +22,17 @@ __all__ = [
     "find",
     "find_link",
     "find_window",
+    "is_packaged",
     "look_inside",
+    "may_have",
     "needles",
     "survey",
 ]
+
+
+def may_have(content: bytes, record: CondaFile | None, needles: Needles) -> bool:
+    """Whether a file may have sites: the prefilter over every file, which conda may have a `record` of."""
+    return needles.contains(content) or (record is not None and is_packaged(content, record))
 
 
 def find(

@@ -8,12 +8,13 @@ keep it.
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from itertools import accumulate
 from typing import Final
 
 from sfxpack.format.layout import Encoding, Strategy
-from sfxpack.model import CondaFile, Edit, Finding, Found, Site
+from sfxpack.model import CondaFile, Edit, Finding, Found, Rename, Site
 from sfxpack.sites import cstring, offsets, shebang, unsafe
 from sfxpack.sites.cstring import Content, CString, Replacement
 from sfxpack.sites.hits import Hit
@@ -32,12 +33,12 @@ def find(path: bytes, content: Content, record: CondaFile, needles: Needles, opt
     """Sites of a file whose record names a placeholder; None if the record does not describe `content`.
 
     Proof: undoing the replacement gives the file of the package, or the file is what conda recorded when it installed
-    it and, in binaries, the NULs that the capacity needs are there.
+    it and, in binaries, the NULs that the capacity needs are there. A file that still is the package's is moved as if
+    it had been installed at the placeholder.
     """
-    for spelling in needles.plain:
-        if spelling.rename.new or spelling.pattern != spelling.rename.old:
-            continue
-        done = [step for step in _replacements(spelling.pattern, record) if content.find(step.old) >= 0]
+    for spelling in _spellings(content, record, needles):
+        steps = _replacements(spelling.pattern, record)
+        done = [step for step in steps if next(step.hits(content), None) is not None]
         if not done:
             continue
         prefix = _Prefix(spelling, spelling.pattern != needles.root, done, _replacements(record.placeholder, record))
@@ -50,9 +51,23 @@ def find(path: bytes, content: Content, record: CondaFile, needles: Needles, opt
     return None
 
 
+def is_packaged(content: Content, record: CondaFile) -> bool:
+    """Whether a file is the package's, with its placeholder: no installer replaced it, or conda-pack took it back."""
+    if not (record.file_mode and record.placeholder):
+        return False
+    holds = any(content.find(step.old) >= 0 for step in _replacements(record.placeholder, record))
+    return holds and hashlib.sha256(content).hexdigest() == record.sha256
+
+
 def unmanaged(path: bytes, record: CondaFile) -> Finding:
     """What to say of a file that its record does not describe."""
     return Finding("unmanaged", path, f"not as {record.package} installed it")
+
+
+def _spellings(content: Content, record: CondaFile, needles: Needles) -> Iterator[Spelling]:
+    yield from (known for known in needles.plain if known.pattern == known.rename.old and not known.rename.new)
+    if is_packaged(content, record):
+        yield Spelling(record.placeholder, Rename(record.placeholder, b""), Encoding.PLAIN)
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,7 +99,8 @@ def _binary(path: bytes, content: Content, record: CondaFile, prefix: _Prefix, o
         found = _cstrings(content, strings, prefix)
     if found is None:
         return None
-    findings = offsets.check_binary(path, content, record, strings, prefix.kept)
+    left = [step for step in prefix.kept if step not in prefix.done]
+    findings = offsets.check_binary(path, content, record, strings, left)
     if options.binary_padding == "conda":
         findings += unsafe.check(path, content, strings)
     return replace(found, findings=findings)

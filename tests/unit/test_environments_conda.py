@@ -128,6 +128,22 @@ def test_an_activate_script_is_added_unless_there_is_one(tmp_path: Path) -> None
     assert [entry.path for entry in found(tmp_path).additions] == [b"bin/activate"]
 
 
+def test_links_that_old_condas_made_are_left_out(tmp_path: Path) -> None:
+    root = tmp_path / "envs/e"
+    record(root, "x", files=[])
+    (root / "bin").mkdir()
+    for name in ("activate", "conda", "deactivate"):
+        (root / "bin" / name).symlink_to(tmp_path / "bin" / name)
+    assert found(root).omissions == {b"bin/activate", b"bin/conda", b"bin/deactivate"}
+    assert [entry.path for entry in found(root).additions] == [b"bin/activate"]
+    (root / "bin/activate.mine").write_text("mine\n")
+    (root / "bin/activate").unlink()
+    (root / "bin/activate").symlink_to("activate.mine")
+    record(root, "conda-shim", files=["bin/conda"])
+    assert found(root).omissions == {b"bin/deactivate"}
+    assert found(root).additions == ()
+
+
 def test_no_script_for_a_tree_of_windows(tmp_path: Path) -> None:
     record(tmp_path, "x", files=[], subdir="win-64")
     assert found(tmp_path).additions == ()

@@ -35,7 +35,7 @@ def test_as_a_small_file(tmp_path: Path, content: bytes) -> None:
     entry = Entry(b"x", EntryKind.FILE, 0o644, len(content), status.st_mtime_ns, os.fsencode(tmp_path / "x"))
     where = environment()
     files = Files(Names({b"x": entry}, {}), {})
-    context = Context(where, sites.needles(where), sites.Options(), files, {}, {b"x": ("sha256",)})
+    context = Context(where, sites.needles(where), sites.Options(), files, {}, {b"x": {"sha256": ()}})
     large, small = Large(entry, context), prepare(entry, context)
     assert b"".join(large.pieces(1 << 20)) == small.content
     assert (tuple(large.sites), large.digest) == (small.sites, small.digest)

@@ -90,6 +90,16 @@ def test_overlaps_are_refused() -> None:
             neutral.neutralise(b"a /opt/env b c d", found)
 
 
+@pytest.mark.parametrize(
+    "template", [b"nothing", b"a=@/x @", b"#!@/bin/python\n@", b"\0@/lib\0x", b'{"a": "@", "b": "c"}']
+)
+def test_a_file_as_it_was_at_another_place(template: bytes) -> None:
+    content = template.replace(b"@", ROOT)
+    result = neutral.neutralise(content, find(content))
+    assert neutral.render(result, ROOT) == content
+    assert neutral.render(result, b"/opt/old") == template.replace(b"@", b"/opt/old")
+
+
 def test_large_contents_are_compared_whole() -> None:
     content = random.Random(1).randbytes(3_000_000) + b"\0/opt/env\0" + bytes(2_000_000)
     found = find(content)

@@ -12,6 +12,7 @@ import random
 import subprocess
 import sys
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -264,6 +265,33 @@ def test_conda_meta(indent: int | None, ascii_only: bool) -> None:  # noqa: FBT0
     assert by_path(moved) == expected
 
 
+@pytest.mark.parametrize("changes", [True, False])
+def test_rows_about_a_file_that_still_is_its_packages_follow_it(changes: bool) -> None:  # noqa: FBT001 - a row
+    package = b"prefix=/placeholder\n"
+    item = {"_path": "x.pc", "sha256": hashlib.sha256(package).hexdigest(), "sha256_in_prefix": "a" * 64}
+    more = {"size_in_bytes": 5, "file_mode": "text", "prefix_placeholder": "/placeholder"}
+    content = json.dumps({"paths_data": {"paths": [item | more]}}).encode()
+    files = tree({b"x.pc": package} if changes else {}, {} if changes else {b"x.pc": package})
+    found = derive_conda(content, files)
+    assert mismatches(found.findings) == ({} if changes else {b"x.pc": "altered"})
+    (moved,) = json.loads(render(content, found, {b"x.pc": reference.Installed(NEW)}))["paths_data"]["paths"]
+    row = {"sha256_in_prefix": hashlib.sha256(NEW).hexdigest(), "size_in_bytes": len(NEW)}
+    assert moved == item | more | (row if changes else {})
+
+
+@pytest.mark.parametrize(("size", "verdict"), [(len(OLD), None), (len(OLD) + 1, "size")])
+def test_rows_about_a_file_as_it_was_at_an_earlier_place_follow_it(size: int, verdict: str | None) -> None:
+    files = tree({b"x.py": b"print('/unpacked/here')\n"})
+    digests = {"sha256": hashlib.sha256(OLD).hexdigest()}
+    known = {b"x.py": replace(files.on_disk[b"x.py"], earlier=(OnDisk(len(OLD), digests, changes=False),))}
+    content = f"x.py,{hashed('sha256', OLD)},{size}\n".encode()
+    found = derive_record(RECORD_AT_TOP, content, replace(files, on_disk=known))
+    assert mismatches(found.findings) == ({b"x.py": verdict} if verdict else {})
+    expected = f"x.py,{hashed('sha256', NEW)},{size if verdict else len(NEW)}\n".encode()
+    assert render(content, found, {b"x.py": reference.Installed(NEW)}) == expected
+
+
+RECORD_AT_TOP = b"x-1.dist-info/RECORD"
 SITE = b"lib/python3.11/site-packages/"
 RECORD = SITE + b"x-1.dist-info/RECORD"
 

@@ -117,10 +117,32 @@ def test_capacity_is_that_of_the_placeholder(template: bytes) -> None:
 @pytest.mark.parametrize("mode", ["binary", "text"])
 @pytest.mark.parametrize("template", [*BINARIES, b"a=@/lib"])
 def test_a_placeholder_that_no_installer_replaced(template: bytes, mode: str) -> None:
-    """conda-pack leaves it in `bin/python*`; with `--fix-stale` the file becomes what it should have been."""
+    """conda-pack takes files from the package cache: they become what they should have been."""
     package = template.replace(b"@", PLACEHOLDER)
-    where = replace(managed(package, mode, b"x"), renames=(Rename(PLACEHOLDER, b""), Rename(ROOT, b"")))
+    where = managed(package, mode, b"x")
     assert move(package, b"/new", b"x", where) == installed(package, mode, b"/new")
+    given = replace(where, renames=(Rename(PLACEHOLDER, b""), Rename(ROOT, b"")))
+    assert move(package, b"/new", b"x", given) == installed(package, mode, b"/new")
+    below = managed(package, mode, b"x", root=PLACEHOLDER[:6])
+    assert move(package, b"/new", b"x", below) == installed(package, mode, b"/new")
+    assert not find(package, b"x", managed(package, mode, b"x", digests="installed")).sites
+    assert not find(package + b"edited", b"x", where).sites
+
+
+@pytest.mark.parametrize("encoding", [Encoding.UTF16LE, Encoding.UTF16BE, Encoding.UTF32LE, Encoding.UTF32BE])
+def test_wide_placeholders_that_no_installer_replaced(encoding: Encoding) -> None:
+    package = bytes(8) + encode(b"-I" + PLACEHOLDER + b"/y:" + PLACEHOLDER + b"/z\0", encoding) + b"end"
+    moved = move(package, b"/n", b"x", managed(package, "binary", b"x"))
+    assert moved == installed_by_conda(package, b"/n")
+
+
+def test_what_is_recorded_of_a_packages_file_is_compared_once() -> None:
+    package = b"\0" + PLACEHOLDER + b"/lib\0"
+    ranges = [[1, len(package) - 1]]
+    (record,) = managed(package, "binary", b"x").conda.values()
+    for offsets, findings in (([{"encoding": "utf-8", "ranges": ranges}], {}), ([], {"offsets": 1})):
+        where = environment(conda={b"x": replace(record, offsets=offsets)})
+        assert categories(find(package, b"x", where)) == findings
 
 
 @pytest.mark.parametrize(
@@ -281,11 +303,11 @@ def test_slash_padding_on_request(template: bytes, prefix: bytes) -> None:
     assert moved == package.replace(PLACEHOLDER, padded)
 
 
-@pytest.mark.parametrize("edited", [False, True])
-def test_large_files_are_proved_from_their_mapping(edited: bool) -> None:  # noqa: FBT001 - a row
+@pytest.mark.parametrize(("edited", "prefix"), [(False, ROOT), (True, ROOT), (False, PLACEHOLDER)])
+def test_large_files_are_proved_from_their_mapping(edited: bool, prefix: bytes) -> None:  # noqa: FBT001 - a row
     package = bytes(300_000) + b"\0" + PLACEHOLDER + b"/lib\0" + bytes(300_000) + PLACEHOLDER + b"/x\xff\0"
     where = managed(package, "binary", b"x")
-    content = installed(package, "binary", ROOT) + b"edited" * edited
+    content = installed(package, "binary", prefix) + b"edited" * edited
     needles = sites.needles(where)
     with tempfile.TemporaryFile() as file:
         file.write(content)
