@@ -196,7 +196,8 @@ def _report(subjects: Sequence[Subject], whole: Whole) -> bytes:
     report |= {"environments": kinds} if whole.trees else {"kind": subjects[0].environment.kind}
     if any(subject.selection.filters for subject in subjects):
         report["filters"] = {os.fsdecode(subject.mount): subject.selection.filters for subject in subjects}
-        report["left_out"] = [dataclasses.asdict(item) for item in savings(subjects) if item.files]
+    if saved := [dataclasses.asdict(item) for item in savings(subjects) if item.files]:
+        report["left_out"] = saved
     return json.dumps(report, sort_keys=True).encode()
 
 
