@@ -196,8 +196,8 @@ def _report(subjects: Sequence[Subject], whole: Whole) -> bytes:
     report |= {"environments": kinds} if whole.trees else {"kind": subjects[0].environment.kind}
     if any(subject.selection.filters for subject in subjects):
         report["filters"] = {os.fsdecode(subject.mount): subject.selection.filters for subject in subjects}
-    if left_out := [dataclasses.asdict(saving) for saving in savings(subjects) if saving.files]:
-        report["left_out"] = left_out
+    if saved := [dataclasses.asdict(item) for item in savings(subjects) if item.files]:
+        report["left_out"] = saved
     return json.dumps(report, sort_keys=True).encode()
 
 

@@ -93,6 +93,7 @@ def as_json(result: Result) -> dict[str, Any]:
     value = dataclasses.asdict(result)
     value["path"] = str(result.path)
     value["platform"] = result.platform.label
+    value["origin"] = origin_as_json(result.environments[0].origin) if len(result.environments) == 1 else None
     value["environments"] = [{"name": item.name, "origin": origin_as_json(item.origin)} for item in result.environments]
     value["prefix_limit"] = None if result.prefix_limit == NO_LIMIT else result.prefix_limit
     value["findings"] = findings_as_json(result.findings)
