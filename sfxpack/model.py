@@ -138,8 +138,6 @@ class Environment:
     """One of the renames that nobody gave."""
     findings: tuple[Finding, ...] = ()
     """What its own well-known files tell: `stale`."""
-    savings: tuple[Saving, ...] = ()
-    """What was left out of the additions."""
 
 
 class Kind(Enum):

@@ -11,7 +11,19 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Final, TypeVar
 
-from sfxpack import editable, external, listing, oddities, outside, ownership, plan, requirements, resources, sites
+from sfxpack import (
+    editable,
+    external,
+    listing,
+    oddities,
+    outside,
+    ownership,
+    plan,
+    requirements,
+    resources,
+    sites,
+    slim,
+)
 from sfxpack.binaries import Binary
 from sfxpack.content import LARGE, WHOLE, Context, Examined
 from sfxpack.environments import discover
@@ -124,6 +136,8 @@ def _subject(request: Request, environment: Environment, name: str, mount: bytes
     environment, tree = editable.treat(environment, tree, request.editable, written)
     environment, tree = external.treat(environment, tree, request.external)
     selection = select(environment, tree, request)
+    if request.slim_base and not any(saving.rule.startswith("--slim-base") for saving in selection.savings):
+        environment = replace(environment, warnings=(*environment.warnings, slim.NOTHING))
     tree = selection.tree
     platform = _platform(request, tree.entries)
     options = sites.Options(

@@ -14,7 +14,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final
 
-from sfxpack import gitignore
+from sfxpack import gitignore, slim
 from sfxpack.errors import UsageError
 from sfxpack.format.layout import EntryKind
 from sfxpack.model import Entry, Environment, Pyc, Request, Saving
@@ -89,9 +89,11 @@ def select(environment: Environment, tree: Tree, request: Request) -> Selection:
     """
     presets = dict.fromkeys((*request.slim, *(("pyc",) if request.pyc is not Pyc.KEEP else ())))
     before = _earlier(environment.root)
-    if not presets and not request.rules:
-        return Selection(tree, before, environment.savings)
+    base = slim.rules(environment, tree.entries) if request.slim_base else ()
+    if not presets and not request.rules and not base:
+        return Selection(tree, before)
     lines = [(f"--slim {name}", line) for name in presets for line in PRESETS[name]]
+    lines += base
     first_own = len(lines)
     lines += [(_typed(line), line) for line in request.rules if gitignore.parse(os.fsencode(line))]
     names = Names({entry.path: entry for entry in tree.entries}, {}, environment.renames)
@@ -100,6 +102,8 @@ def select(environment: Environment, tree: Tree, request: Request) -> Selection:
     needed = frozenset(_needed(names, {path for path, at in decided.items() if at < first_own}))
     gone = {path: lines[at][0] for path, at in decided.items() if path not in needed}
     _settle_directories(tree.entries, gone)
+    if base:
+        gone.update(dict.fromkeys(slim.unneeded(names.entries, gone), slim.LIBRARIES))
     links = tuple(_pointless(names, gone))
     gone.update(dict.fromkeys(links, ""))
     _settle_directories(tree.entries, gone)
@@ -110,7 +114,7 @@ def select(environment: Environment, tree: Tree, request: Request) -> Selection:
     return Selection(
         replace(tree, entries=tuple(entry for entry in tree.entries if entry.path not in gone)),
         (*before, (*used, *(os.fsdecode(gitignore.line_of(path)) for path in links))),
-        (*environment.savings, *_savings(names, gone, dict.fromkeys(line[0] for line in lines if line[1][0] != "!"))),
+        tuple(_savings(names, gone, (label for label, line in lines if not line.startswith("!")))),
         tuple(dict.fromkeys(unused)),
     )
 
@@ -243,6 +247,8 @@ def _savings(names: Names, gone: Mapping[bytes, str], labels: Iterable[str]) -> 
             files[label] += 1
             sizes[label] += 0 if entry.inode in counted else entry.size
             counted |= {entry.inode} - {_ONE_NAME}
-    yield from (Saving(label, files[label], sizes[label]) for label in labels)
+    for label in dict.fromkeys((*labels, *filter(None, files))):
+        if files[label] or not label.startswith("--slim-base"):
+            yield Saving(label, files[label], sizes[label])
     if files[""]:
         yield Saving("links to what is left out", files[""], sizes[""])

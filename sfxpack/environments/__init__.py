@@ -5,15 +5,12 @@ from __future__ import annotations
 import os
 from dataclasses import replace
 from pathlib import Path
-from typing import Final
 
 from sfxpack.environments import conda, origin, prefix, venv, witnesses
 from sfxpack.environments.locate import locate
 from sfxpack.environments.spelling import Spellings
 from sfxpack.errors import DiscoveryError
 from sfxpack.model import Environment, Request
-
-_NOTHING_SLIM: Final = "--slim-base: changes nothing; no base Python comes along, or the environment needs all of it"
 
 
 def discover(request: Request) -> Environment:
@@ -31,19 +28,17 @@ def discover(request: Request) -> Environment:
     located = locate(request, os.environ, folder)
     spellings = Spellings.of(located.root, request.old_prefixes, os.environ, request.fix_stale)
     spellings, verdict = origin.work_out(located.root, spellings, given=bool(request.old_prefixes))
-    found = _read(located.root, spellings, (*located.warnings, *verdict.warnings), slim_base=request.slim_base)
-    if request.slim_base and not found.savings:
-        found = replace(found, warnings=(*found.warnings, _NOTHING_SLIM))
+    found = _read(located.root, spellings, (*located.warnings, *verdict.warnings))
     left_out = {witnesses.STATE, *(entry.path for entry in found.additions)}
     stale = tuple(item for item in verdict.stale if item.path not in left_out and not conda.is_packaged(item, found))
     return replace(found, origin=verdict.origin, findings=stale)
 
 
-def _read(root: Path, spellings: Spellings, warnings: tuple[str, ...], *, slim_base: bool) -> Environment:
+def _read(root: Path, spellings: Spellings, warnings: tuple[str, ...]) -> Environment:
     if conda.is_conda(root):
         return conda.environment(root, spellings, warnings)
     if venv.is_venv(root):
-        return venv.environment(root, spellings, warnings, slim_base=slim_base)
+        return venv.environment(root, spellings, warnings)
     return prefix.environment(root, spellings, warnings)
 
 

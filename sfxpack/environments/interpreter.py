@@ -10,17 +10,15 @@ import os
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
 from typing import Final
 
-from sfxpack.environments import slim, tcl, vendor
+from sfxpack.environments import tcl, vendor
 from sfxpack.environments.files import Collector
-from sfxpack.environments.libraries import Closure
 from sfxpack.environments.locate import SHARED_ROOTS, SYSTEM_ROOTS
 from sfxpack.errors import DiscoveryError, UnreadableError
 from sfxpack.format.layout import EntryKind
-from sfxpack.model import Entry, Rename, Saving
+from sfxpack.model import Entry, Rename
 
 _NAME: Final = re.compile(r"(?:python|pypy)\d+\.\d+t?")
 """A standard library's folder, in the base as in the venv."""
@@ -56,18 +54,9 @@ class Base:
     additions: tuple[Entry, ...]
     renames: tuple[Rename, ...]
     warnings: tuple[str, ...]
-    savings: tuple[Saving, ...] = ()
-    """What the venv does not need and was left out of it."""
 
 
-def find(
-    root: Path,
-    settings: Mapping[str, str],
-    directory: str,
-    variables: Mapping[str, str] = os.environ,
-    *,
-    slim_base: bool = False,
-) -> Base:
+def find(root: Path, settings: Mapping[str, str], directory: str, variables: Mapping[str, str] = os.environ) -> Base:
     """Collect the base Python of a venv.
 
     Args:
@@ -75,7 +64,6 @@ def find(
         settings: what `pyvenv.cfg` says, keys in lower case.
         directory: where it goes below the prefix.
         variables: the process's environment variables.
-        slim_base: without what the venv does not need.
 
     Raises:
         DiscoveryError: it is not there, or its files cannot be read.
@@ -100,11 +88,8 @@ def find(
         else:
             collector.file(source, where)
     collector.check()
-    add_libraries = partial(_add_libraries, root=root, executable=executable, variables=variables)
-    if slim_base:
-        warnings, savings = slim.complete(collector, root, target, add_libraries)
-    else:
-        (_, warnings), savings = add_libraries(collector), ()
+    closure, warnings = vendor.add_libraries(collector, executable, target + b"/lib", variables)
+    tcl.add_scripts(collector, root, target, closure.found.items())
     collector.check()
     return Base(
         directory=directory,
@@ -113,18 +98,7 @@ def find(
         additions=tuple(collector.entries.values()),
         renames=tuple(_renames(collector, prefix, name, variables)),
         warnings=warnings,
-        savings=savings,
     )
-
-
-def _add_libraries(
-    collector: Collector, root: Path, executable: bytes, variables: Mapping[str, str]
-) -> tuple[Closure, tuple[str, ...]]:
-    """Add the shared libraries that the files need, and Tcl's scripts; what was found, and warnings."""
-    target = executable.partition(b"/")[0]
-    closure, warnings = vendor.add_libraries(collector, executable, target + b"/lib", variables)
-    tcl.add_scripts(collector, root, target, closure.found.items())
-    return closure, warnings
 
 
 def _library_name(root: Path, settings: Mapping[str, str]) -> str:

@@ -30,8 +30,8 @@ def is_venv(root: Path) -> bool:
     return os.path.isfile(root / "pyvenv.cfg")
 
 
-def environment(root: Path, spellings: Spellings, warnings: tuple[str, ...], *, slim_base: bool) -> Environment:
-    """Read `pyvenv.cfg` and list the base Python's files, with SLIM_BASE only those that are needed.
+def environment(root: Path, spellings: Spellings, warnings: tuple[str, ...]) -> Environment:
+    """Read `pyvenv.cfg` and list the base Python's files.
 
     Raises:
         DiscoveryError: the venv uses the packages of its base, or its base Python is not there.
@@ -54,7 +54,7 @@ def environment(root: Path, spellings: Spellings, warnings: tuple[str, ...], *, 
     if home and spellings.contains(home):
         base = None
     else:
-        base = interpreter.find(root, settings, _free_name(root), slim_base=slim_base)
+        base = interpreter.find(root, settings, _free_name(root))
         notes.extend(base.warnings)
         additions += [*base.additions, *_links(root, base), _configuration(root, text, base)]
     return Environment(
@@ -64,7 +64,6 @@ def environment(root: Path, spellings: Spellings, warnings: tuple[str, ...], *, 
         renames=spellings.renames(base.renames if base else ()),
         additions=tuple(additions),
         warnings=tuple(notes),
-        savings=base.savings if base else (),
     )
 
 

@@ -16,7 +16,7 @@ RANKS = (
     {"oddities"},
     {"tree"},
     {"environments", "sites", "requirements", "scrub", "outside", "meson"},
-    {"external", "editable"},
+    {"external", "editable", "slim"},
     {"neutral", "records", "reference", "loading"},
     {"plan"},
     {"compress", "header", "content", "ownership", "selection"},

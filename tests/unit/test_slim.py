@@ -9,9 +9,10 @@ from pathlib import Path
 
 import pytest
 
-from sfxpack.environments import discover
+from sfxpack import slim
 from sfxpack.format.layout import EntryKind
-from sfxpack.model import Environment, Request
+from sfxpack.model import Request
+from sfxpack.reading import Subject, subjects
 from tests import bases
 from tests.prefixes import write
 
@@ -57,30 +58,28 @@ def venv(base: Path, tmp_path: Path) -> Path:
     return bases.make_venv_by_hand(tmp_path / "v", base)
 
 
-def found(root: Path) -> Environment:
-    return discover(Request(str(root), by_path=True, slim_base=True))
+def packed(root: Path, *rules: str) -> Subject:
+    (subject,) = subjects(Request(str(root), by_path=True, slim_base=True, rules=rules))
+    return subject
 
 
-def come_along(environment: Environment) -> set[str]:
-    entries = (entry for entry in environment.additions if entry.kind is EntryKind.FILE)
+def files(subject: Subject) -> set[str]:
+    entries = (entry for entry in subject.tree.entries if entry.kind is EntryKind.FILE)
     return {os.fsdecode(entry.path).removeprefix("base-python/") for entry in entries}
 
 
-def rules(environment: Environment) -> list[str]:
-    return [saving.rule.removeprefix("--slim-base: ") for saving in environment.savings]
+def left_out(subject: Subject) -> dict[str, int]:
+    return {saving.rule.removeprefix("--slim-base (").rstrip(")"): saving.files for saving in subject.selection.savings}
 
 
 def test_what_nothing_needs_stays_behind(venv: Path) -> None:
-    environment = found(venv)
-    assert {(saving.rule, saving.files) for saving in environment.savings} == {
-        *((f"--slim-base: {name}", len(paths)) for name, paths in PARTS.items()),
-        ("--slim-base: libraries of these", 1),
-    }
-    left = come_along(environment)
+    subject = packed(venv)
+    assert left_out(subject) == {**{name: len(paths) for name, paths in PARTS.items()}, "libraries of these": 1}
+    left = files(subject)
     assert left.isdisjoint(path for paths in PARTS.values() for path in paths)
     assert left.issuperset((*KEPT, "bin/python3.11", f"{STDLIB}/os.py", f"{STDLIB}/json/__init__.py"))
     assert {path for path in left if path.startswith("lib/lib")} == {"lib/libdirect.so.1", "lib/libindirect.so.1"}
-    assert environment.warnings == ()
+    assert subject.warnings == ()
 
 
 @pytest.mark.parametrize(
@@ -106,22 +105,33 @@ def test_what_nothing_needs_stays_behind(venv: Path) -> None:
 )
 def test_what_a_module_mentions_comes_along(venv: Path, path: str, content: str, kept: set[str]) -> None:
     write(venv / STDLIB / path, content)
-    environment = found(venv)
-    assert set(rules(environment)) == {*PARTS, "libraries of these"} - kept
-    assert come_along(environment).issuperset(path for name in kept & PARTS.keys() for path in PARTS[name])
+    subject = packed(venv)
+    assert left_out(subject).keys() == {*PARTS, "libraries of these"} - kept
+    assert files(subject).issuperset(path for name in kept & PARTS.keys() for path in PARTS[name])
+
+
+def test_a_module_of_an_editable_project_counts(venv: Path, tmp_path: Path) -> None:
+    write(tmp_path / "project/pyproject.toml", "[project]\nname = 'project'\n")
+    write(tmp_path / "project/window.py", "import tkinter\n")
+    write(venv / STDLIB / "site-packages/project.pth", f"{tmp_path}/project\n")
+    assert left_out(packed(venv)).keys() == {*PARTS} - {"Tk"}
 
 
 def test_a_library_that_the_environment_finds_beside_the_base_comes_along(venv: Path, base: Path) -> None:
     shutil.copy(base / STDLIB / "lib-dynload/_tkinter.so", venv / STDLIB / "site-packages/extension.so")
-    environment = found(venv)
-    assert "lib/libother.so.2" in come_along(environment)
-    assert "libraries of these" not in rules(environment)
+    subject = packed(venv)
+    assert "lib/libother.so.2" in files(subject)
+    assert left_out(subject).keys() == {*PARTS}
+
+
+def test_the_users_rules_win_back(venv: Path) -> None:
+    subject = packed(venv, "!/base-python/lib/python3.11/lib-dynload/_tkinter.so", "!tkinter/")
+    assert files(subject) >= {f"{STDLIB}/lib-dynload/_tkinter.so", f"{STDLIB}/tkinter/__init__.py", "lib/libother.so.2"}
+    assert left_out(subject)["Tk"] == len(PARTS["Tk"]) - 2
 
 
 def test_where_there_is_no_base_it_is_said_that_nothing_changes(tmp_path: Path) -> None:
     write(tmp_path / "tree/bin/x", "")
-    environment = found(tmp_path / "tree")
-    assert environment.savings == ()
-    assert environment.warnings == (
-        "--slim-base: changes nothing; no base Python comes along, or the environment needs all of it",
-    )
+    subject = packed(tmp_path / "tree")
+    assert subject.selection.savings == ()
+    assert subject.warnings == (slim.NOTHING,)
