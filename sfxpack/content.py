@@ -10,6 +10,7 @@ from typing import Final
 
 from sfxpack import binaries, classify, credentials, neutral, outside, records, sites
 from sfxpack.binaries import Binary
+from sfxpack.environments.venv import BROUGHT_ALONG
 from sfxpack.errors import ChangedError, UnreadableError
 from sfxpack.format.digest import digest
 from sfxpack.model import Edit, Entry, Environment, Finding, Found, Policy, Site
@@ -231,7 +232,8 @@ def _private(entry: Entry, content: bytes, context: Context) -> Found:
 def _is_own(entry: Entry, content: bytes, context: Context) -> bool:
     """Whether a file is of the environment's user: what packages and a base Python ship is public."""
     root = os.fsencode(context.environment.root) + b"/"
-    if not (entry.source.startswith(root) or entry.path in context.environment.hosts):
+    inside = entry.source.startswith(root) and not BROUGHT_ALONG.match(entry.path)
+    if not (inside or entry.path in context.environment.hosts):
         return False
     known = digests(content, context.wanted.get(entry.path, ())).values()
     return context.stated(entry.path).isdisjoint(known)
