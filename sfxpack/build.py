@@ -8,7 +8,6 @@ import os
 import time
 from collections import Counter
 from collections.abc import Collection, Iterable, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -27,6 +26,7 @@ from sfxpack.ownership import as_json as ownership_as_json
 from sfxpack.packing import Packing
 from sfxpack.reading import Progress, Reading, Subject, silent, subjects, usable_cores
 from sfxpack.whole import Whole, savings, together, warnings
+from sfxpack.workers import Workers
 
 _INTERPRETERS: Final = (b"bin/python", b"bin/python3", b"bin/pypy3")
 _ACTIVATE: Final = b"bin/activate"
@@ -91,7 +91,7 @@ def build(request: Request, progress: Progress = silent) -> Result:
     first = found[0]
     jobs = request.jobs or usable_cores()
     front = _front(first.name, request.release, first.platform)
-    with assembly(first.output, front, force=request.force) as target, ThreadPoolExecutor(2 * jobs) as executor:
+    with assembly(first.output, front, force=request.force) as target, Workers(2 * jobs) as executor:
         readings = [Reading(subject, executor, jobs) for subject in found]
         _share(progress, readings)
         packing = Packing(readings, BlockWriter(executor, jobs, request.level, target.write))

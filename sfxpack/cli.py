@@ -201,9 +201,20 @@ class _Bar:
             self._bar.stop()
 
 
+class _EndedError(SystemExit):
+    """A signal asked to end."""
+
+
 def _end(number: int, _frame: object) -> NoReturn:
     """End by an exception, so that an unfinished file is removed on the way."""
-    sys.exit(128 + number)
+    raise _EndedError(128 + number)
+
+
+def _leave(status: int) -> NoReturn:
+    """End now: after a signal some threads may never end (`Workers`), and the interpreter would wait for them."""
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(status)
 
 
 def main() -> None:
@@ -217,7 +228,9 @@ def main() -> None:
         sys.exit(cli.main(prog_name="sfxpack", standalone_mode=False))
     except click.Abort:
         click.echo("sfxpack: interrupted; nothing was written", err=True)
-        sys.exit(Exit.INTERRUPTED)
+        _leave(Exit.INTERRUPTED)
+    except _EndedError as ended:
+        _leave(int(str(ended)))
     except click.ClickException as error:
         error.show()
         sys.exit(Exit.USAGE)

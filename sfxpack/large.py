@@ -6,7 +6,7 @@ import hashlib
 import mmap
 import os
 from collections.abc import Iterable, Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import Future
 from dataclasses import replace
 from typing import BinaryIO, Final
 
@@ -19,6 +19,7 @@ from sfxpack.model import Edit, Entry, Finding, Found, Kind, Site
 from sfxpack.records import OnDisk
 from sfxpack.sites.archive import Mapped
 from sfxpack.sites.window import OVERLAP
+from sfxpack.workers import Workers
 
 _READ: Final = 8 * 1024 * 1024
 
@@ -28,14 +29,14 @@ class Digests:
 
     def __init__(self, algorithms: Iterable[str]) -> None:
         self._states = {name: hashlib.new(name, usedforsecurity=False) for name in algorithms}
-        self._thread = ThreadPoolExecutor(1)
+        self._thread = Workers(1)
         self._running: Future[None] | None = None
 
     def __enter__(self) -> Digests:  # noqa: PYI034 Self is not there in Python 3.10
         return self
 
-    def __exit__(self, *_: object) -> None:
-        self._thread.shutdown()
+    def __exit__(self, *raised: object) -> None:
+        self._thread.__exit__(*raised)
 
     def update(self, data: bytes) -> None:
         """Add bytes; waits for those before."""

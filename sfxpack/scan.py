@@ -6,7 +6,6 @@ import os
 import time
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final
@@ -22,6 +21,7 @@ from sfxpack.large import Large
 from sfxpack.model import Entry, Environment, Finding, Origin, Policy, Request, Saving, Site
 from sfxpack.ownership import Ownership
 from sfxpack.reading import Progress, Reading, Subject, silent, subjects, usable_cores
+from sfxpack.workers import Workers
 
 _LIBSTDCXX: Final = b"libstdc++.so.6"
 
@@ -128,7 +128,7 @@ def scan(request: Request, progress: Progress = silent) -> Scan:
     found = subjects(replace(request, more=()))[0]
     jobs = request.jobs or usable_cores()
     files = list(_links(found))
-    with ThreadPoolExecutor(2 * jobs) as executor:
+    with Workers(2 * jobs) as executor:
         reading = Reading(found, executor, jobs, progress)
         for item in reading.files(_look):
             examined = item.examine() if isinstance(item, Large) else item

@@ -9,11 +9,14 @@ from pathlib import Path
 from typing import Any
 
 SFXPACK = (sys.executable, "-m", "sfxpack")
+TIMEOUT = 300
+"""Seconds, of anything that is run: a test that hangs fails under its name."""
 
 
 def run(*command: object, status: int = 0, **options: Any) -> subprocess.CompletedProcess[str]:  # noqa: ANN401 passed on
     """Run a program and check its exit status."""
-    done = subprocess.run([str(word) for word in command], capture_output=True, text=True, check=False, **options)
+    options = {"capture_output": True, "text": True, "check": False, "timeout": TIMEOUT, **options}
+    done = subprocess.run([str(word) for word in command], **options)  # noqa: PLW1510 it is among them
     assert done.returncode == status, f"{done.args}: {done.returncode}\n{done.stdout}\n{done.stderr}"
     return done
 

@@ -20,8 +20,25 @@ from sfxpack.format.layout import Platform
 from sfxpack.inspect import open_artifact
 from tests import prefixes
 from tests import testkit as kit
-from tests.running import SFXPACK, build, run
+from tests.running import SFXPACK, TIMEOUT, build, run
 from tests.search import remaining
+
+AT_A_LOCK = """
+import os, sys, threading
+from sfxpack.cli import main
+moment, number = int(sys.argv.pop(1)), int(sys.argv.pop(1))
+enter, main_thread = threading.Condition.__enter__, threading.get_ident()
+def interrupted(condition):
+    global moment
+    held = enter(condition)
+    if threading.get_ident() == main_thread:
+        moment -= 1
+        if moment == 0:
+            os.kill(os.getpid(), number)
+    return held
+threading.Condition.__enter__ = interrupted
+main()
+"""
 
 
 @pytest.fixture
@@ -223,6 +240,18 @@ def test_an_interrupted_build_leaves_nothing(root: Path, tmp_path: Path, number:
         while process.poll() is None and not list(output.parent.iterdir()):
             time.sleep(0.01)
         process.send_signal(number)
-        process.communicate()
+        process.communicate(timeout=TIMEOUT)
     assert process.returncode == status
     assert list(output.parent.iterdir()) == []
+
+
+@pytest.mark.parametrize("moment", range(1, 6))
+@pytest.mark.parametrize(("number", "status"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+def test_a_build_interrupted_while_it_holds_a_lock_ends(
+    root: Path, tmp_path: Path, moment: int, number: int, status: int
+) -> None:
+    """The handler runs when the lock is taken and its `with` has not begun, so nothing gives it back."""
+    command = [sys.executable, "-c", AT_A_LOCK, str(moment), str(number), "build", str(root), "-o", "x.sh", "-q"]
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, timeout=TIMEOUT, check=False)
+    assert done.returncode == status
+    assert [path.name for path in tmp_path.iterdir()] == ["original"]

@@ -172,8 +172,9 @@ def test_killed_replacing_inside(maker: Maker, tmp_path: Path, require: Callable
             first.run("--prefix", prefix, "--no-sync")
             add_to(prefix)
             inject = ["-e", f"trace={call}", "-e", f"inject={call}:signal=SIGKILL:when={at}"]
-            subprocess.run([strace, "-f", "-o", "/dev/null", *inject, *command], check=False, capture_output=True)
-            subprocess.run(command, check=True, capture_output=True)
+            killed = [strace, "-f", "-o", "/dev/null", *inject, *command]
+            subprocess.run(killed, check=False, capture_output=True, timeout=TIMEOUT)
+            subprocess.run(command, check=True, capture_output=True, timeout=TIMEOUT)
             check_added(prefix, prefix)
             tool(prefix, "verify")
             assert {path.name for path in prefix.iterdir()} == {".sfxpack", "bin", "empty", "lib", "share"}

@@ -585,7 +585,8 @@ def test_interrupted_while_it_reads_what_users_added(maker: Maker, tmp_path: Pat
     with (here / "large").open("wb") as file:
         file.truncate(1 << 42)
     process = subprocess.Popen([here / ".sfxpack/sfx", "relocate"], stderr=subprocess.PIPE, text=True)
-    while not any(path.is_symlink() for path in (here / ".sfxpack/relocated").glob("*")):  # links are written last
+    staged = here / ".sfxpack/relocated"
+    while process.poll() is None and not any(path.is_symlink() for path in staged.glob("*")):  # links are written last
         time.sleep(0.01)
     process.send_signal(signal.SIGINT)
     _, errors = process.communicate(timeout=TIMEOUT)

@@ -5,73 +5,17 @@ from __future__ import annotations
 import json
 import os
 import shutil
-from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 
 from tests.running import SFXPACK, build, run
-
-PADDING = "/".join(("__spack_path_placeholder__",) * 3)
-LIBRARY = """
-const char *greeting(void) { return "hello"; }
-"""
-PROGRAM = """
-#include <stdio.h>
-const char *greeting(void);
-int main(void)
-{
-    char line[99] = "nothing";
-    FILE *file = fopen(PREFIX "/share/app/words.txt", "r");
-    if (file != NULL)
-        fgets(line, sizeof line, file);
-    printf("%s, %s", greeting(), line);
-    return 0;
-}
-"""
-
-
-@dataclass(frozen=True)
-class Store:
-    """Two packages, each in a folder of its own, and a view of both."""
-
-    top: Path
-    one: Path
-    app: Path
-    view: Path
-
-
-def link_all(view: Path, package: Path) -> None:
-    """As a view does: a folder for each folder, a link for each file."""
-    for path in sorted(package.rglob("*")):
-        place = view / path.relative_to(package)
-        if path.is_dir():
-            place.mkdir(parents=True, exist_ok=True)
-        else:
-            place.symlink_to(path)
+from tests.store import Store, make_store
 
 
 @pytest.fixture
 def store(tmp_path: Path) -> Store:
-    top = tmp_path / "store"
-    one = top / PADDING / "linux-debian12-x86_64/gcc-12.2.0/one-1.3-abcdefghijklmnopqrstuvwxyz234567"
-    app = one.parent / "app-2.0-765432zyxwvutsrqponmlkjihgfedcba"
-    for folder in (one / "lib/pkgconfig", app / "bin", app / "share/app"):
-        folder.mkdir(parents=True)
-    (tmp_path / "one.c").write_text(LIBRARY)
-    (tmp_path / "app.c").write_text(PROGRAM)
-    library = one / "lib/libone.so.1.3"
-    run("gcc", "-shared", "-fPIC", "-Wl,-soname,libone.so.1", "-o", library, tmp_path / "one.c")
-    for name in ("libone.so.1", "libone.so"):
-        (one / "lib" / name).symlink_to(library.name)
-    (one / "lib/pkgconfig/one.pc").write_text(f"prefix={one}\nLibs: -L{one}/lib -lone\n")
-    options = [f'-DPREFIX="{app}"', f"-L{one}/lib", f"-Wl,-rpath,{one}/lib"]
-    run("gcc", *options, "-o", app / "bin/app", tmp_path / "app.c", "-lone")
-    (app / "share/app/words.txt").write_text("world\n")
-    view = tmp_path / "view"
-    link_all(view, one)
-    link_all(view, app)
-    return Store(top, one, app, view)
+    return make_store(tmp_path)
 
 
 def test_a_view_is_followed_into_its_store(store: Store, tmp_path: Path) -> None:

@@ -10,7 +10,7 @@ RANKS = (
     {"errors"},
     {"format"},
     {"model"},
-    {"elf", "resources", "rows", "gitignore", "credentials"},
+    {"elf", "resources", "rows", "gitignore", "workers", "credentials"},
     {"elfedit", "binaries", "names"},
     {"classify"},
     {"oddities"},
