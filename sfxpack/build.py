@@ -24,7 +24,8 @@ from sfxpack.model import Entry, Finding, Origin, Pyc, Request, Saving
 from sfxpack.ownership import Ownership
 from sfxpack.ownership import as_json as ownership_as_json
 from sfxpack.packing import Packing
-from sfxpack.reading import Progress, Reading, Subject, silent, subjects, usable_cores
+from sfxpack.reading import Progress, Reading, silent, usable_cores
+from sfxpack.subject import Subject, subjects
 from sfxpack.whole import Whole, savings, together, warnings
 from sfxpack.workers import Workers
 

@@ -12,7 +12,7 @@ import pytest
 from sfxpack import slim
 from sfxpack.format.layout import EntryKind
 from sfxpack.model import Request
-from sfxpack.reading import Subject, subjects
+from sfxpack.subject import Subject, subjects
 from sfxpack.whole import warnings
 from tests import bases
 from tests.prefixes import write
