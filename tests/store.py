@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass
 from pathlib import Path
 
+from tests.prefixes import write
 from tests.running import run
 
 PADDING = "/".join(("__spack_path_placeholder__",) * 3)
@@ -66,6 +68,8 @@ def make_store(folder: Path) -> Store:
     options = [f'-DPREFIX="{app}"', f"-L{one}/lib", f"-Wl,-rpath,{one}/lib"]
     run("gcc", *options, "-o", app / "bin/app", folder / "app.c", "-lone")
     (app / "share/app/words.txt").write_text("world\n")
+    installs = {path.name.rpartition("-")[2]: {"path": str(path), "installed": True} for path in (one, app)}
+    write(root / ".spack-db/index.json", json.dumps({"database": {"installs": installs}}))
     view = folder / "view"
     link_all(view, one)
     link_all(view, app)

@@ -23,8 +23,9 @@ _FEW: Final = 5
 """A place competes with the one that most files name if it has more than one file for every `_FEW` of those."""
 _MOST_LISTED: Final = 10
 """Places a message lists."""
-_PLACEHOLDER: Final = re.compile(rb"_placehold|/opt/anaconda1anaconda2anaconda3|/_build_env\Z")
-"""Prefixes that packages were built at: no tree was ever used there, and every package has one of its own."""
+_PLACEHOLDER: Final = re.compile(rb"_env_placehold|/opt/anaconda1anaconda2anaconda3|/_build_env\Z")
+"""Prefixes that packages were built at: no tree was ever used there, and every package has one of its own. Spack makes
+its stores at padded paths (`__spack_path_placeholder__`), which are places as any other."""
 _WAY_OUT: Final = "add `--old-prefix PATH` for each of these places that it lay at"
 
 

@@ -34,6 +34,7 @@ PATTERNS: Final = (
     "lib*/*.la",
     "share/jupyter/kernels/*/kernel.json",
     "conda-meta/history",
+    ".spack-db/index.json",
     os.fsdecode(STATE),
 )
 """Of a tree for POSIX systems."""
@@ -45,6 +46,8 @@ _LONGEST: Final = 4096
 """Bytes of a path: PATH_MAX of Linux."""
 _BIN: Final = b"/bin/"
 _SLASH: Final = re.compile(b"/")
+_INSTALLED: Final = re.compile(rb'"path":\s*"(/[^"\\]+)"')
+"""A package, in the database of a store of Spack's; not read as JSON, since it can be longer than what is read."""
 _COMPILED: Final = re.compile(rb'"([^"\\\n]+\.pyc)"')
 _REEXEC: Final = re.compile(rb"\A#![^\n]*/sh[^\n]*\n'''exec' (['\"]?)(/[^'\"\n]*?/bin/[^'\"/\n ]+)\1 ")
 _LIBDIR: Final = re.compile(rb"^libdir='(/[^'\n]*)'", re.MULTILINE)
@@ -187,10 +190,13 @@ def _source(path: bytes, content: bytes, holds: Holds) -> Iterator[tuple[bytes, 
 
 
 def _metadata(name: bytes, content: bytes, holds: Holds) -> Iterator[tuple[bytes, bytes]]:
-    """Folders that a `.pth` adds; a Jupyter kernel's interpreter; where a package came from (PEP 610)."""
+    """Folders that a `.pth` adds; Spack's packages; a Jupyter kernel's interpreter; a package's origin (PEP 610)."""
     if name.endswith((b".pth", b".egg-link")):
         for line in content.splitlines():
             yield from _below(line.strip(), holds)
+    elif name == b"index.json":
+        for package in _INSTALLED.finditer(content):
+            yield from _below(package[1], holds)
     elif name.endswith(b".json"):
         record = _object(content)
         words = record.get("argv")

@@ -9,6 +9,8 @@ from collections.abc import Callable
 from importlib.util import find_spec
 from pathlib import Path
 
+import pytest
+
 from tests.conftest import missing
 from tests.prefixes import write
 from tests.programs import PROGRAMS
@@ -55,13 +57,19 @@ print join(' ', $installed->modules), "\\n", scalar($installed->files('Greet')),
 """
 
 
-def move(original: Path, folder: Path) -> tuple[Path, Path]:
-    """Pack a tree, take it away, install it at a short place and at the longest; nothing names the old one there."""
-    size = len(os.fsencode(original))
-    limit = build(original, folder / "x.sh", "--level", "1")["prefix_limit"] or 2 * size
-    assert limit >= size
+def size_of(path: Path) -> int:
+    """Bytes of a path."""
+    return len(os.fsencode(path))
+
+
+def move(original: Path, folder: Path, limit: int | None = None) -> tuple[Path, Path]:
+    """Pack a tree, take it away, install it at a short place and at the longest; nothing names the old one there.
+
+    `limit`: what must be the longest; where any place will do, one is chosen.
+    """
+    assert build(original, folder / "x.sh", "--level", "1")["prefix_limit"] == limit
     original.rename(folder / "away")
-    places = folder / "s", folder / "l".ljust(limit - len(os.fsencode(folder)) - 1, "l")
+    places = folder / "s", folder / "l".ljust((limit or 200) - size_of(folder) - 1, "l")
     for place in places:
         run(folder / "x.sh", "--prefix", place)
         assert remaining(place, str(original)) == {}
@@ -102,7 +110,7 @@ def test_node_with_a_compiled_package_of_npm(
 
     run("npm", "pack", cwd=tmp_path / "greet", env=variables(root))
     install(root)
-    places = move(root, tmp_path)
+    places = move(root, tmp_path, size_of(root))
     for place in places:
         for command in (["greet"], ["npx", "--no-install", "greet"]):
             said = run(*command, env=variables(place)).stdout
@@ -131,13 +139,14 @@ def test_perl_modules(tmp_path: Path, require: Callable[[str], str]) -> None:
         assert said == "Greet Perl\n3\n"  # and none of the files is missing
 
 
-def test_a_store_with_a_view_in_it(tmp_path: Path, require: Callable[[str], str]) -> None:
+@pytest.mark.parametrize("moved", [False, True], ids=["where it was made", "moved"])
+def test_a_store_with_a_view_in_it(tmp_path: Path, require: Callable[[str], str], *, moved: bool) -> None:
     require("gcc")
     store = make_store(tmp_path)
-    view = store.root / "view"
-    link_all(view, store.one)
-    link_all(view, store.app)
-    for place in move(store.root, tmp_path):
-        app = place / store.app.relative_to(store.root) / "bin/app"
-        for program in (app, place / "view/bin/app"):
+    for package in (store.one, store.app):
+        link_all(store.root / "view", package)
+    root = store.root.rename(tmp_path / "elsewhere") if moved else store.root
+    for place in move(root, tmp_path, size_of(store.root)):
+        assert remaining(place, str(store.root)) == {}
+        for program in (place / store.app.relative_to(store.root) / "bin/app", place / "view/bin/app"):
             assert run(program).stdout == "hello, world\n"

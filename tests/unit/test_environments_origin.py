@@ -87,6 +87,11 @@ def test_placeholders_are_stale_and_never_taken() -> None:
         assert origin.decide([Claim(b"bin/x", text, text)], OWN, given=False).origin is None
 
 
+def test_a_padded_path_of_spack_is_a_place() -> None:
+    padded = b"/opt/spack/__spack_path_placeholder__/__spack_path_pl"
+    assert origin.decide([Claim(b"bin/x", padded, padded)], OWN, given=False).origin == Origin(padded, 1)
+
+
 @pytest.mark.parametrize(
     ("place", "there", "is_one"),
     [

@@ -114,6 +114,7 @@ def test_files_that_name_the_place(path: bytes, content: bytes) -> None:
         (PURELIB + b"x.egg-link", b"/old/env/" + PURELIB + b"mine/\n.", b"/old/env/" + PURELIB + b"mine"),
         (b"share/jupyter/kernels/p/kernel.json", json.dumps({"argv": [PYTHON.decode(), "-m"]}).encode(), PYTHON),
         (PURELIB + b"x-1.dist-info/direct_url.json", b'{"url": "file:///old/env/src/mine"}', b"/old/env/src/mine"),
+        (b".spack-db/index.json", b'{"installs": {"a": {"path": "/old/env/src/mine", "ref', b"/old/env/src/mine"),
     ],
 )
 def test_files_that_name_something_in_it(path: bytes, content: bytes, name: bytes) -> None:
@@ -132,6 +133,7 @@ def test_files_that_name_something_in_it(path: bytes, content: bytes, name: byte
         (b"share/jupyter/kernels/p/kernel.json", b"\xff"),
         (PURELIB + b"x-1.dist-info/direct_url.json", b'{"url": "https://host/old/env/src/mine"}'),
         (b"conda-meta/history", b"# cmd: conda create -n name\n"),
+        (b".spack-db/index.json", b'{"installs": {"a": {"path": "/usr"}, "b": {"path": "/gone/b"}}}'),
     ],
 )
 def test_files_that_say_nothing(path: bytes, content: bytes) -> None:
