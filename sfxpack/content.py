@@ -238,9 +238,8 @@ def _private(entry: Entry, content: bytes, context: Context) -> Found:
 
 
 def _is_own(entry: Entry, content: bytes, context: Context) -> bool:
-    """Whether a file is of the environment's user: what packages and a base Python ship is public."""
-    root = os.fsencode(context.environment.root) + b"/"
-    if not (entry.source.startswith(root) or entry.path in context.environment.hosts):
+    """Whether a file is of the environment's user: what packages ship is public, and so is what was compiled of it."""
+    if stage(entry.path) == COMPILED and _source(entry, context) is not None:
         return False
     known = digests(content, context.wanted.get(entry.path, ())).values()
     return context.stated(entry.path).isdisjoint(known)
