@@ -79,6 +79,8 @@ def test_dropped_where_safe_named_where_not(tree: Path, tmp_path: Path) -> None:
     said = run(*SFXPACK, "scan", "-p", hidden, "--old-prefix", tree, "-v", *FOLLOW).stdout
     assert SECRET not in said
     assert all(f"\n  {path}  " in said for path in (*CUT, *LEFT, *GONE))
+    said = run(*SFXPACK, "scan", "-p", hidden, "--old-prefix", tree).stdout
+    assert all(f"\n  {path}  " in said for path in LEFT)
 
 
 def test_refused_and_named_without_the_secret(tree: Path, tmp_path: Path) -> None:
