@@ -24,9 +24,9 @@ from sfxpack import classify, plan, sites
 from sfxpack.content import LARGE, Context, find, read
 from sfxpack.model import Entry, Found, Request
 from sfxpack.names import Names
-from sfxpack.reading import subject
 from sfxpack.records import Files
 from sfxpack.sites.window import OVERLAP
+from sfxpack.subject import subjects
 
 WINDOW = 8 * 1024 * 1024
 
@@ -85,7 +85,7 @@ def processor_seconds(call: Callable[[], object]) -> float:
 
 def main() -> None:
     """Measure and print."""
-    found = subject(Request(sys.argv[1], by_path=True))
+    found = subjects(Request(sys.argv[1], by_path=True))[0]
     entries, environment = found.tree.entries, found.environment
     pairs = int(sys.argv[2]) if len(sys.argv) > 2 else 5  # noqa: PLR2004 an optional argument
     order, hard_links = plan.reading_order(entries)

@@ -7,7 +7,7 @@ import json
 import os
 import time
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -20,14 +20,16 @@ from sfxpack.compress import BlockWriter
 from sfxpack.errors import UsageError
 from sfxpack.format.layout import EntryKind, Platform
 from sfxpack.format.tables import Index, Product
-from sfxpack.model import Entry, Finding, Origin, Request, Saving
+from sfxpack.model import Entry, Finding, Origin, Pyc, Request, Saving
 from sfxpack.ownership import Ownership
 from sfxpack.ownership import as_json as ownership_as_json
 from sfxpack.packing import Packing
-from sfxpack.reading import Progress, Reading, Subject, silent, subjects, usable_cores
+from sfxpack.reading import Progress, Reading, silent, usable_cores
+from sfxpack.subject import Subject, subjects
 from sfxpack.whole import Whole, savings, together, warnings
 from sfxpack.workers import Workers
 
+_INTERPRETERS: Final = (b"bin/python", b"bin/python3", b"bin/pypy3")
 _ACTIVATE: Final = b"bin/activate"
 _REPORT_PATHS: Final = 1000
 """Paths a category of the report lists at most, but for mismatches of records; its count is always whole."""
@@ -161,11 +163,25 @@ def _index(request: Request, packing: Packing, whole: Whole) -> Index:
         report=_report([reading.subject for reading in packing.readings], whole),
         notices=resources.notices().encode(),
         activation=_ACTIVATE if activate else b"",
+        compile=_interpreter(packing.readings, paths) if request.pyc is Pyc.COMPILE else b"",
         tree_size=sum(file.size for file in packing.packed.values()),
         prefix_limit=limit.size,
         prefix_limit_entry=limit.entry,
     )
     return Index(product, packing.blocks, tuple(packing.contents), table, plan.requirements(whole.requirements))
+
+
+def _interpreter(readings: Sequence[Reading], paths: Collection[bytes]) -> bytes:
+    """The Python that compiles on the target: the same path in every environment.
+
+    Raises:
+        UsageError: an environment has none.
+    """
+    for name in _INTERPRETERS:
+        if all(reading.subject.place(name) in paths for reading in readings):
+            return name
+    without = next(reading.subject.environment.root for reading in readings)
+    raise UsageError(f"{without}: has no bin/python to compile with; choose --pyc keep or drop")
 
 
 def _default_mtime(recorded: Iterable[int], entries: tuple[Entry, ...]) -> int:

@@ -26,8 +26,8 @@ from sfxpack.inspect import inspect as inspect_artifact
 from sfxpack.model import DEFAULT_LEVEL
 from sfxpack.options import ENVIRONMENT, POLICIES, Filtering, read_request, with_options
 from sfxpack.preview import preview
-from sfxpack.reading import each
 from sfxpack.scan import scan as scan_environment
+from sfxpack.subject import each
 from sfxpack.verify import verify as verify_artifact
 
 EXAMPLE = """\

@@ -14,7 +14,7 @@ from sfxpack.environments import libraries
 from sfxpack.environments.libraries import Library
 from sfxpack.loading import Libraries
 from sfxpack.names import Names
-from sfxpack.reading import Subject
+from sfxpack.subject import Subject
 
 _RUNTIME: Final = frozenset({b"libgcc_s.so.1", b"libstdc++.so.6"})
 """What every Linux system has beside the C library (PEP 599, "The manylinux2014 policy")."""

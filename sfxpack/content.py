@@ -10,6 +10,7 @@ from typing import Final
 
 from sfxpack import binaries, classify, credentials, neutral, outside, records, sites
 from sfxpack.binaries import Binary
+from sfxpack.environments import condapack
 from sfxpack.environments.venv import BROUGHT_ALONG
 from sfxpack.errors import ChangedError, UnreadableError
 from sfxpack.format.digest import digest
@@ -177,16 +178,24 @@ def _on_disk(entry: Entry, content: bytes, found: Found, context: Context) -> On
 
 
 def _earlier(entry: Entry, content: bytes, found: Found, context: Context) -> Iterator[OnDisk]:
-    """The file at other places of the tree, where a record has that digest."""
+    """The file at other places of the tree, where a record has that digest.
+
+    conda-pack moves files and renews no record: there the file in its package counts, too.
+    """
     if not found.sites or found.edits or any(site.derived is not None for site in found.sites):
         return
     result = neutral.neutralise(content, found)
-    for rename in context.environment.renames:
-        if not rename.new:
-            was = neutral.render(result, rename.old)
-            known = digests(was, context.wanted[entry.path])
-            if not context.stated(entry.path).isdisjoint(known.values()):
-                yield OnDisk(len(was), known, changes=False)
+    places = [rename.old for rename in context.environment.renames if not rename.new]
+    stated = context.stated(entry.path)
+    record = context.environment.conda.get(entry.path)
+    if record and record.placeholder and condapack.is_unpacked(context.environment):
+        places.append(record.placeholder)
+        stated |= {record.sha256}
+    for place in places:
+        was = neutral.render(result, place)
+        known = digests(was, context.wanted[entry.path])
+        if not stated.isdisjoint(known.values()):
+            yield OnDisk(len(was), known, changes=False)
 
 
 def digests(content: bytes, algorithms: Iterable[str]) -> dict[str, str]:
@@ -230,10 +239,9 @@ def _private(entry: Entry, content: bytes, context: Context) -> Found:
 
 
 def _is_own(entry: Entry, content: bytes, context: Context) -> bool:
-    """Whether a file is of the environment's user: what packages and a base Python ship is public."""
-    root = os.fsencode(context.environment.root) + b"/"
-    inside = entry.source.startswith(root) and not BROUGHT_ALONG.match(entry.path)
-    if not (inside or entry.path in context.environment.hosts):
+    """Whether a file is of the environment's user: what packages and a base Python ship is public, also compiled."""
+    compiled = stage(entry.path) == COMPILED and _source(entry, context) is not None
+    if compiled or BROUGHT_ALONG.match(entry.path):
         return False
     known = digests(content, context.wanted.get(entry.path, ())).values()
     return context.stated(entry.path).isdisjoint(known)

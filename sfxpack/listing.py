@@ -47,8 +47,9 @@ def list_records(files: Iterable[Entry], names: Names, executor: Executor) -> Li
         rows[entry.path], contents[entry.path] = listed, content
         for row in listed:
             if row.digest and digest_size(row.algorithm):
-                stated = wanted.setdefault(names.resolve(row.path), {})
-                stated.setdefault(row.algorithm, set()).add(row.digest)
+                stated = wanted.setdefault(names.resolve(row.path), {}).setdefault(row.algorithm, set())
+                if not row.link:  # else it may be of the link's text
+                    stated.add(row.digest)
     records = {
         path: OnDisk(len(contents[path]), digests(contents[path], wanted[path]), changes=False)
         for path in contents.keys() & wanted.keys()

@@ -31,6 +31,8 @@ class Pyc(Enum):
 
     KEEP = "keep"
     DROP = "drop"
+    COMPILE = "compile"
+    """Left out, and made again on the target by the interpreter that was installed."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -122,7 +122,8 @@ POLICIES: Final = (
         type=click.Choice([value.value for value in Pyc]),
         default=Pyc.KEEP.value,
         show_default=True,
-        help="Compiled Python whose source is packed.",
+        help="Compiled Python whose source is packed; compile leaves it out, and the interpreter that was installed "
+        "makes it on the target.",
     ),
     click.option(
         "--editable",

@@ -10,7 +10,7 @@ from typing import Final
 
 from sfxpack.format.layout import EntryKind
 from sfxpack.model import Entry, Request, Saving
-from sfxpack.reading import Subject, subjects
+from sfxpack.subject import Subject, subjects
 from sfxpack.whole import savings, warnings
 
 _IN_PACKAGES: Final = re.compile(rb"(?:.*/)?(?:site|dist)-packages/(?:__pycache__/)?([^/]+)(?:/.*)?")

@@ -1,4 +1,4 @@
-"""What a build packs and a scan looks at: the tree of an environment, its files read in parallel, in order."""
+"""The files of a tree, read in parallel, in order; a build packs them, a scan looks at them."""
 
 from __future__ import annotations
 
@@ -8,36 +8,26 @@ from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import Executor, Future
 from dataclasses import dataclass, field, replace
-from pathlib import Path
 from typing import Final, TypeVar
 
 from sfxpack import (
-    editable,
-    external,
     listing,
     oddities,
     outside,
     ownership,
     plan,
-    requirements,
-    resources,
     sites,
-    slim,
 )
 from sfxpack.binaries import Binary
 from sfxpack.content import LARGE, WHOLE, Context, Examined
-from sfxpack.environments import discover
-from sfxpack.environments.spelling import product_name
-from sfxpack.errors import UsageError
-from sfxpack.format.layout import EntryKind, Platform
 from sfxpack.large import Large
-from sfxpack.model import Entry, Environment, Finding, Policy, Request, Site
+from sfxpack.model import Entry, Finding
 from sfxpack.names import Names
 from sfxpack.ownership import Ownership
 from sfxpack.records import Files, OnDisk
 from sfxpack.rows import Row
-from sfxpack.selection import Selection, is_left_out, select
-from sfxpack.tree import Tree, list_tree
+from sfxpack.selection import is_left_out
+from sfxpack.subject import Subject
 
 Progress = Callable[[int, int], None]
 """Called with the bytes read so far and in all."""
@@ -52,123 +42,11 @@ _BATCH_FILES: Final = 64
 _BATCH_BYTES: Final = 4 * 1024 * 1024
 
 
-@dataclass(frozen=True, slots=True)
-class Subject:
-    """An environment that was found, with its tree listed."""
-
-    environment: Environment
-    name: str
-    """Of the product."""
-    platform: Platform
-    output: Path
-    """The artifact of a build."""
-    selection: Selection
-    options: sites.Options
-    secrets: Policy = Policy.DROP
-    """What becomes of passwords, tokens and keys."""
-    mount: bytes = b""
-    """Directory below the prefix that is its own prefix, where an artifact holds several environments."""
-
-    @property
-    def tree(self) -> Tree:
-        """What goes in."""
-        return self.selection.tree
-
-    def place(self, path: bytes) -> bytes:
-        """A path below the environment's root, as seen from the artifact's prefix."""
-        return self.mount + b"/" + path if self.mount else path
-
-    def links(self) -> dict[bytes, tuple[bytes, tuple[Site, ...]]]:
-        """Symbolic links by path: neutral text and sites."""
-        entries = self.tree.entries
-        directories = frozenset(entry.path for entry in entries if entry.kind is EntryKind.DIRECTORY)
-        return {
-            entry.path: sites.find_link(entry, self.environment, directories)
-            for entry in entries
-            if entry.kind is EntryKind.LINK
-        }
-
-
-def subjects(request: Request) -> tuple[Subject, ...]:
-    """Find the environments a request means and list their trees, without the artifact of the request.
-
-    Raises:
-        SfxpackError: one of its subclasses.
-    """
-    requests = each(request)
-    found = [discover(one) for _, one in requests]
-    names = [given or environment.name for (given, _), environment in zip(requests, found, strict=True)]
-    name = request.name or "-".join(names)
-    if len(found) == 1:
-        return (_subject(request, found[0], name, b""),)
-    folded = [other.casefold() for other in names]
-    for environment, other in zip(found, names, strict=True):
-        if folded.count(other.casefold()) > 1:
-            raise UsageError(f"{environment.root}: another environment would lie below {other!r} too; write NAME=PATH")
-    parts = tuple(
-        _subject(request, environment, name, os.fsencode(mount))
-        for environment, mount in zip(found, names, strict=True)
-    )
-    for part in parts:
-        if part.platform is not parts[0].platform:
-            first, other = parts[0].platform.label, part.platform.label
-            raise UsageError(f"{part.environment.root}: is for {other}, but others are for {first}; build one of each")
-    return parts
-
-
-def each(request: Request) -> tuple[tuple[str, Request], ...]:
-    """A request for every environment alone, with the name that was given for it, or an empty one."""
-    if not request.more:
-        return (("", request),)
-    found = []
-    for given in (request.environment or "", *request.more):
-        name, equals, rest = given.partition("=")
-        named = equals and name and "/" not in name and not os.path.lexists(given)
-        alone = replace(request, environment=rest if named else given, more=())
-        found.append((product_name(Path("/", name)) if named else "", alone))
-    return tuple(found)
-
-
-def _subject(request: Request, environment: Environment, name: str, mount: bytes) -> Subject:
-    outputs = {platform: request.output or _output(name, request.release, platform) for platform in Platform}
-    written = tuple(os.fsencode(path.absolute()) for path in outputs.values())
-    tree = list_tree(environment, written)
-    environment, tree = editable.treat(environment, tree, request.editable, written)
-    environment, tree = external.treat(environment, tree, request.external)
-    selection = select(environment, tree, request)
-    if request.slim_base and not any(saving.rule.startswith("--slim-base") for saving in selection.savings):
-        environment = replace(environment, warnings=(*environment.warnings, slim.NOTHING))
-    tree = selection.tree
-    platform = _platform(request, tree.entries)
-    options = sites.Options(
-        ambiguous=request.ambiguous,
-        limit_strict=request.limit_strict,
-        binary_padding=request.binary_padding,
-        platform=platform,
-        aliases=sites.aliases(tree.entries, environment),
-    )
-    return Subject(environment, name, platform, outputs[platform], selection, options, request.secrets, mount)
-
-
 def usable_cores() -> int:
     """Cores this process may run on."""
     if hasattr(os, "sched_getaffinity"):
         return len(os.sched_getaffinity(0))
     return os.cpu_count() or 1
-
-
-def _platform(request: Request, entries: tuple[Entry, ...]) -> Platform:
-    found = requirements.platform(entries)
-    if request.platform and found and found is not request.platform:
-        raise UsageError(f"--platform {request.platform.label}: the environment's programs are for {found.label}")
-    platform = request.platform or found or Platform.parse(resources.host_platform())
-    if platform.system != "linux":
-        raise UsageError(f"{platform.label}: this version packs environments for Linux only")
-    return platform
-
-
-def _output(name: str, release: str, platform: Platform) -> Path:
-    return Path("-".join(part for part in (name, release, platform.label) if part) + ".sh")
 
 
 @dataclass(slots=True)

@@ -37,7 +37,7 @@ class OnDisk:
     changes: bool
     """What is installed depends on the new prefix, or is not what is on disk."""
     earlier: tuple[OnDisk, ...] = ()
-    """The same file at other places of the tree, as far as a record states its digest."""
+    """The same file at other places of the tree, and in its package, as far as that tells which record is right."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -254,10 +254,12 @@ def _size(row: Row, disk: OnDisk | None) -> int | None:
     """
     if disk is None or not row.algorithm:
         return None
-    for known in (disk, *disk.earlier):
+    states = (disk, *disk.earlier)
+    for known in states:
         if row.digest and row.digest == known.digests.get(row.algorithm):
             return known.size
-    return row.size if disk.changes and row.package and row.package == disk.digests.get(row.algorithm) else None
+    packaged = row.package and any(row.package == known.digests.get(row.algorithm) for known in states)
+    return row.size if packaged and disk.changes else None
 
 
 def _values(row: Row, target: bytes, disk: OnDisk) -> Iterator[Site]:

@@ -230,7 +230,7 @@ def print_findings(findings: Iterable[Finding], console: Console, *, verbose: bo
             for place, count in Counter(finding.detail for finding in members).most_common():
                 line = f"  --fix-stale {shlex.quote(place)}  for {counted(count, 'file', 'files')}"
                 console.print(escape(line), soft_wrap=True)
-        shown = members if verbose else list(files.values())[:FIRST]
+        shown = members if verbose or category == "secret" else list(files.values())[:FIRST]  # nobody wants to miss one
         for finding in shown:
             record = f" ({os.fsdecode(finding.record)})" if finding.record else ""
             detail = f"  {finding.detail}{record}" if finding.detail else ""

@@ -20,7 +20,8 @@ from sfxpack.format.tables import IndexRequirement, is_condas
 from sfxpack.large import Large
 from sfxpack.model import Entry, Environment, Finding, Origin, Policy, Request, Saving, Site
 from sfxpack.ownership import Ownership
-from sfxpack.reading import Progress, Reading, Subject, silent, subjects, usable_cores
+from sfxpack.reading import Progress, Reading, silent, usable_cores
+from sfxpack.subject import Subject, subjects
 from sfxpack.workers import Workers
 
 _LIBSTDCXX: Final = b"libstdc++.so.6"

@@ -65,7 +65,7 @@ def scrub(
             edits += _changed(
                 content, spans, lambda text: text if _below(text, roots) else _LOCAL.sub(_last, text), secrets=secrets
             )
-    else:
+    elif not conda or path == b"conda-meta/state":
         return ()
     taken = [(edit.start, edit.end) for edit in edits]
     if secrets:

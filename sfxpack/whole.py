@@ -12,7 +12,8 @@ from sfxpack import ownership, requirements
 from sfxpack.format.layout import EntryKind
 from sfxpack.model import Entry, Finding, Requirement, Saving, Site
 from sfxpack.ownership import Ownership
-from sfxpack.reading import Reading, Subject
+from sfxpack.reading import Reading
+from sfxpack.subject import Subject
 
 _T = TypeVar("_T")
 

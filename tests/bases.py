@@ -88,14 +88,17 @@ def make_venv_by_hand(root: Path, base: Path, **settings: str) -> Path:
 def copy_python(source: Path, target: Path, prefix: Path | None = None) -> Path:
     """Copy a Python so that it works at its new place, as Pythons do that are built to be unpacked anywhere.
 
-    It finds itself by its landmark and its library by a relative path; sysconfig names `prefix`, by default `target`.
+    It finds itself by its landmark and its library by a relative path, a copy of its program in a venv by an absolute
+    one; sysconfig names `prefix`, by default `target`.
     """
     name = next(source.glob("lib/python3.*")).name
     without = shutil.ignore_patterns("site-packages", "test", "tests", "idlelib", "config-*", "__pycache__", "*.a")
     shutil.copytree(source, target, symlinks=True, ignore=without)
     (target / f"lib/{name}/site-packages").mkdir()
     for file in (target / f"bin/{name}", *target.glob("lib/libpython3.*.so.*")):
-        file.write_bytes(elfedit.set_rpath(file.read_bytes(), b"$ORIGIN/../lib"))
+        file.write_bytes(
+            elfedit.set_rpath(file.read_bytes(), b"$ORIGIN/../lib:" + os.fsencode(prefix or target) + b"/lib")
+        )
     for file in target.glob(f"lib/{name}/_sysconfigdata*.py"):
         file.write_bytes(file.read_bytes().replace(os.fsencode(source), os.fsencode(prefix or target)))
     return target

@@ -12,6 +12,8 @@ from collections import Counter
 from pathlib import Path
 from typing import Final
 
+from sfxpack.model import Environment
+
 UNPACK: Final = b"bin/conda-unpack"
 _ADDED: Final = {
     UNPACK: b"\n_prefix_records = [\n",
@@ -27,6 +29,11 @@ _PLACEHOLDER: Final = re.compile(rb'"prefix_placeholder"\s*:\s*"([^"\\]*)"')
 def added(root: Path) -> frozenset[bytes]:
     """Paths of conda-pack's files that are left out."""
     return frozenset(path for path, mark in _ADDED.items() if mark in _read(root / os.fsdecode(path)))
+
+
+def is_unpacked(environment: Environment) -> bool:
+    """Whether the environment came out of an archive."""
+    return UNPACK in environment.omissions
 
 
 def is_activate(content: bytes) -> bool:

@@ -94,7 +94,7 @@ def _free_name(root: Path) -> str:
 
 
 def _links(root: Path, base: Base) -> Iterator[Entry]:
-    """The venv's interpreters, links out of it or copies, as links to the one brought along."""
+    """The venv's interpreters and their library, links out of it or copies, as links to what is brought along."""
     target = b"../" + base.executable
     for path in sorted((root / "bin").iterdir()):
         if not _PYTHON.fullmatch(path.name):
@@ -105,6 +105,12 @@ def _links(root: Path, base: Base) -> Iterator[Entry]:
             if inside or os.path.realpath(path) != base.source:
                 continue
         yield Entry(b"bin/" + os.fsencode(path.name), EntryKind.LINK, 0, 0, path.lstat().st_mtime_ns, link=target)
+    # virtualenv copies the library beside an interpreter that it copies.
+    brought = {entry.path for entry in base.additions}
+    for path in sorted((root / "lib").glob("lib*py*.so*")):
+        own, other = (os.fsencode(f"{folder}lib/{path.name}") for folder in ("", f"{base.directory}/"))
+        if other in brought:
+            yield Entry(own, EntryKind.LINK, 0, 0, path.lstat().st_mtime_ns, link=b"../" + other)
 
 
 def _configuration(root: Path, text: str, base: Base) -> Entry:

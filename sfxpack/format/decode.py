@@ -101,6 +101,7 @@ def index(raw: bytes, blocks_size: int | None) -> Index:
     require(sum(contents[entry.target].size for entry in files) == product.tree_size, Verdict.BAD_ENTRY)
     require(sum(bool(entry.flags) for entry in bare) == reader.count["tree_count"], Verdict.BAD_ENTRY)
     require(sum(site_counts) == reader.count["site_count"], Verdict.BAD_SITE)
+    _check_compile(product, bare)
     entries = sites(reader, bare, site_counts, contents, levels, spans)
     requirements = _requirements(reader)
     return Index(product, blocks, contents, entries, requirements)
@@ -197,6 +198,14 @@ def _entries(reader: Reader) -> tuple[list[IndexEntry], list[int]]:
         site_counts.append(count)
         entries.append(replace(entry, link=link))
     return entries, site_counts
+
+
+def _check_compile(product: Product, entries: list[IndexEntry]) -> None:
+    if product.compile:
+        kinds = {entry.path: entry.kind for entry in entries}
+        trees = [entry.path + b"/" for entry in entries if entry.flags] or [b""]
+        found = [kinds.get(tree + product.compile, EntryKind.DIRECTORY) for tree in trees]
+        require(EntryKind.DIRECTORY not in found, Verdict.BAD_ENTRY, product.compile)
 
 
 def _entry(reader: Reader, values: Values, before: list[IndexEntry]) -> IndexEntry:

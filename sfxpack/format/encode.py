@@ -97,6 +97,7 @@ def _product(product: Product, strings: _Strings) -> bytes:
         report=strings.add(product.report),
         notices=strings.add(product.notices),
         activation=strings.add(product.activation),
+        compile=strings.add(product.compile),
         tree_size=product.tree_size,
         prefix_limit=product.prefix_limit,
         prefix_limit_entry=product.prefix_limit_entry,

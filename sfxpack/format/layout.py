@@ -379,6 +379,12 @@ PRODUCT: Final = Record(
             "a string, else bad_string",
         ),
         Field(
+            "compile",
+            "str",
+            "interpreter that compiles the Python files after installing, below the prefix or each tree; or empty",
+            "a string, else bad_string; empty, or an entry that is no directory, in each tree, else bad_entry",
+        ),
+        Field(
             "tree_size", "u64", "neutral bytes of all files, shared content counted per path", "the sum, else bad_entry"
         ),
         Field("prefix_limit", "u32", "longest prefix in bytes a hard site allows, or NO_LIMIT", "free"),

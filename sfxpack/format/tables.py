@@ -89,6 +89,7 @@ class Product:
     report: bytes = b"{}"
     notices: bytes = b""
     activation: bytes = b""
+    compile: bytes = b""
     tree_size: int = 0
     prefix_limit: int = NO_LIMIT
     prefix_limit_entry: int = NO_ENTRY

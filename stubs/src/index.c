@@ -4,6 +4,7 @@
 #include <stdlib.h>
 
 #include "index_check.h"
+#include "buffer.h"
 #include "number.h"
 
 /* Records */
@@ -85,6 +86,36 @@ uint8_t sfx_index_content_level(const struct sfx_index *index, uint32_t at)
     if (index->content_start[at + 1] == start)
         return 0;
     return sfx_index_block(index, sfx_index_block_of(index, start)).level;
+}
+
+/* As entries are ordered: component by component, so that `/` comes before every other byte. */
+static int compare_paths(struct sfx_bytes a, struct sfx_bytes b)
+{
+    size_t shorter = a.size < b.size ? a.size : b.size;
+    for (size_t i = 0; i < shorter; i++) {
+        int left = a.data[i] == '/' ? -1 : a.data[i];
+        int right = b.data[i] == '/' ? -1 : b.data[i];
+        if (left != right)
+            return left < right ? -1 : 1;
+    }
+    return (a.size > b.size) - (a.size < b.size);
+}
+
+uint32_t sfx_index_find(const struct sfx_index *index, struct sfx_bytes path)
+{
+    uint32_t low = 0;
+    uint32_t high = index->header.entry_count;
+    while (low < high) {
+        uint32_t middle = low + (high - low) / 2;
+        int order = compare_paths(sfx_index_string(index, sfx_index_entry(index, middle).path), path);
+        if (order == 0)
+            return middle;
+        if (order < 0)
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    return SFX_NO_ENTRY;
 }
 
 /* Checks, in the order of SPEC */
@@ -172,6 +203,7 @@ static enum sfx_error check_product(struct sfx_index *index, struct sfx_fault *f
     const struct sfx_string strings[] = {
         product->name, product->release, product->default_prefix, product->creator,
         product->report, product->notices, product->activation,
+        product->compile,
     };
     for (uint32_t i = 0; i < sizeof strings / sizeof strings[0]; i++) {
         enum sfx_error error = sfx_check_string(index, strings[i], "product's string", i, fault);
@@ -238,6 +270,28 @@ static enum sfx_error check_contents(struct sfx_index *index, struct sfx_fault *
     return SFX_OK;
 }
 
+/* What is run after installing is part of what was installed, in every tree. */
+static enum sfx_error check_compile(const struct sfx_index *index, struct sfx_fault *fault)
+{
+    struct sfx_bytes path = sfx_index_string(index, index->product.compile);
+    uint32_t count = index->header.tree_count;
+    for (uint32_t i = 0; path.size > 0 && i < (count ? count : 1); i++) {
+        SFX_BUFFER whole = {0};
+        if (count) {
+            struct sfx_bytes name = sfx_index_string(index, sfx_index_entry(index, index->trees[i].first).path);
+            sfx_buffer_add(&whole, name.data, name.size);
+            sfx_buffer_add(&whole, "/", 1);
+        }
+        sfx_buffer_add(&whole, path.data, path.size);
+        if (whole.has_failed)
+            return sfx_fail(fault, SFX_ERROR_MEMORY, "no memory for a path");
+        uint32_t at = sfx_index_find(index, (struct sfx_bytes){whole.data, whole.size});
+        if (at == SFX_NO_ENTRY || sfx_index_entry(index, at).kind == SFX_ENTRY_KIND_DIRECTORY)
+            return sfx_fail_format(fault, SFX_VERDICT_BAD_ENTRY, "interpreter of the product");
+    }
+    return SFX_OK;
+}
+
 static enum sfx_error check_requirements(const struct sfx_index *index, struct sfx_fault *fault)
 {
     for (uint32_t i = 0; i < index->header.requirement_count; i++) {
@@ -270,6 +324,8 @@ static enum sfx_error check_all(struct sfx_index *index, uint64_t blocks_size, s
         error = check_contents(index, fault);
     if (error == SFX_OK)
         error = sfx_check_entries(index, fault);
+    if (error == SFX_OK)
+        error = check_compile(index, fault);
     if (error == SFX_OK)
         error = sfx_check_sites(index, fault);
     if (error == SFX_OK)

@@ -50,6 +50,8 @@ struct sfx_bytes sfx_index_string(const struct sfx_index *index, struct sfx_stri
 /* The file that limits the length of the prefix, empty if none does; whether the limit is the room for a path in a package
  * of conda, which no build at a longer path raises. */
 struct sfx_bytes sfx_index_limiting(const struct sfx_index *index, bool *ret_condas);
+/* The entry with this path, or SFX_NO_ENTRY. */
+uint32_t sfx_index_find(const struct sfx_index *index, struct sfx_bytes path);
 /* Block that holds the byte at PLACE of the joined decompressed stream; PLACE is inside the stream. Binary search. */
 uint32_t sfx_index_block_of(const struct sfx_index *index, uint64_t place);
 /* Level of a content: that of its blocks, 0 if it is empty. */

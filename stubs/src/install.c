@@ -1,6 +1,7 @@
 /* What the installer does with a prefix; see install.h. */
 #include "install.h"
 
+#include "compile.h"
 #include "os.h"
 #include "place.h"
 #include "preflight.h"
@@ -135,8 +136,9 @@ static enum sfx_error install_at(struct sfx_session *session, struct sfx_place *
     if (error)
         return error;
     sfx_log(session, "installed in %s", place->prefix);
+    error = sfx_compile(session, place->prefix, fault);
     say_end(session, place, false);
-    return SFX_OK;
+    return error;
 }
 
 static enum sfx_error choose_place(struct sfx_session *session, struct sfx_place *ret_place, struct sfx_fault *fault)

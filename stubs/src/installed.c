@@ -50,38 +50,6 @@ const char *sfx_condition_text(enum sfx_condition condition)
     return "?";
 }
 
-/* ---- Finding an entry ---- */
-
-/* As entries are ordered: component by component, so that `/` comes before every other byte. */
-static int compare_paths(struct sfx_bytes a, struct sfx_bytes b)
-{
-    size_t shorter = a.size < b.size ? a.size : b.size;
-    for (size_t i = 0; i < shorter; i++) {
-        int left = a.data[i] == '/' ? -1 : a.data[i];
-        int right = b.data[i] == '/' ? -1 : b.data[i];
-        if (left != right)
-            return left < right ? -1 : 1;
-    }
-    return (a.size > b.size) - (a.size < b.size);
-}
-
-uint32_t sfx_index_find(const struct sfx_index *index, struct sfx_bytes path)
-{
-    uint32_t low = 0;
-    uint32_t high = index->header.entry_count;
-    while (low < high) {
-        uint32_t middle = low + (high - low) / 2;
-        int order = compare_paths(sfx_index_string(index, sfx_index_entry(index, middle).path), path);
-        if (order == 0)
-            return middle;
-        if (order < 0)
-            low = middle + 1;
-        else
-            high = middle;
-    }
-    return SFX_NO_ENTRY;
-}
-
 /* ---- Content ---- */
 
 static enum sfx_error add_to_digest(void *context, const uint8_t *data, size_t size, struct sfx_fault *fault)

@@ -33,8 +33,6 @@ enum sfx_error sfx_installed_check(const struct sfx_installed *installed, uint32
 /* The conditions of all entries, by JOBS threads (0: as many as processors); malloced. */
 enum sfx_error sfx_installed_check_all(const struct sfx_installed *installed, unsigned jobs, uint8_t **ret_conditions,
                                        struct sfx_fault *fault);
-/* The entry with this path, or SFX_NO_ENTRY. */
-uint32_t sfx_index_find(const struct sfx_index *index, struct sfx_bytes path);
 /* Whether the .pyc at PATH, in the index or not, is valid for a source of the index that is as it was installed. */
 bool sfx_installed_is_regenerated(const struct sfx_installed *installed, struct sfx_bytes path);
 

@@ -355,7 +355,7 @@ static inline void sfx_read_index_header(const uint8_t *bytes, struct sfx_index_
     out->reserved_is_zero = sfx_all_zero(bytes + 36, 4);
 }
 
-#define SFX_PRODUCT_SIZE 72u
+#define SFX_PRODUCT_SIZE 80u
 struct sfx_product {
     struct sfx_string name;
     struct sfx_string release;
@@ -364,6 +364,7 @@ struct sfx_product {
     struct sfx_string report;
     struct sfx_string notices;
     struct sfx_string activation;
+    struct sfx_string compile;
     uint64_t tree_size;
     uint32_t prefix_limit;
     uint32_t prefix_limit_entry;
@@ -385,9 +386,11 @@ static inline void sfx_read_product(const uint8_t *bytes, struct sfx_product *ou
     out->notices.size = sfx_le32(bytes + 44);
     out->activation.offset = sfx_le32(bytes + 48);
     out->activation.size = sfx_le32(bytes + 52);
-    out->tree_size = sfx_le64(bytes + 56);
-    out->prefix_limit = sfx_le32(bytes + 64);
-    out->prefix_limit_entry = sfx_le32(bytes + 68);
+    out->compile.offset = sfx_le32(bytes + 56);
+    out->compile.size = sfx_le32(bytes + 60);
+    out->tree_size = sfx_le64(bytes + 64);
+    out->prefix_limit = sfx_le32(bytes + 72);
+    out->prefix_limit_entry = sfx_le32(bytes + 76);
 }
 
 #define SFX_BLOCK_SIZE 44u

@@ -93,6 +93,14 @@ static enum sfx_error write_state(int tree, const char *shown, const struct sfx_
     return write_text(tree, STATE, (struct sfx_bytes){(const uint8_t *)text.data, text.size}, shown, fault);
 }
 
+enum sfx_error sfx_record_generated(int root, const char *shown, struct sfx_bytes text, struct sfx_fault *fault)
+{
+    int error = sfx_os_unlink(root, SFX_STATE_DIRECTORY "/generated");
+    if (error && error != ENOENT)
+        return sfx_fail_os(fault, error, "%s/" SFX_STATE_DIRECTORY "/generated cannot be replaced", shown);
+    return write_text(root, SFX_STATE_DIRECTORY "/generated", text, shown, fault);
+}
+
 enum sfx_error sfx_record_write(int tree, const char *shown, const struct sfx_artifact *artifact, const char *prefix,
                                 const char *log, struct sfx_fault *fault)
 {

@@ -10,6 +10,8 @@ enum sfx_error sfx_record_write(int tree, const char *shown, const struct sfx_ar
 
 /* The state of the open prefix ROOT, but for PREFIX, into TREE/.sfxpack, which may be the same; replaces what is there. */
 enum sfx_error sfx_record_move(int root, int tree, const char *shown, const char *prefix, bool sync, struct sfx_fault *fault);
+/* TEXT, paths of what was made after installing, a line each, into the open prefix ROOT; replaces what is there. */
+enum sfx_error sfx_record_generated(int root, const char *shown, struct sfx_bytes text, struct sfx_fault *fault);
 /* Add TEXT to the log of the open prefix ROOT, if it keeps one. */
 void sfx_record_add_log(int root, struct sfx_bytes text);
 

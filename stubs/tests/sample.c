@@ -82,7 +82,7 @@ void sample_open(const struct sample *sample, struct sfx_index *ret_index)
     put_header(&raw, sample->neutral.size == 0 ? 1 : 2, sites, hits, NAMES_SIZE + line_size);
     put(&raw, 0, 4);                                 /* name */
     put(&raw, 1, 4);
-    put_zeros(&raw, 6 * 8);
+    put_zeros(&raw, 7 * 8);
     put(&raw, 3 + sample->neutral.size, 8);
     put(&raw, SFX_NO_LIMIT, 4);
     put(&raw, SFX_NO_ENTRY, 4);

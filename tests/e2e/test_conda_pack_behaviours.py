@@ -16,8 +16,6 @@ from tests.environments import PLACEHOLDER, Package
 from tests.installers import snapshot
 from tests.running import SFXPACK, build, run
 
-ROOT = Path(__file__).parent.parent.parent
-
 
 @pytest.fixture(scope="module")
 def work(tmp_path_factory: pytest.TempPathFactory, require_module: Callable[[str, str], None]) -> Path:
@@ -43,18 +41,16 @@ def variables(root: Path, *paths: Path) -> dict[str, str]:
 def test_by_name_without_a_conda_that_works(demo: Path, tmp_path: Path) -> None:
     conda = prefixes.write(tmp_path / "bin/conda", "#!/bin/sh\necho 'conda was called' >&2\nexit 1\n", 0o755)
     shell = variables(demo, conda.parent)
-    shell["PYTHONPATH"] = str(ROOT)
     run(*SFXPACK, "build", "-n", "demo", "-o", tmp_path / "x.sh", env=shell, cwd=tmp_path)
     run(tmp_path / "x.sh", "--prefix", tmp_path / "e")
     assert run(tmp_path / "e/bin/pure-hello").stdout == "pure\n"
     said = run(*SFXPACK, "build", "-n", "no-such-environment", env=shell, cwd=tmp_path, status=2).stderr
     assert "no-such-environment" in said
-    assert f"known names:\n  demo  {demo}" in said
+    assert re.search(r"known names:\s+demo", said)
 
 
 def test_by_a_relative_path_and_the_default_name(demo: Path, tmp_path: Path) -> None:
-    shell = {**os.environ, "PYTHONPATH": str(ROOT)}
-    run(*SFXPACK, "build", os.path.relpath(demo, tmp_path), cwd=tmp_path, env=shell)
+    run(*SFXPACK, "build", os.path.relpath(demo, tmp_path), cwd=tmp_path)
     (artifact,) = tmp_path.iterdir()
     assert re.fullmatch(r"demo-linux-\w+\.sh", artifact.name)
     run("sh", artifact.name, "--prefix", "e", cwd=tmp_path)

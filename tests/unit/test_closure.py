@@ -14,10 +14,10 @@ from sfxpack.closure import Supply, Wanted, wanted
 from sfxpack.format.layout import EntryKind, Platform
 from sfxpack.model import Entry, Environment, Rename
 from sfxpack.names import Names
-from sfxpack.reading import Subject
 from sfxpack.requirements import platform_of
 from sfxpack.selection import Selection
 from sfxpack.sites import Options, aliases
+from sfxpack.subject import Subject
 from sfxpack.tree import Tree
 from tests.compiled import program as compiled_program
 from tests.compiled import shared_library

@@ -177,9 +177,14 @@ def test_the_configuration_names_what_was_brought_along(base: Path, tmp_path: Pa
 def test_copies_become_links(venv: Path, base: Path) -> None:
     (venv / "bin/python3").unlink()
     shutil.copy(base / "bin/python3.11", venv / "bin/python3")
+    for folder in (base, venv):
+        write(folder / "lib/libpython3.11.so.1.0", "")
+    write(venv / "lib/libpython3.12.so.1.0", "")
     entries = additions(found(venv))
+    (base / "lib/libpython3.11.so.1.0").unlink()
     assert entries["bin/python3"].link == b"../base-python/bin/python3.11"
-    assert "bin/python" not in entries
+    assert entries["lib/libpython3.11.so.1.0"].link == b"../base-python/lib/libpython3.11.so.1.0"
+    assert not entries.keys() & {"bin/python", "lib/libpython3.12.so.1.0"}
 
 
 def test_a_base_in_the_environment_stays(venv: Path, base: Path) -> None:

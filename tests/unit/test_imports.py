@@ -21,6 +21,7 @@ RANKS = (
     {"plan"},
     {"compress", "header", "content", "ownership", "selection"},
     {"assemble", "large", "listing", "refusals"},
+    {"subject"},
     {"reading"},
     {"packing", "closure", "whole"},
     {"build", "scan", "inspect", "preview"},

@@ -106,6 +106,17 @@ def test_the_history_of_conda() -> None:
     )
 
 
+@pytest.mark.parametrize("name", ["pinned", "initial-state.explicit.txt"])
+def test_other_files_of_conda(name: str) -> None:
+    content = b"@EXPLICIT\nhttps://me:p@w@host/t/tk-1/main/x.conda\n"
+    assert blanked(f"conda-meta/{name}", content) == b"@EXPLICIT\nhttps://host/main/x.conda\n"
+
+
+def test_variables_that_the_user_set_stay() -> None:
+    content = b'{"env_vars": {"DB": "postgres://me:pw@db/x"}}'
+    assert blanked("conda-meta/state", content) == content
+
+
 def test_the_project_of_pixi() -> None:
     content = json.dumps({"manifest_path": "/home/me/app/pixi.toml", "environment_name": "default"}).encode()
     assert json.loads(blanked("conda-meta/pixi", content)) == {"manifest_path": "", "environment_name": "default"}

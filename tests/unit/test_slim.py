@@ -12,7 +12,8 @@ import pytest
 from sfxpack import slim
 from sfxpack.format.layout import EntryKind
 from sfxpack.model import Request
-from sfxpack.reading import Subject, subjects
+from sfxpack.subject import Subject, subjects
+from sfxpack.whole import warnings
 from tests import bases
 from tests.prefixes import write
 
@@ -79,7 +80,7 @@ def test_what_nothing_needs_stays_behind(venv: Path) -> None:
     assert left.isdisjoint(path for paths in PARTS.values() for path in paths)
     assert left.issuperset((*KEPT, "bin/python3.11", f"{STDLIB}/os.py", f"{STDLIB}/json/__init__.py"))
     assert {path for path in left if path.startswith("lib/lib")} == {"lib/libdirect.so.1", "lib/libindirect.so.1"}
-    assert subject.warnings == ()
+    assert warnings((subject,)) == ()
 
 
 @pytest.mark.parametrize(
@@ -134,4 +135,4 @@ def test_where_there_is_no_base_it_is_said_that_nothing_changes(tmp_path: Path) 
     write(tmp_path / "tree/bin/x", "")
     subject = packed(tmp_path / "tree")
     assert subject.selection.savings == ()
-    assert subject.warnings == (slim.NOTHING,)
+    assert warnings((subject,)) == (slim.NOTHING,)
