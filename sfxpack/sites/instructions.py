@@ -1,13 +1,14 @@
 """Addresses that machine code forms: x86-64 by operands, AArch64 by pairs of instructions, words.
 
 Primary sources: Intel SDM volume 2, 2.2.1.6 (ModRM with mod 0 and r/m 5: a displacement that counts from the next
-instruction); Arm ARM, C6.2 (ADR, ADRP, ADD immediate). Nothing is disassembled: every place that could be such an
-operand counts, so an address may be found that is none. Not found: operands before an immediate, addresses computed
-otherwise, other processors.
+instruction), A.3 (opcodes); Arm ARM, C6.2 (ADR, ADRP, ADD immediate). Nothing is disassembled: every place that could
+be such an operand of an instruction that reads, or takes an address, counts, so an address may be found that is none.
+Not found: operands before an immediate, addresses computed otherwise, other processors.
 """
 
 from __future__ import annotations
 
+import re
 import struct
 import sys
 from array import array
@@ -25,6 +26,16 @@ _FEW: Final = 16
 _MODRM_MASK: Final = 0xC7
 """The bits of mod and r/m."""
 _MODRM_RIP: Final = 0x05
+_OPCODE: Final = re.compile(
+    rb"(?:[\x02\x03\x0a\x0b\x12\x13\x1a\x1b\x22\x23\x2a\x2b\x32\x33\x38-\x3b\x63\x84\x85\x8a\x8b\x8d\xd8-\xdf\xf6\xf7]"
+    rb"|\x0f.|\x0f[\x38\x3a].|\xc5..|[\xc4\x8f]...|\x62....)\Z",
+    re.DOTALL,
+)
+"""What can stand before the ModRM byte of an instruction that reads its operand or takes its address, and ends with it:
+opcodes of one byte, or anything in the other maps (0F, VEX, XOP, EVEX). Paths are neither written to nor called, so the
+constant of `cmp eax, 99999` is no operand of `FF 3D` where a byte FF comes before."""
+_PREFIXED: Final = 5
+"""Bytes of the longest of these."""
 _NEAR: Final = 16
 """Instructions after an ADRP in which its ADD is looked for."""
 
@@ -57,25 +68,33 @@ def _relative(code: bytes, base: int, low: int, high: int) -> Iterator[int]:
         next_first, next_last = base + start + 4, base + end
         first, last = (low - next_last) >> 16, (high - next_first) >> 16
         if last - first > _FEW:
-            yield from _every(code[start - 1 : end], base + start - 1, low, high)
+            yield from _every(code, range(start, end), base, (low, high))
             continue
         for upper in range(first, last + 1):
             half = (upper & 0xFFFF).to_bytes(2, "little")
             at = code.find(half, start + 2, end)
             while at >= 0:
                 target = base + at + 2 + int.from_bytes(code[at - 2 : at + 2], "little", signed=True)
-                if low < target < high and code[at - 3] & _MODRM_MASK == _MODRM_RIP:
+                if low < target < high and _is_operand(code, at - 2):
                     yield target
                 at = code.find(half, at + 1, end)
 
 
-def _every(chunk: bytes, base: int, low: int, high: int) -> Iterator[int]:
-    for shift in range(1, 5):
-        size = (len(chunk) - shift) // 4 * 4
-        for at, value in enumerate(_numbers("i", chunk[shift : shift + size])):
-            target = base + shift + 4 * at + 4 + value
-            if low < target < high and chunk[shift + 4 * at - 1] & _MODRM_MASK == _MODRM_RIP:
-                yield target
+def _every(code: bytes, chunk: range, base: int, wanted: tuple[int, int]) -> Iterator[int]:
+    low, high = wanted
+    for first in range(chunk.start, chunk.start + 4):
+        size = max(chunk.stop - first, 0) // 4 * 4
+        for number, value in enumerate(_numbers("i", code[first : first + size])):
+            at = first + 4 * number
+            if low < base + at + 4 + value < high and _is_operand(code, at):
+                yield base + at + 4 + value
+
+
+def _is_operand(code: bytes, at: int) -> bool:
+    """Whether the four bytes there may be a displacement that counts from the next instruction."""
+    modrm = at - 1
+    relative = code[modrm] & _MODRM_MASK == _MODRM_RIP
+    return relative and _OPCODE.search(code[max(modrm - _PREFIXED, 0) : modrm]) is not None
 
 
 def _paged(code: bytes, base: int, low: int, high: int) -> Iterator[int]:

@@ -68,8 +68,16 @@ def test_in_windows_of_a_large_file(tmp_path: Path, require: Callable[[str], str
     assert found.findings == find(content).findings
 
 
+def reads(before: bytes) -> bool:
+    """Whether an opcode that reads its operand, or takes its address, may end here."""
+    *_, e, d, c, b, a = (0,) * 5 + tuple(before)
+    alu = bool(before) and a < 0x40 and (a & 7 in (2, 3) or a in (0x38, 0x39))
+    other = a in (0x63, 0x84, 0x85, 0x8A, 0x8B, 0x8D, 0xF6, 0xF7) or 0xD8 <= a <= 0xDF
+    return alu or other or b == 0x0F or (c == 0x0F and b in (0x38, 0x3A)) or c == 0xC5 or d in (0xC4, 0x8F) or e == 0x62
+
+
 def naive(code: bytes, base: int, low: int, high: int) -> set[int]:
-    places = (at for at in range(1, len(code) - 3) if code[at - 1] & 0xC7 == 0x05)
+    places = (at for at in range(1, len(code) - 3) if code[at - 1] & 0xC7 == 0x05 and reads(code[: at - 1][-5:]))
     values = {base + at + 4 + int.from_bytes(code[at : at + 4], "little", signed=True) for at in places}
     return {value for value in values if low < value < high}
 
@@ -86,6 +94,9 @@ def codes(draw: st.DrawFn) -> tuple[bytes, int, int, int]:
         if len(code) >= 5:
             modrm = draw(st.sampled_from([0x05, 0x3D, 0x45, 0xC5, 0xBC]))
             struct.pack_into("<Bi", code, at - 1, modrm, target - (base + at + 4))
+            opcode = draw(st.sampled_from([b"", b"\x8d", b"\xff", b"\x0f\x6f", b"\xc5\xf9\x6f", b"\x62\1\2\3\x6f"]))
+            if len(opcode) < at:
+                code[at - 1 - len(opcode) : at - 1] = opcode
     return bytes(code), base, low, high
 
 
@@ -101,7 +112,13 @@ def test_every_operand_is_found(drawn: tuple[bytes, int, int, int]) -> None:
 
 def test_numbers_that_are_no_operands() -> None:
     """Small constants of a small program look like the way to its strings, which lie near: `mov r12, 0x17000027bc`."""
-    for code, expected in ((b"\x48\x8d\x35\x0a\0\0\0", {0x1011}), (b"\x49\xbc\x0a\0\0\0\x17\0\0\0", set())):
+    rows: tuple[tuple[bytes, set[int]], ...] = (
+        (b"\x48\x8d\x35\x0a\0\0\0", {0x1011}),
+        (b"\x49\xbc\x0a\0\0\0\x17\0\0\0", set()),
+        (b"\x7f\xff\x3d\x0a\0\0\0", set()),  # the end of another instruction, then `cmp eax, 10`
+        (b"\x31\xd2\x25\x0a\0\0\0", set()),  # `xor edx, edx`, `and eax, 10`; not `shl [rip + 10], cl`
+    )
+    for code, expected in rows:
         parsed = Elf(code, "<", wide=True, type=3, machine=62, segments=(Segment(PT_LOAD, PF_X, 0, 0x1000, 10, 10, 1),))
         assert set(instructions.addresses(parsed, [(0x1009, 0x1019)])) == expected
 
