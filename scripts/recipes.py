@@ -47,24 +47,24 @@ CONFIGURE = Recipe(
 )
 
 PERL = Recipe(
-    "Perl with its modules and YAML::XS",
+    "Perl with its modules, and Clone",
     """
     cp -a "$SOURCES/perl" build
     (cd build; sh Configure -des -Dprefix="$P" -Duseshrplib -Dusethreads; make -j2; make install)
-    cp -a "$SOURCES/libyaml-libyaml-perl" module
+    cp -a "$SOURCES/libclone-perl" module
     (cd module; "$P/bin/perl" Makefile.PL; make; make install)
     """,
     r"""
     "$P/bin/perl" -V | lacks
-    "$P/bin/perl" -e 'for (@INC) { m{^\Q$ENV{P}\E/} or die "$_ in \@INC" } print "$^V: ", scalar(@INC), " folders\n"'
-    "$P/bin/perl" -MPOSIX=floor -MEncode -MYAML::XS -e 'print YAML::XS::Dump({ yaml => floor(2.5) })'
-    "$P/bin/pod2text" "$("$P/bin/perldoc" -l YAML::XS)" | grep -m1 libyaml
+    "$P/bin/perl" -e 'for (@INC) { index($_, "$ENV{P}/") >= 0 or die $_ } print "$^V, ", @INC + 0, " folders\n"'
+    "$P/bin/perl" -MPOSIX=floor -MEncode -MClone=clone -e 'print floor(clone([4.2])->[0]), " $INC{q(Clone.pm)}\n"'
+    "$P/bin/pod2text" "$("$P/bin/perldoc" -l Clone)" | grep -m1 copy
     "$P/bin/corelist" -v 5.036 Encode | grep Encode
     mkdir module; cd module; printf 'package M; 1' >M.pm
     printf 'use ExtUtils::MakeMaker; WriteMakefile(NAME => "M", VERSION => 1)' >Makefile.PL
     "$P/bin/perl" Makefile.PL >log; make >>log; lacks .
     """,
-    sources=("perl", "libyaml-libyaml-perl"),
+    sources=("perl", "libclone-perl"),
 )
 
 NODE = Recipe(
