@@ -11,6 +11,7 @@ from typing import Final
 from sfxpack import binaries, classify, credentials, neutral, outside, records, sites
 from sfxpack.binaries import Binary
 from sfxpack.environments import condapack
+from sfxpack.environments.venv import BROUGHT_ALONG
 from sfxpack.errors import ChangedError, UnreadableError
 from sfxpack.format.digest import digest
 from sfxpack.model import Edit, Entry, Environment, Finding, Found, Policy, Site
@@ -238,8 +239,9 @@ def _private(entry: Entry, content: bytes, context: Context) -> Found:
 
 
 def _is_own(entry: Entry, content: bytes, context: Context) -> bool:
-    """Whether a file is of the environment's user: what packages ship is public, and so is what was compiled of it."""
-    if stage(entry.path) == COMPILED and _source(entry, context) is not None:
+    """Whether a file is of the environment's user: what packages and a base Python ship is public, also compiled."""
+    compiled = stage(entry.path) == COMPILED and _source(entry, context) is not None
+    if compiled or BROUGHT_ALONG.match(entry.path):
         return False
     known = digests(content, context.wanted.get(entry.path, ())).values()
     return context.stated(entry.path).isdisjoint(known)

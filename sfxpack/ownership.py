@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from sfxpack import plan
+from sfxpack.environments.venv import BROUGHT_ALONG
 from sfxpack.format.layout import EntryKind
 from sfxpack.model import Entry, Environment, Finding
 from sfxpack.names import Names
@@ -24,8 +25,9 @@ _MAKERS: Final = re.compile(
     rb"pyvenv\.cfg|\.gitignore|\.lock|CACHEDIR\.TAG|lib64"
     rb"|bin/(?:[Aa]ctivate(?:[._].*)?|deactivate\.\w+|py(?:thon|py)[\d.]*t?|pydoc\.bat)"
     rb"|lib/p[^/]*/site-packages/_virtualenv\.(?:py|pth)"
+    rb"|editable/.+|lib/(?:tcl|tk)\d+\.\d+(?:/.+)?"
 )
-"""What venv, virtualenv and uv put into an environment, besides packages."""
+"""What venv, virtualenv and uv put into an environment, besides packages, and sfxpack where it installed a venv."""
 _WITH_PACKAGES: Final = frozenset({"conda", "venv"})
 """Kinds of environments in which everything belongs to a package; other trees may hold anything."""
 
@@ -201,7 +203,12 @@ def _belongs(entry: Entry, owned: set[bytes], real: set[bytes], names: Names) ->
     path = entry.path
     if path in owned or path in real or names.hard_links.get(path) in real:
         return True
-    if path.startswith(_KEPT_BY_CONDA) or plan.stage(path) == plan.RECORD or _MAKERS.fullmatch(path):
+    if (
+        path.startswith(_KEPT_BY_CONDA)
+        or BROUGHT_ALONG.match(path)
+        or plan.stage(path) == plan.RECORD
+        or _MAKERS.fullmatch(path)
+    ):
         return True
     return names.resolve(path) in real if entry.kind is EntryKind.LINK else b"__pycache__" in path.split(b"/")
 

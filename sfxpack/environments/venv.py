@@ -19,6 +19,8 @@ from sfxpack.errors import DiscoveryError, UnreadableError
 from sfxpack.format.layout import EntryKind
 from sfxpack.model import Entry, Environment
 
+BROUGHT_ALONG: Final = re.compile(rb"base-python(?:-\d+)?/")
+"""Where a base Python lies that came along, in the environment as installed."""
 _PYTHON: Final = re.compile(r"(?:python|pypy)(?:\d+(?:\.\d+)?t?)?")
 """Names of an interpreter in a venv's `bin`."""
 _BASE_DIRECTORIES: Final = frozenset({"base-prefix", "base-exec-prefix"})

@@ -1,16 +1,18 @@
-"""Trees of other kinds than Python's: Node.js with npm's packages, Perl modules, a store of Spack's kind."""
+"""Trees of other kinds: Node.js with npm's packages, Perl modules, a store of Spack's kind, what sfxpack installed."""
 
 from __future__ import annotations
 
 import json
 import os
 import shutil
-from collections.abc import Callable
+import sys
+from collections.abc import Callable, Sequence
 from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
 
+from tests import environments
 from tests.conftest import missing
 from tests.prefixes import write
 from tests.programs import PROGRAMS
@@ -62,12 +64,14 @@ def size_of(path: Path) -> int:
     return len(os.fsencode(path))
 
 
-def move(original: Path, folder: Path, limit: int | None = None) -> tuple[Path, Path]:
+def move(
+    original: Path, folder: Path, limit: int | None = None, options: Sequence[str] = ("--level", "1")
+) -> tuple[Path, Path]:
     """Pack a tree, take it away, install it at a short place and at the longest; nothing names the old one there.
 
     `limit`: what must be the longest; where any place will do, one is chosen.
     """
-    assert build(original, folder / "x.sh", "--level", "1")["prefix_limit"] == limit
+    assert build(original, folder / "x.sh", *options)["prefix_limit"] == limit
     original.rename(folder / "away")
     places = folder / "s", folder / "l".ljust((limit or 200) - size_of(folder) - 1, "l")
     for place in places:
@@ -150,3 +154,19 @@ def test_a_store_with_a_view_in_it(tmp_path: Path, require: Callable[[str], str]
         assert remaining(place, str(store.root)) == {}
         for program in (place / store.app.relative_to(store.root) / "bin/app", place / "view/bin/app"):
             assert run(program).stdout == "hello, world\n"
+
+
+def test_a_venv_that_sfxpack_installed(tmp_path: Path) -> None:
+    """What came along from elsewhere the first time is as public, and belongs to the environment as much."""
+    if not all(program.path() for program in PROGRAMS if program.package == "python3-venv"):
+        missing("the system's Python makes no venvs: apt-get install python3-venv")
+    venv = environments.make_venv(tmp_path / "venv", environments.DEBIAN_PYTHON, "--without-pip")
+    wheel = environments.make_wheel(tmp_path / "pure-1.0-py3-none-any.whl")
+    run(sys.executable, "-m", "pip", "--python", venv / "bin/python", "install", "--no-index", wheel)
+    build(venv, tmp_path / "first.sh", "--level", "1")
+    venv.rename(tmp_path / "hidden")
+    run(tmp_path / "first.sh", "--prefix", tmp_path / "first")
+    write(tmp_path / "first/base-python/lib/test.pem", "-----BEGIN PRIVATE KEY-----\n")
+    for place in move(tmp_path / "first", tmp_path, options=("--strict", "--secrets", "fail", "--level", "1")):
+        assert run(place / "bin/pure-hello").stdout == "pure\n"
+        assert run(place / "bin/python", "-c", "import sys; print(sys.prefix)").stdout == f"{place}\n"
