@@ -65,12 +65,12 @@ class Result:
     """Whether the packages are as they were installed."""
     savings: tuple[Saving, ...]
     """What was left out, by the rule that did it."""
-    environments: tuple[Packed, ...]
+    environments: tuple[PackedEnvironment, ...]
     """One, or several in the order they were given."""
 
 
 @dataclass(frozen=True, slots=True)
-class Packed:
+class PackedEnvironment:
     """An environment of the artifact."""
 
     name: str
@@ -118,7 +118,9 @@ def build(request: Request, progress: Progress = silent) -> Result:
         warnings=warnings(found),
         ownership=whole.ownership,
         savings=savings(found),
-        environments=tuple(Packed(os.fsdecode(subject.mount), subject.environment.origin) for subject in found),
+        environments=tuple(
+            PackedEnvironment(os.fsdecode(subject.mount), subject.environment.origin) for subject in found
+        ),
     )
 
 

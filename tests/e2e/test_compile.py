@@ -75,6 +75,7 @@ def test_moved_and_copied_without_exceptions(installed: Path, tmp_path: Path) ->
         assert {Path(path).name for path in stale(moved)} <= {"placed.py", *sources_with_sites(moved)}
         tool(moved, "relocate", tmp_path / "copy")
         tool(tmp_path / "copy", "verify")
+        assert (tmp_path / "copy/.sfxpack/generated").read_text() == (moved / ".sfxpack/generated").read_text()
         assert run(tmp_path / "copy/bin/python", "-c", "import placed; print(placed.HERE)").stdout.strip() == str(
             tmp_path / "copy"
         )
