@@ -97,7 +97,9 @@ def _projects(environment: Environment, entries: Mapping[bytes, Entry]) -> tuple
     roots = dict(_declared(entries))
     found: dict[bytes, list[Pointer]] = {}
     for pointer in pointers:
-        above = (root for root in roots if _is_below(pointer.target, root) and _may_come(root, environment))
+        above = [root for root in roots if _is_below(pointer.target, root) and _may_come(root, environment)]
+        if not above and entries[pointer.path].kind is EntryKind.LINK:
+            continue  # a view of a store: `external` follows such links
         target = pointer.target if os.path.isdir(pointer.target) else os.path.dirname(pointer.target)
         found.setdefault(max(above, key=len, default=target), []).append(pointer)
     outer = [root for root in found if not any(other != root and _is_below(root, other) for other in found)]
