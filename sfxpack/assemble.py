@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
-import tempfile
+import secrets
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -106,14 +106,9 @@ def assembly(output: Path, front: Front, *, force: bool) -> Iterator[Assembly]:
         OutputError: the directory is missing or not writable, or `output` exists and `force` is not given.
     """
     _check_output(output, force=force)
+    name = str(output.parent / f".{output.name}.{secrets.token_hex(4)}.part")  # known before: a signal may come at once
     try:
-        handle, name = tempfile.mkstemp(prefix=f".{output.name}.", suffix=".part", dir=output.parent)
-    except OSError as error:
-        raise OutputError(
-            f"{output.parent}: cannot write here: {error.strerror}; choose another place with -o"
-        ) from error
-    try:
-        with open(handle, "w+b", buffering=1 << 20) as file:
+        with open(_create(name, output), "w+b", buffering=1 << 20) as file:
             yield Assembly(file, Path(name), front)
         os.chmod(name, 0o755 & ~_umask())
         _check_output(output, force=force)
@@ -125,6 +120,15 @@ def assembly(output: Path, front: Front, *, force: bool) -> Iterator[Assembly]:
     finally:
         with contextlib.suppress(FileNotFoundError):
             os.unlink(name)
+
+
+def _create(name: str, output: Path) -> int:
+    try:
+        return os.open(name, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600)
+    except OSError as error:
+        raise OutputError(
+            f"{output.parent}: cannot write here: {error.strerror}; choose another place with -o"
+        ) from error
 
 
 def _check_output(output: Path, *, force: bool) -> None:

@@ -228,9 +228,10 @@ def main() -> None:
         sys.exit(cli.main(prog_name="sfxpack", standalone_mode=False))
     except click.Abort:
         click.echo("sfxpack: interrupted; nothing was written", err=True)
-        _leave(Exit.INTERRUPTED)
+        status: int = Exit.INTERRUPTED
     except _EndedError as ended:
-        _leave(int(str(ended)))
+        status = int(str(ended))
     except click.ClickException as error:
         error.show()
         sys.exit(Exit.USAGE)
+    _leave(status)  # not above: what the exception holds is cleaned up first, the unfinished file too

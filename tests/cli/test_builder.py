@@ -23,20 +23,28 @@ from tests import testkit as kit
 from tests.running import SFXPACK, TIMEOUT, build, run
 from tests.search import remaining
 
-AT_A_LOCK = """
-import os, sys, threading
+AT = """
+import contextlib, os, sys, threading
 from sfxpack.cli import main
-moment, number = int(sys.argv.pop(1)), int(sys.argv.pop(1))
-enter, main_thread = threading.Condition.__enter__, threading.get_ident()
-def interrupted(condition):
-    global moment
-    held = enter(condition)
-    if threading.get_ident() == main_thread:
-        moment -= 1
-        if moment == 0:
-            os.kill(os.getpid(), number)
-    return held
-threading.Condition.__enter__ = interrupted
+place, moment, number = sys.argv.pop(1), int(sys.argv.pop(1)), int(sys.argv.pop(1))
+main_thread = threading.get_ident()
+def interrupting(call, is_meant=lambda *words: True):
+    def called(*words, **options):
+        global moment
+        result = call(*words, **options)
+        if threading.get_ident() == main_thread and is_meant(result, *words):
+            moment -= 1
+            if moment == 0:
+                os.kill(os.getpid(), number)
+        return result
+    return called
+if place == "lock":
+    threading.Condition.__enter__ = interrupting(threading.Condition.__enter__)
+elif place == "file":
+    os.open = interrupting(os.open, lambda _, name, *more: str(name).endswith(".part"))
+elif place == "block":
+    manager = contextlib._GeneratorContextManager
+    manager.__enter__ = interrupting(manager.__enter__, lambda value, _: type(value).__name__ == "Assembly")
 main()
 """
 
@@ -245,13 +253,16 @@ def test_an_interrupted_build_leaves_nothing(root: Path, tmp_path: Path, number:
     assert list(output.parent.iterdir()) == []
 
 
-@pytest.mark.parametrize("moment", range(1, 6))
 @pytest.mark.parametrize(("number", "status"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
-def test_a_build_interrupted_while_it_holds_a_lock_ends(
-    root: Path, tmp_path: Path, moment: int, number: int, status: int
+@pytest.mark.parametrize(
+    ("place", "moment"), [*(("lock", moment) for moment in range(1, 6)), ("file", 1), ("block", 1)]
+)
+def test_a_build_interrupted_where_it_is_delicate(
+    root: Path, tmp_path: Path, place: str, moment: int, number: int, status: int
 ) -> None:
-    """The handler runs when the lock is taken and its `with` has not begun, so nothing gives it back."""
-    command = [sys.executable, "-c", AT_A_LOCK, str(moment), str(number), "build", str(root), "-o", "x.sh", "-q"]
+    """When it has just taken a lock, made the file or entered a block, and the `with` or `try` has not begun."""
+    words = [place, str(moment), str(int(number))]
+    command = [sys.executable, "-c", AT, *words, "build", str(root), "-o", "x.sh", "-q"]
     done = subprocess.run(command, cwd=tmp_path, capture_output=True, timeout=TIMEOUT, check=False)
     assert done.returncode == status
     assert [path.name for path in tmp_path.iterdir()] == ["original"]
