@@ -15,9 +15,11 @@ from typing import Final
 from sfxpack.model import Environment
 
 UNPACK: Final = b"bin/conda-unpack"
+_PROGRESS: Final = b"bin/conda_unpack_progress.py"
+_COMPILED: Final = "bin/__pycache__/conda_unpack_progress.*.pyc"
 _ADDED: Final = {
     UNPACK: b"\n_prefix_records = [\n",
-    b"bin/conda_unpack_progress.py": b"class progressbar",
+    _PROGRESS: b"class progressbar",
     b"bin/deactivate": b"_conda_pack_deactivate",
 }
 """Files that do harm or nothing in an installation, and what they hold: the last one knows conda-pack's `activate`."""
@@ -28,7 +30,10 @@ _PLACEHOLDER: Final = re.compile(rb'"prefix_placeholder"\s*:\s*"([^"\\]*)"')
 
 def added(root: Path) -> frozenset[bytes]:
     """Paths of conda-pack's files that are left out."""
-    return frozenset(path for path, mark in _ADDED.items() if mark in _read(root / os.fsdecode(path)))
+    found = {path for path, mark in _ADDED.items() if mark in _read(root / os.fsdecode(path))}
+    if _PROGRESS in found:
+        found.update(os.fsencode(path.relative_to(root)) for path in root.glob(_COMPILED))
+    return frozenset(found)
 
 
 def is_unpacked(environment: Environment) -> bool:
