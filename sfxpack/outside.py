@@ -67,9 +67,9 @@ def editable_root(content: bytes) -> bytes:
     return unquote_to_bytes(path).rstrip(b"/") if scheme == "file" else b"/"
 
 
-def listed(path: bytes, content: bytes) -> Iterator[bytes]:
-    """Paths below the prefix that the RECORD at `path` lists."""
-    return (row.path for row in record_rows(path, content))
+def listed(path: bytes, content: bytes, roots: Collection[bytes]) -> Iterator[bytes]:
+    """Paths below the prefix that the RECORD at `path` lists; absolute ones lie below one of the `roots`."""
+    return (row.path for row in record_rows(path, content, roots))
 
 
 def _is_below(path: bytes, inside: Collection[bytes]) -> bool:

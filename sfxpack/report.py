@@ -39,7 +39,7 @@ EXPLAIN: Final = {
     "omitted": "compiled Python of an unknown version that holds the old prefix; left out, as its source is there",
     "secret": "holds a password, a token or a key, which is packed; remove it, or leave the file out with --exclude",
     "scrubbed": "held a password, a token or a key, which is cut out",
-    "editable": "project of an editable installation, whose files come along",
+    "editable": "project of an editable installation, packed with it or left out",
     "followed": "link that led out of the environment; what it leads to comes along in its place",
     "dangling": "link that leads nowhere; packed as it is",
     "collision": "has another file's name on systems that do not tell upper from lower case",

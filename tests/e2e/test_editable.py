@@ -52,6 +52,8 @@ BACKENDS = {
     "hatch": "hatchling.build",
     "flit": "flit_core.buildapi",
     "meson": "mesonpy",
+    "poetry": "poetry.core.masonry.api",
+    "pdm": "pdm.backend",
 }
 
 
@@ -60,11 +62,19 @@ def project(folder: Path, kind: str) -> Path:
     name, module = kind, kind.replace("-", "_")
     text = {"name": name, "module": module, "backend": BACKENDS.get(kind.split("-", maxsplit=1)[0], "")}
     root = folder / name
-    write(root / ("src" if "src" in kind else "") / module / "__init__.py", MODULE.format(**text))
+    if "linked" in kind:
+        root.parent.mkdir(exist_ok=True)
+        root.symlink_to(folder.with_name("elsewhere") / name)
+        root = root.readlink()
+    source = f"{module}.py" if "single" in kind else f"{module}/__init__.py"
+    write(root / ("src" if "src" in kind else "") / source, MODULE.format(**text))
     if kind == "legacy":
         write(root / "setup.py", SETUP.format(**text))
     else:
         write(root / "pyproject.toml", PYPROJECT.format(**text))
+    if "single" in kind:
+        with (root / "pyproject.toml").open("a") as file:
+            file.write(f"[tool.setuptools]\npy-modules = ['{module}']\n")
     if "exact" in kind:
         with (root / "pyproject.toml").open("a") as file:
             file.write("[tool.hatch.build]\ndev-mode-exact = true\n")
@@ -74,7 +84,7 @@ def project(folder: Path, kind: str) -> Path:
         with (root / module / "__init__.py").open("a") as file:
             file.write("from meson import _x\n")
     write(root / ".git/config", "a secret")
-    return root
+    return folder / name
 
 
 def variables(venv: Path) -> dict[str, str]:
@@ -94,15 +104,16 @@ def install(venv: Path, root: Path) -> None:
 
 
 KINDS = (
-    *("setuptools-flat", "setuptools-src", "setuptools-src-strict", "legacy"),
-    *("hatch-src", "hatch-exact", "flit", "meson"),
+    *("setuptools-flat", "setuptools-src", "setuptools-src-strict", "setuptools-single", "setuptools-linked", "legacy"),
+    *("hatch-src", "hatch-exact", "flit", "poetry", "pdm", "meson"),
 )
 
 
 @pytest.fixture(scope="module")
 def places(tmp_path_factory: pytest.TempPathFactory, require_module: Callable[[str, str], None]) -> tuple[Path, Path]:
     """The projects and the environment that they are installed in."""
-    for module, package in (("hatchling", "hatchling"), ("flit_core", "flit-core"), ("mesonpy", "meson-python")):
+    backends = {"hatchling": "hatchling", "flit_core": "flit-core", "mesonpy": "meson-python"}
+    for module, package in {**backends, "poetry.core": "poetry-core", "pdm.backend": "pdm-backend"}.items():
         require_module(module, package)
     folder = tmp_path_factory.mktemp("editable")
     venv = environments.make_venv(folder / "env", Path(sys.executable))
@@ -120,7 +131,7 @@ def test_all_kinds_run_elsewhere(places: tuple[Path, Path], tmp_path: Path) -> N
     told = {
         finding["detail"].split(" is packed")[0] for finding in result["findings"] if finding["category"] == "editable"
     }
-    assert told == {str(projects / kind) for kind in KINDS}
+    assert told == {os.path.realpath(projects / kind) for kind in KINDS}
     assert result["ownership"]["packages"] == []
     assert {Path(item["path"]).parent.name for item in result["ownership"]["unowned"]} == {"editables"}
     hidden = projects.parent.rename(projects.parent.with_name("hidden"))
@@ -144,7 +155,7 @@ def test_all_kinds_run_elsewhere(places: tuple[Path, Path], tmp_path: Path) -> N
 def test_dropped_and_refused(places: tuple[Path, Path], tmp_path: Path) -> None:
     projects, venv = places
     refused = run(*SFXPACK, "build", "-p", venv, "-o", tmp_path / "x.sh", "--editable", "fail", status=2).stderr
-    assert all(f"\n  {projects}/{kind}, by lib/python" in refused for kind in KINDS)
+    assert all(f"\n  {os.path.realpath(projects / kind)}, by lib/python" in refused for kind in KINDS)
     build(venv, tmp_path / "x.sh", "--editable", "drop")
     prefix = tmp_path / "new"
     run(tmp_path / "x.sh", "--prefix", prefix)

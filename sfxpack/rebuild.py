@@ -1,7 +1,8 @@
-"""Editable installations by meson-python, which build when they are imported: no target has the tools for that.
+"""Editable installations that build when they are imported: no target has the tools for that.
 
-What the build would install is in its own plan (`meson-info/intro-install_plan.json`, Meson's introspection format), so
-it is put where a usual installation has it, and the loader is left out.
+By meson-python: what the build would install is in its own plan (`meson-info/intro-install_plan.json`, Meson's
+introspection format), so it is put where a usual installation has it, and the loader is left out. By scikit-build-core
+with `editable.rebuild`: what was built is there, so its finder is told not to build.
 """
 
 from __future__ import annotations
@@ -9,33 +10,46 @@ from __future__ import annotations
 import json
 import os
 import re
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import PurePosixPath
 from typing import Any, Final
 
 from sfxpack.format.layout import EntryKind
 from sfxpack.model import Entry
+from sfxpack.rows import record_rows
 from sfxpack.tree import entry_of, read_small
 
 _LOADER: Final = re.compile(rb".*_editable_loader\.py")
-_QUOTED: Final = re.compile(rb"""(['"])(/[^'"\n]+)\1""")
+_QUOTED: Final = re.compile(rb"""(['"])(/(?:(?!\1)[^\\\n])+)\1""")
+_REBUILDS: Final = re.compile(rb"^(install(?:_inplace)?\([^\n]*?['\"]), True", re.MULTILINE)
+"""The last line of scikit-build-core's finders: after the folder to build in, whether to."""
 _PLAN: Final = b"meson-info/intro-install_plan.json"
 _PACKAGES: Final = frozenset({"{py_platlib}", "{py_purelib}"})
 
 
 @dataclass(frozen=True, slots=True)
-class Installed:
-    """What takes the place of a loader."""
+class Instead:
+    """What takes the place of a loader or finder."""
 
     entries: Mapping[bytes, Entry]
     site: bytes
-    """The folder of packages that they are in."""
-    replaced: tuple[bytes, ...]
-    """Paths that go: the loader, its `.pth`, and what says that the project is editable."""
+    """The folder of packages that a loader's are in."""
+    gone: tuple[bytes, ...]
+    """Paths that go: a loader, its `.pth`, what was compiled of it, and what says that the project is editable."""
 
 
-def installed(metadata: bytes, pointers: Collection[bytes], entries: Mapping[bytes, Entry]) -> Installed | None:
+def is_loader(path: bytes) -> bool:
+    """Whether a file is meson-python's."""
+    return _LOADER.fullmatch(path) is not None
+
+
+def quoted(entry: Entry) -> Iterator[bytes]:
+    """The absolute paths that are strings in a finder or loader."""
+    return (text for _, text in _QUOTED.findall(read_small(entry)))
+
+
+def installed(metadata: bytes, pointers: Collection[bytes], entries: Mapping[bytes, Entry]) -> Instead | None:
     """What a project would install, if one of its pointers is meson-python's loader and its build is there.
 
     Args:
@@ -43,26 +57,56 @@ def installed(metadata: bytes, pointers: Collection[bytes], entries: Mapping[byt
         pointers: paths of its pointers.
         entries: of the tree.
     """
-    loader = next((path for path in pointers if _LOADER.fullmatch(path)), None)
+    loader = next(filter(is_loader, pointers), None)
     if loader is None:
         return None
-    plans = [os.path.join(text, _PLAN) for _, text in _QUOTED.findall(read_small(entries[loader]))]
+    plans = [os.path.join(text, _PLAN) for text in quoted(entries[loader])]
     plan = next((path for path in plans if os.path.isfile(path)), None)
     if plan is None:
         return None
-    site, _, name = loader.rpartition(b"/")
+    site = os.path.dirname(loader)
     with open(plan, "rb") as file:
         found = dict(_files(json.load(file), site))
     parents = {parent for path in found for parent in _parents(path) if parent not in entries}
     found.update((parent, Entry(parent, EntryKind.DIRECTORY, 0o755, 0, 0)) for parent in parents)
-    gone = [loader, *_paths_of(loader, site, entries)]
-    compiled = site + b"/__pycache__/" + name.removesuffix(b".py") + b"."
-    gone += [path for path in entries if path.startswith(compiled)]
+    gone = [loader, *_paths_of(loader, site, entries), *_compiled(loader, entries)]
     gone += [path for path in (metadata + b"/direct_url.json",) if path in entries]
     record = entries.get(metadata + b"/RECORD")
     if record is not None:
         found[record.path] = _recorded(record, site, found, gone)
-    return Installed(found, site, tuple(gone))
+    return Instead(found, site, tuple(gone))
+
+
+def settled(metadata: Iterable[bytes], pointers: Iterable[bytes], entries: Mapping[bytes, Entry]) -> Instead:
+    """The finders of scikit-build-core among the pointers of a project, with what was built as it is.
+
+    Args:
+        metadata: folders of dist-info.
+        pointers: paths.
+        entries: of the tree.
+    """
+    finders: dict[bytes, Entry] = {}
+    for path in pointers:
+        content = read_small(entries[path]) if path.endswith(b".py") else b""
+        data = _REBUILDS.sub(rb"\1, False", content)
+        if b"ScikitBuild" in content and data != content:
+            finders[path] = replace(entries[path], data=data, size=len(data))
+    gone = [path for finder in finders for path in _compiled(finder, entries)]
+    found = dict(finders)
+    for record in [entries[path] for folder in metadata if (path := folder + b"/RECORD") in entries]:
+        listed = {row.path for row in record_rows(record.path, read_small(record))}
+        own = {path: entry for path, entry in finders.items() if path in listed}
+        if own:
+            site = os.path.dirname(os.path.dirname(record.path))
+            found[record.path] = _recorded(record, site, own, [*own, *gone])
+    return Instead(found, b"", tuple(gone))
+
+
+def _compiled(source: bytes, entries: Mapping[bytes, Entry]) -> list[bytes]:
+    """Paths of the bytecode of a source."""
+    folder, _, name = source.rpartition(b"/")
+    start = folder + b"/__pycache__/" + name.removesuffix(b".py") + b"."
+    return [path for path in entries if path.startswith(start)]
 
 
 def _paths_of(loader: bytes, site: bytes, entries: Mapping[bytes, Entry]) -> Iterator[bytes]:
