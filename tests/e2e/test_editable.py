@@ -185,6 +185,23 @@ def test_a_project_that_keeps_its_environment(tmp_path: Path) -> None:
     assert {path.name for path in (prefix / "editable/setuptools-src").iterdir()} == {"data", "pyproject.toml", "src"}
 
 
+def test_a_folder_that_a_conda_environment_imports_from(
+    tmp_path: Path, require_module: Callable[[str, str], None]
+) -> None:
+    """As `conda develop` writes it down, or somebody by hand."""
+    require_module("rattler", "py-rattler")
+    root = environments.make_conda(tmp_path / "made/env")
+    write(tmp_path / "made/project/mine.py", "print(__file__)")
+    write(root / "lib/python3.11/site-packages/conda.pth", f"{tmp_path}/made/project\n")
+    build(root, tmp_path / "x.sh")
+    (tmp_path / "made").rename(tmp_path / "hidden")
+    prefix = tmp_path / "new"
+    run(tmp_path / "x.sh", "--prefix", prefix)
+    code = f"import site; site.addsitedir({str(prefix / 'lib/python3.11/site-packages')!r}); import mine"
+    assert run(prefix / "bin/python", "-c", code).stdout == f"{prefix}/editable/project/mine.py\n"
+    tool(prefix, "verify")
+
+
 def test_a_short_path_of_a_project_means_other_things_in_other_files(tmp_path: Path) -> None:
     """`/app` in a container: the pointer follows, a route of a web page does not."""
     unshare = shutil.which("unshare")
