@@ -49,7 +49,7 @@ def cheap(python: Path) -> list[Step]:
         Step("lint", (python, "-m", "ruff", "check", ".", *scripts)),
         Step("types", (python, "-m", "mypy", "sfxpack", "stubs", "tests", "hatch_build.py", "scripts", *scripts)),
         Step("shell scripts", (bin_folder / "shellcheck", ".ci/run")),
-        Step("layout.h and SPEC.md are what layout.py gives", (python, "scripts/gen_layout", "--check")),
+        Step("layout.h and SPEC.md are what layout.py and schema.py give", (python, "scripts/gen_layout", "--check")),
         Step("test vectors are what gen_vectors gives", (python, "scripts/gen_vectors", "--check")),
     ]
 

@@ -13,7 +13,7 @@ from typing import BinaryIO, Final
 import zstandard
 
 from sfxpack.errors import ArtifactError, OutputError, ProofError
-from sfxpack.format import artifact, encode, layout
+from sfxpack.format import artifact, encode, schema
 from sfxpack.format.digest import digest
 from sfxpack.format.layout import ALIGNMENT, Platform
 from sfxpack.format.tables import Index, Locator
@@ -54,7 +54,7 @@ class Assembly:
         self._front = front
         self._image = front.image()
         file.write(self._image)
-        file.write(bytes(layout.LOCATOR.size))
+        file.write(bytes(schema.LOCATOR.size))
 
     def write(self, data: bytes) -> None:
         """Append a block."""

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from sfxpack.format import encode, layout
+from sfxpack.format import encode, layout, schema
 from sfxpack.format.digest import digest
 from sfxpack.format.layout import Derived, EntryKind, Platform, Strategy
 from sfxpack.format.tables import IndexEntry, IndexSite, Locator
@@ -87,7 +87,7 @@ class Maker:
         front = front.ljust(at, b"\0")
         raw = encode.index(values.index)
         index = frame(raw)
-        offset = at + layout.LOCATOR.size + sum(map(len, values.frames))
+        offset = at + schema.LOCATOR.size + sum(map(len, values.frames))
         locator = Locator(
             platform=self.platform,
             stub_offset=layout.ALIGNMENT,

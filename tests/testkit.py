@@ -12,7 +12,7 @@ from dataclasses import dataclass, field, replace
 
 import zstandard
 
-from sfxpack.format import encode, layout
+from sfxpack.format import encode, layout, schema
 from sfxpack.format.digest import digest
 from sfxpack.format.layout import EntryKind, Platform, Strategy
 from sfxpack.format.tables import Index, IndexBlock, IndexContent, IndexEntry, IndexSite, Locator, Product
@@ -68,7 +68,7 @@ class Sample:
         raw = self.change_index(encode.index(self.index))
         data = self.change_frame(frame(raw))
         front = (self.header + STUB).ljust(AT, b"\0")
-        offset = AT + layout.LOCATOR.size + sum(map(len, self.frames))
+        offset = AT + schema.LOCATOR.size + sum(map(len, self.frames))
         values = {
             "platform": Platform.LINUX_X86_64,
             "stub_offset": len(self.header),

@@ -10,7 +10,7 @@ from types import TracebackType
 from typing import BinaryIO
 
 from sfxpack.errors import ArtifactError
-from sfxpack.format import decode, layout
+from sfxpack.format import decode, schema
 from sfxpack.format.digest import digest, hasher
 from sfxpack.format.layout import Verdict
 from sfxpack.format.reading import decompress, require
@@ -42,7 +42,7 @@ class Artifact:
         Raises:
             ArtifactError: bad_block_digest, bad_block_frame.
         """
-        self.file.seek(self.locator.locator_offset + layout.LOCATOR.size)
+        self.file.seek(self.locator.locator_offset + schema.LOCATOR.size)
         for number, block in enumerate(self.index.blocks):
             data = self.file.read(block.size)
             require(digest(data) == block.digest, Verdict.BAD_BLOCK_DIGEST, f"block {number}")
@@ -88,14 +88,14 @@ def read(path: Path, at: int, *, front: bool = True) -> Artifact:
     try:
         size = os.fstat(file.fileno()).st_size
         file.seek(min(at, size))
-        locator = decode.locator(file.read(layout.LOCATOR.size), at, size)
+        locator = decode.locator(file.read(schema.LOCATOR.size), at, size)
         if front:
             require(_front(file, locator.locator_offset) == locator.front_digest, Verdict.BAD_FRONT_DIGEST)
         file.seek(locator.index_offset)
         frame = file.read(locator.index_size)
         require(digest(frame) == locator.index_digest, Verdict.BAD_INDEX_DIGEST)
         raw = decompress(frame, locator.index_raw_size, Verdict.BAD_INDEX_FRAME)
-        blocks_size = locator.index_offset - locator.locator_offset - layout.LOCATOR.size
+        blocks_size = locator.index_offset - locator.locator_offset - schema.LOCATOR.size
         return Artifact(file, locator, decode.index(raw, blocks_size), frame)
     except (ArtifactError, OSError):
         file.close()

@@ -9,7 +9,7 @@ import itertools
 from dataclasses import replace
 from typing import Final
 
-from sfxpack.format import layout
+from sfxpack.format import layout, schema
 from sfxpack.format.digest import digest
 from sfxpack.format.layout import EntryFlag, EntryKind, Platform, RequirementFlag, RequirementKind, Verdict
 from sfxpack.format.reading import Reader, Values, require
@@ -35,13 +35,13 @@ def locator(record: bytes, at: int, file_size: int) -> Locator:
     Raises:
         ArtifactError: with the verdict of the first check that fails.
     """
-    require(len(record) == layout.LOCATOR.size, Verdict.TRUNCATED)
-    values = dict(zip(layout.LOCATOR.keys, layout.LOCATOR.codec.unpack(record), strict=True))
+    require(len(record) == schema.LOCATOR.size, Verdict.TRUNCATED)
+    values = dict(zip(schema.LOCATOR.keys, schema.LOCATOR.codec.unpack(record), strict=True))
     require(values["magic"] == layout.MAGIC, Verdict.BAD_MAGIC)
     require(values["version"] == layout.VERSION, Verdict.BAD_VERSION, f"version {values['version']}")
     require(values["digest"] == digest(record[: -layout.DIGEST_SIZE]), Verdict.BAD_LOCATOR_DIGEST)
     require(values["platform"] in Platform._value2member_map_, Verdict.BAD_PLATFORM)
-    reserved = [values[name] for name in layout.LOCATOR.reserved]
+    reserved = [values[name] for name in schema.LOCATOR.reserved]
     require(values["must_understand"] == 0 and not any(map(any, reserved)), Verdict.UNKNOWN_FEATURE)
     found = Locator(
         platform=Platform(values["platform"]),
@@ -73,7 +73,7 @@ def _check_extents(found: Locator, at: int) -> None:
         and found.stub_offset <= layout.MAX_HEADER
         and 1 <= found.stub_size <= layout.MAX_STUB
         and found.locator_offset == at == -(-stub_end // layout.ALIGNMENT) * layout.ALIGNMENT
-        and found.index_offset >= at + layout.LOCATOR.size
+        and found.index_offset >= at + schema.LOCATOR.size
         and 1 <= found.index_size <= layout.MAX_INDEX_SIZE
         and 1 <= found.index_raw_size <= layout.MAX_INDEX_RAW
         and found.total_size == found.index_offset + found.index_size
@@ -108,8 +108,8 @@ def index(raw: bytes, blocks_size: int | None) -> Index:
 
 
 def _product(reader: Reader) -> Product:
-    values = reader.record(layout.PRODUCT)
-    names = [f.name for f in layout.PRODUCT.fields if f.type == "str"]
+    values = reader.record(schema.PRODUCT)
+    names = [f.name for f in schema.PRODUCT.fields if f.type == "str"]
     strings: dict[str, bytes] = {}
     for name in names:
         strings[name] = reader.string(values, name)
@@ -129,7 +129,7 @@ def _product(reader: Reader) -> Product:
 def _blocks(reader: Reader, blocks_size: int | None) -> tuple[IndexBlock, ...]:
     blocks = []
     level = 0
-    for values in reader.records(layout.BLOCK, reader.count["block_count"]):
+    for values in reader.records(schema.BLOCK, reader.count["block_count"]):
         block = IndexBlock(**values)
         sound = (
             1 <= block.size <= layout.MAX_BLOCK_SIZE
@@ -147,7 +147,7 @@ def _contents(
     reader: Reader, blocks: tuple[IndexBlock, ...]
 ) -> tuple[tuple[IndexContent, ...], list[int], dict[int, tuple[int, ...]]]:
     """The contents, the level of each, and for those of several blocks the cuts, as offsets into the content."""
-    contents = tuple(IndexContent(**values) for values in reader.records(layout.CONTENT, reader.count["content_count"]))
+    contents = tuple(IndexContent(**values) for values in reader.records(schema.CONTENT, reader.count["content_count"]))
     ends = list(itertools.accumulate(block.raw_size for block in blocks))
     require(sum(c.size for c in contents) == (ends[-1] if ends else 0), Verdict.BAD_CONTENT)
     levels: list[int] = []
@@ -178,7 +178,7 @@ def _entries(reader: Reader) -> tuple[list[IndexEntry], list[int]]:
     site_counts: list[int] = []
     directories: set[bytes] = set()
     before: list[bytes] = []
-    for values in reader.records(layout.ENTRY, reader.count["entry_count"]):
+    for values in reader.records(schema.ENTRY, reader.count["entry_count"]):
         entry = _entry(reader, values, entries)
         parts = entry.path.split(b"/")
         _check_path(entry.path, parts)
@@ -236,7 +236,7 @@ def _check_path(path: bytes, parts: list[bytes]) -> None:
 
 def _requirements(reader: Reader) -> tuple[IndexRequirement, ...]:
     found = []
-    for values in reader.records(layout.REQUIREMENT, reader.count["requirement_count"]):
+    for values in reader.records(schema.REQUIREMENT, reader.count["requirement_count"]):
         kind, flags, value = values["kind"], values["flags"], values["value"]
         require(kind in RequirementKind._value2member_map_, Verdict.BAD_REQUIREMENT)
         require(flags & ~sum(RequirementFlag) == 0, Verdict.BAD_REQUIREMENT)

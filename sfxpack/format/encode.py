@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import struct
 
-from sfxpack.format import layout
+from sfxpack.format import layout, schema
 from sfxpack.format.digest import digest
 from sfxpack.format.layout import VERSION, Platform, Strategy
 from sfxpack.format.tables import Index, Locator, Product
@@ -35,14 +35,14 @@ def index(value: Index) -> bytes:
     """The decompressed index."""
     strings = _Strings()
     product = _product(value.product, strings)
-    blocks = [layout.BLOCK.pack(size=b.size, raw_size=b.raw_size, level=b.level, digest=b.digest) for b in value.blocks]
-    contents = [layout.CONTENT.pack(size=c.size, digest=c.digest) for c in value.contents]
+    blocks = [schema.BLOCK.pack(size=b.size, raw_size=b.raw_size, level=b.level, digest=b.digest) for b in value.blocks]
+    contents = [schema.CONTENT.pack(size=c.size, digest=c.digest) for c in value.contents]
     entries: list[bytes] = []
     sites: list[bytes] = []
     hits: list[int] = []
     for entry in value.entries:
         entries.append(
-            layout.ENTRY.pack(
+            schema.ENTRY.pack(
                 kind=entry.kind,
                 flags=entry.flags,
                 mode=entry.mode,
@@ -55,7 +55,7 @@ def index(value: Index) -> bytes:
         )
         for site in entry.sites:
             sites.append(
-                layout.SITE.pack(
+                schema.SITE.pack(
                     offset=site.offset,
                     span=site.span,
                     hit_count=len(site.hits),
@@ -68,10 +68,10 @@ def index(value: Index) -> bytes:
             )
             hits.extend(site.hits)
     requirements = [
-        layout.REQUIREMENT.pack(kind=r.kind, flags=r.flags, value=r.value, path=strings.add(r.path))
+        schema.REQUIREMENT.pack(kind=r.kind, flags=r.flags, value=r.value, path=strings.add(r.path))
         for r in value.requirements
     ]
-    header = layout.INDEX_HEADER.pack(
+    header = schema.INDEX_HEADER.pack(
         magic=layout.INDEX_MAGIC,
         block_count=len(blocks),
         content_count=len(contents),
@@ -89,7 +89,7 @@ def index(value: Index) -> bytes:
 
 
 def _product(product: Product, strings: _Strings) -> bytes:
-    return layout.PRODUCT.pack(
+    return schema.PRODUCT.pack(
         name=strings.add(product.name),
         release=strings.add(product.release),
         default_prefix=strings.add(product.default_prefix),
@@ -106,7 +106,7 @@ def _product(product: Product, strings: _Strings) -> bytes:
 
 def locator(value: Locator) -> bytes:
     """The locator with its own digest."""
-    body = layout.LOCATOR.pack(
+    body = schema.LOCATOR.pack(
         magic=layout.MAGIC,
         version=VERSION,
         platform=value.platform,
@@ -134,7 +134,7 @@ def seal(record: bytes) -> bytes:
 
 def manifest(platform: Platform, index_frame: bytes, index_raw_size: int) -> bytes:
     """The whole manifest of an installation."""
-    record = layout.MANIFEST.pack(
+    record = schema.MANIFEST.pack(
         magic=layout.MANIFEST_MAGIC,
         version=VERSION,
         platform=platform,

@@ -1,4 +1,4 @@
-"""What the records of `layout` are made of: named fields of fixed size, little-endian, without implicit padding."""
+"""What the records of `schema` are made of: named fields of fixed size, little-endian, without implicit padding."""
 
 from __future__ import annotations
 

@@ -8,7 +8,7 @@ from typing import Any, Final, NoReturn
 import zstandard
 
 from sfxpack.errors import ArtifactError
-from sfxpack.format import layout
+from sfxpack.format import layout, schema
 from sfxpack.format.fields import Record
 from sfxpack.format.layout import Verdict
 
@@ -53,23 +53,23 @@ class Reader:
     """Walks the tables of a decompressed index in order."""
 
     def __init__(self, raw: bytes) -> None:
-        require(len(raw) >= layout.INDEX_HEADER.size + layout.PRODUCT.size, Verdict.BAD_TABLE)
+        require(len(raw) >= schema.INDEX_HEADER.size + schema.PRODUCT.size, Verdict.BAD_TABLE)
         self.raw = raw
         self.at = 0
-        header = self.record(layout.INDEX_HEADER)
+        header = self.record(schema.INDEX_HEADER)
         require(header["magic"] == layout.INDEX_MAGIC, Verdict.BAD_TABLE)
         self.count = {name: value for name, value in header.items() if isinstance(value, int)}
         sized = {
-            "block_count": layout.BLOCK.size,
-            "content_count": layout.CONTENT.size,
-            "entry_count": layout.ENTRY.size,
-            "site_count": layout.SITE.size,
+            "block_count": schema.BLOCK.size,
+            "content_count": schema.CONTENT.size,
+            "entry_count": schema.ENTRY.size,
+            "site_count": schema.SITE.size,
             "hit_count": 4,
-            "requirement_count": layout.REQUIREMENT.size,
+            "requirement_count": schema.REQUIREMENT.size,
             "strings_size": 1,
         }
         tables = sum(self.count[name] * size for name, size in sized.items())
-        require(self.at + layout.PRODUCT.size + tables == len(raw), Verdict.BAD_TABLE)
+        require(self.at + schema.PRODUCT.size + tables == len(raw), Verdict.BAD_TABLE)
         require(self.count["tree_count"] <= layout.MAX_TREES, Verdict.BAD_TABLE)
         self.strings_at = len(raw) - self.count["strings_size"]
 

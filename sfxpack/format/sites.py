@@ -8,7 +8,7 @@ from bisect import bisect_right
 from dataclasses import replace
 from typing import Final
 
-from sfxpack.format import layout
+from sfxpack.format import layout, schema
 from sfxpack.format.layout import (
     Derived,
     Encoding,
@@ -54,7 +54,7 @@ def sites(
         ArtifactError: with the verdict of the first check that fails.
     """
     site_total, hit_total = reader.count["site_count"], reader.count["hit_count"]
-    hits = struct.unpack_from(f"<{hit_total}I", reader.raw, reader.at + site_total * layout.SITE.size)
+    hits = struct.unpack_from(f"<{hit_total}I", reader.raw, reader.at + site_total * schema.SITE.size)
     first_hit = 0
     entries = []
     for entry, count in zip(bare, site_counts, strict=True):
@@ -62,7 +62,7 @@ def sites(
         size = len(entry.link) if is_link else contents[entry.target].size if count else 0
         end = 0
         found = []
-        for position, values in enumerate(reader.records(layout.SITE, count)):
+        for position, values in enumerate(reader.records(schema.SITE, count)):
             wanted = values["hit_count"]
             require(first_hit + wanted <= hit_total, Verdict.BAD_SITE)
             site = _site(reader, values, hits[first_hit : first_hit + wanted])

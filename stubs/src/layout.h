@@ -1,4 +1,4 @@
-/* Rendered by scripts/gen_layout from sfxpack/format/layout.py; do not edit. */
+/* Rendered by scripts/gen_layout from sfxpack/format/layout.py and schema.py; do not edit. */
 #ifndef SFX_LAYOUT_H
 #define SFX_LAYOUT_H
 

@@ -55,7 +55,7 @@ static uint8_t *put(uint8_t *at, uint64_t value, size_t size)
     return at + size;
 }
 
-/* The fields in their order (layout.py, MANIFEST). */
+/* The fields in their order (schema.py, MANIFEST). */
 static void fill_manifest(const struct sfx_locator *locator, uint8_t ret_bytes[SFX_MANIFEST_SIZE])
 {
     uint8_t *at = ret_bytes;

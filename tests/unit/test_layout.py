@@ -1,4 +1,4 @@
-"""layout.py, layout.h and SPEC.md say the same; every field is looked at by both readers."""
+"""layout.py, schema.py, layout.h and SPEC.md say the same; every field is looked at by both readers."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from sfxpack.errors import ArtifactError
-from sfxpack.format import artifact, layout
+from sfxpack.format import artifact, schema
 from sfxpack.format.fields import Record, field_size
 from sfxpack.format.layout import Derived, Encoding, EntryKind, RequirementKind, Strategy
 from sfxpack.format.tables import IndexEntry, IndexRequirement, IndexSite
@@ -76,19 +76,19 @@ def records(sample: Sample) -> Iterator[tuple[str, Record, int]]:
     index = sample.index
     at = 0
     for record, count in (
-        (layout.INDEX_HEADER, 1),
-        (layout.PRODUCT, 1),
-        (layout.BLOCK, len(index.blocks)),
-        (layout.CONTENT, len(index.contents)),
-        (layout.ENTRY, len(index.entries)),
+        (schema.INDEX_HEADER, 1),
+        (schema.PRODUCT, 1),
+        (schema.BLOCK, len(index.blocks)),
+        (schema.CONTENT, len(index.contents)),
+        (schema.ENTRY, len(index.entries)),
     ):
         yield record.name, record, at
         at += record.size * count
     for name in SITES:
-        yield name, layout.SITE, at
-        at += layout.SITE.size
+        yield name, schema.SITE, at
+        at += schema.SITE.size
     hits = sum(len(site.hits) for entry in index.entries for site in entry.sites)
-    yield "requirement", layout.REQUIREMENT, at + 4 * hits
+    yield "requirement", schema.REQUIREMENT, at + 4 * hits
 
 
 def verdict(sample: Sample, path: Path) -> str:
@@ -117,7 +117,7 @@ def changes(record: Record, at: int) -> Iterator[tuple[str, kit.Bytes]]:
 
 def mutations() -> Iterator[tuple[str, str, Sample]]:
     sample = full_sample()
-    for field, change in changes(layout.LOCATOR, 0):
+    for field, change in changes(schema.LOCATOR, 0):
         yield "locator", field, replace(sample, change_locator=change)
     for name, record, at in records(sample):
         for field, change in changes(record, at):
