@@ -91,10 +91,15 @@ def copy_python(source: Path, target: Path, prefix: Path | None = None) -> Path:
     It finds itself by its landmark and its library by a relative path, a copy of its program in a venv by an absolute
     one; sysconfig names `prefix`, by default `target`.
     """
-    name = next(source.glob("lib/python3.*")).name
+    name = (source / "bin/python3").resolve().name
     without = shutil.ignore_patterns("site-packages", "test", "tests", "idlelib", "config-*", "__pycache__", "*.a")
-    shutil.copytree(source, target, symlinks=True, ignore=without)
+    for folder in (f"lib/{name}", f"include/{name}"):
+        shutil.copytree(source / folder, target / folder, symlinks=True, ignore=without)
     (target / f"lib/{name}/site-packages").mkdir()
+    (target / "bin").mkdir()
+    for path in (*source.glob("lib/libpython3*.so*"), source / f"bin/{name}"):
+        shutil.copy2(path, target / path.relative_to(source), follow_symlinks=False)
+    (target / "bin/python3").symlink_to(name)
     for file in (target / f"bin/{name}", *target.glob("lib/libpython3.*.so.*")):
         file.write_bytes(
             elfedit.set_rpath(file.read_bytes(), b"$ORIGIN/../lib:" + os.fsencode(prefix or target) + b"/lib")

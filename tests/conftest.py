@@ -15,6 +15,7 @@ import pytest
 
 from sfxpack import resources
 from sfxpack.errors import ResourceError
+from tests import views
 from tests.programs import PROGRAMS
 
 PACKAGES = {program.name: program.package for program in PROGRAMS}
@@ -48,6 +49,21 @@ def require_module() -> Callable[[str, str], None]:
             missing(f"{module} is missing: pip install {project}")
 
     return look_for
+
+
+@pytest.fixture(scope="session")
+def make_view(require: Callable[[str], str]) -> Callable[[Path], Path]:
+    """A function that makes a view of the file system with a shell and tools; where none can be entered it skips."""
+
+    def at(root: Path) -> Path:
+        require("unshare")
+        view = views.make_view(root, require("busybox"))
+        tried = views.run_in_view(view, "/bin/true")
+        if tried.returncode:
+            pytest.skip(f"no view of the file system: {tried.stderr.strip()}")
+        return view
+
+    return at
 
 
 @pytest.fixture(scope="session")

@@ -11,14 +11,14 @@ from sfxpack.environments import condarc
 
 _BASE: Final = "base"
 _VENV_FOLDERS: Final = (
-    ("WORKON_HOME", "", ".virtualenvs"),
-    ("XDG_DATA_HOME", "virtualenvs", ".local/share/virtualenvs"),
-    ("POETRY_VIRTUALENVS_PATH", "", ".cache/pypoetry/virtualenvs"),
-    ("POETRY_CACHE_DIR", "virtualenvs", ".cache/pypoetry/virtualenvs"),
-    ("PYENV_ROOT", "versions", ".pyenv/versions"),
+    ("WORKON_HOME", ".virtualenvs", ""),
+    ("XDG_DATA_HOME", ".local/share", "virtualenvs"),
+    ("POETRY_VIRTUALENVS_PATH", ".cache/pypoetry/virtualenvs", ""),
+    ("POETRY_CACHE_DIR", ".cache/pypoetry", "virtualenvs"),
+    ("PYENV_ROOT", ".pyenv", "versions"),
 )
-"""Where virtualenvwrapper, pipenv, poetry and pyenv-virtualenv keep venvs: a variable and what lies below it, or a
-folder below the home directory."""
+"""Where virtualenvwrapper, pipenv, poetry and pyenv-virtualenv keep venvs: the variable that names a folder, the
+folder below the home directory if it does not, and the venvs below that."""
 
 
 def environments(variables: Mapping[str, str], home: Path, folder: Path) -> dict[str, tuple[Path, ...]]:
@@ -64,8 +64,8 @@ def _others(variables: Mapping[str, str], home: Path, folder: Path) -> Iterator[
         yield _pixi(Path(variables["PIXI_PROJECT_ROOT"]))
     yield from map(_pixi, (folder, *folder.parents))
     yield Path(variables.get("PIXI_HOME") or home / ".pixi") / "envs"
-    for key, below, usual in _VENV_FOLDERS:
-        yield Path(variables[key], below) if variables.get(key) else home / usual
+    for variable, usual, below in _VENV_FOLDERS:
+        yield Path(variables.get(variable) or home / usual, below)
 
 
 def _pixi(project: Path) -> Path:

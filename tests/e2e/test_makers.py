@@ -47,19 +47,17 @@ def test_it_runs_where_there_is_no_python(
     maker: tuple[str, ...],
     kind: str,
     tmp_path: Path,
-    require: Callable[[str], str],
+    make_view: Callable[[Path], Path],
     require_module: Callable[[str, str], None],
     stub: Path,
 ) -> None:
     assert stub.is_file()
-    require("unshare")
     require_module(maker[0].replace("python", "sys"), maker[0])
-    if SOURCE in (Path("/usr"), Path("/usr/local")):
-        pytest.skip("the Python of these tests shares its prefix with a system: it cannot be copied")
-    view = views.make_view(tmp_path / "view", require("busybox"))
-    tried = views.run_in_view(view, "/bin/true")
-    if tried.returncode:
-        pytest.skip(f"no view of the file system: {tried.stderr.strip()}")
+    if Path("/usr") == SOURCE:
+        pytest.skip(
+            "the Python of these tests is the system's: pip of its venvs comes from elsewhere, it cannot be copied"
+        )
+    view = make_view(tmp_path / "view")
     python, before = place_python(kind, tmp_path)
     venv = tmp_path / "venv"
     wheel = environments.make_wheel(tmp_path / "pure-1.0-py3-none-any.whl")

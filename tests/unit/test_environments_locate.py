@@ -123,7 +123,7 @@ def test_variables_and_home_in_a_condarc(tmp_path: Path) -> None:
         ".config/conda/.condarc",
         "xdg/conda/condarc.d/mine.yaml",
         "active/.condarc",
-        "root/condarc.d/mine.yml",
+        "miniforge3/condarc.d/mine.yml",
         "named",
     ],
 )
@@ -134,7 +134,7 @@ def test_where_conda_reads_its_configuration(tmp_path: Path, file: str) -> None:
     variables = {
         "XDG_CONFIG_HOME": f"{tmp_path}/xdg",
         "CONDA_PREFIX": f"{tmp_path}/active",
-        "CONDA_EXE": f"{tmp_path}/root/condabin/conda",
+        "CONDA_EXE": f"{tmp_path}/miniforge3/condabin/conda",
         "CONDARC": "~/named",
     }
     variables = {key: value.replace("~", str(tmp_path)) for key, value in variables.items()}
@@ -153,31 +153,31 @@ def test_a_registered_environment_tells_of_its_root(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("place", "variable", "value"),
+    ("folder", "below", "variable"),
     [
         (".virtualenvs", "", ""),
-        ("work", "WORKON_HOME", "work"),
-        (".local/share/virtualenvs", "", ""),
-        ("data/virtualenvs", "XDG_DATA_HOME", "data"),
-        (".cache/pypoetry/virtualenvs", "", ""),
-        ("cache/virtualenvs", "POETRY_CACHE_DIR", "cache"),
-        ("poetry", "POETRY_VIRTUALENVS_PATH", "poetry"),
-        (".pyenv/versions", "", ""),
-        ("pyenv/versions", "PYENV_ROOT", "pyenv"),
+        ("work", "", "WORKON_HOME"),
+        (".local/share", "virtualenvs", ""),
+        ("data", "virtualenvs", "XDG_DATA_HOME"),
+        (".cache/pypoetry", "virtualenvs", ""),
+        ("cache", "virtualenvs", "POETRY_CACHE_DIR"),
+        ("poetry", "", "POETRY_VIRTUALENVS_PATH"),
+        (".pyenv", "versions", ""),
+        ("pyenv", "versions", "PYENV_ROOT"),
     ],
 )
-def test_venvs_that_a_tool_keeps_in_one_place(tmp_path: Path, place: str, variable: str, value: str) -> None:
-    home = tmp_path / "home"
-    root = venv(home / place / "tool-a1B2-py3.11")
-    (home / place / "3.11.7/bin").mkdir(parents=True)
-    variables = {variable: str(home / value)} if variable else {}
+def test_venvs_that_a_tool_keeps_in_one_place(tmp_path: Path, folder: str, below: str, variable: str) -> None:
+    kept = tmp_path / "home" / folder
+    root = venv(kept / below / "tool-a1B2-py3.11")
+    (kept / below / "3.11.7/bin").mkdir(parents=True)
+    variables = {variable: str(kept)} if variable else {}
     assert find("tool-a1B2-py3.11", tmp_path, **variables).root == root
     with pytest.raises(UsageError, match=r"no environment called '3\.11\.7'"):
         find("3.11.7", tmp_path, **variables)
 
 
 def test_a_venv_of_pyenv_is_one_though_it_has_two_names(tmp_path: Path) -> None:
-    versions = tmp_path / "home/.pyenv/versions"
+    versions = tmp_path / "home/.pyenv" / "versions"
     venv(versions / "3.11.7/envs/web")
     (versions / "web").symlink_to("3.11.7/envs/web")
     assert find("web", tmp_path).root == versions / "web"
