@@ -21,7 +21,8 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 from sfxpack import classify, plan, sites
-from sfxpack.content import LARGE, Context, find, read
+from sfxpack.content import LARGE, Context, find
+from sfxpack.entries import read
 from sfxpack.model import Entry, Found, Request
 from sfxpack.names import Names
 from sfxpack.records import Files

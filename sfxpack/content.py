@@ -10,9 +10,9 @@ from typing import Final
 
 from sfxpack import binaries, classify, credentials, neutral, outside, records, sites
 from sfxpack.binaries import Binary
+from sfxpack.entries import read
 from sfxpack.environments import condapack
 from sfxpack.environments.venv import BROUGHT_ALONG
-from sfxpack.errors import ChangedError, UnreadableError
 from sfxpack.format.digest import digest
 from sfxpack.model import Edit, Entry, Environment, Finding, Found, Policy, Site
 from sfxpack.plan import COMPILED, CONDA, RECORD, stage
@@ -44,7 +44,7 @@ class Examined:
     source_mtime: int | None
     """Seconds a valid timestamp `.pyc` records for its source."""
     omitted: bool = False
-    """Not packed: a `.pyc` that cannot be moved, and whose source is there."""
+    """Not packed: a `.pyc` that cannot be moved and whose source is there, or a file of passwords and nothing else."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,53 +86,11 @@ class Context:
         return frozenset(digest for stated in self.wanted.get(path, {}).values() for digest in stated)
 
 
-def read(entry: Entry) -> bytes:
-    """The bytes of a file.
-
-    Raises:
-        ChangedError: it is not the file that was listed, or it changed while it was read.
-        UnreadableError: it cannot be read.
-    """
-    if entry.data is not None:
-        return entry.data
-    try:
-        handle = os.open(entry.source, os.O_RDONLY | os.O_CLOEXEC)
-        try:
-            check_unchanged(entry, os.fstat(handle))
-            content = os.read(handle, entry.size + 1) if entry.size else b""
-            while len(content) < entry.size and (more := os.read(handle, entry.size - len(content))):
-                content += more
-            check_unchanged(entry, os.fstat(handle))
-        finally:
-            os.close(handle)
-    except OSError as error:
-        raise UnreadableError(f"{os.fsdecode(entry.source)}: cannot be read: {error.strerror}") from error
-    if len(content) != entry.size:
-        raise changed_error(entry)
-    return content
-
-
-def check_unchanged(entry: Entry, status: os.stat_result) -> None:
-    """Compare with what was listed.
-
-    Raises:
-        ChangedError: the file changed since.
-    """
-    if (status.st_size, status.st_mtime_ns) != (entry.size, entry.mtime_ns):
-        raise changed_error(entry)
-
-
-def changed_error(entry: Entry) -> ChangedError:
-    """The error of a file that is not what was listed."""
-    path = os.fsdecode(entry.source)
-    return ChangedError(f"{path}: changed while it was being read; stop what writes to the environment and try again")
-
-
 def prepare(entry: Entry, context: Context) -> Prepared:
     """Read a file, find and cut out what depends on the prefix.
 
     Raises:
-        ChangedError, UnreadableError: as `read`.
+        ChangedError, UnreadableError: as `entries.read`.
         ProofError: the neutral content does not give back the bytes on disk.
     """
     content = read(entry)

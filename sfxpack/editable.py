@@ -13,30 +13,25 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Final
 
-from sfxpack import outside, rebuild
-from sfxpack.errors import DiscoveryError
-from sfxpack.format.layout import EntryKind
-from sfxpack.model import Entry, Environment, Finding, Policy, Rename
+from sfxpack import rebuild
+from sfxpack.entries import read_small
+from sfxpack.errors import DiscoveryError, naming
+from sfxpack.format.layout import SELF_MARK, EntryKind
+from sfxpack.model import Entry, Environment, Finding, Policy, Rename, longest_first
 from sfxpack.projects import Project, folder_of, projects
-from sfxpack.tree import Tree, list_tree, read_small
+from sfxpack.rows import record_rows
+from sfxpack.tree import Tree, list_tree
 
 FOLDER: Final = b"editable"
 _SKIPPED: Final = frozenset(
     {
         *(b".git", b".hg", b".svn", b".bzr", b".jj", b".tox", b".nox", b".pixi", b".eggs", b"node_modules"),
-        *(
-            b".mypy_cache",
-            b".pytest_cache",
-            b".ruff_cache",
-            b".hypothesis",
-            b".ipynb_checkpoints",
-            b".idea",
-            b".vscode",
-        ),
+        *(b".mypy_cache", b".pytest_cache", b".ruff_cache", b".hypothesis", b".ipynb_checkpoints"),
+        *(b".idea", b".vscode"),
     }
 )
 """Folders of a project that nobody imports from, at any depth; so are environments in it."""
-_ARTIFACT: Final = b"#!/bin/sh\n# sfxpack"
+_ARTIFACT: Final = b"#!/bin/sh\n" + SELF_MARK
 
 
 def treat(environment: Environment, tree: Tree, policy: Policy, outputs: Collection[bytes]) -> tuple[Environment, Tree]:
@@ -53,11 +48,9 @@ def treat(environment: Environment, tree: Tree, policy: Policy, outputs: Collect
     if not found:
         return environment, tree
     if policy is Policy.FAIL:
-        named = "\n".join(f"  {os.fsdecode(item.root)}, by {os.fsdecode(item.pointers[0].path)}" for item in found)
-        raise DiscoveryError(
-            "these projects are installed as editable; --editable keep packs their files, --editable drop leaves them "
-            f"out, or install them without -e:\n{named}"
-        )
+        named = [f"{os.fsdecode(item.root)}, by {os.fsdecode(item.pointers[0].path)}" for item in found]
+        ways = "--editable keep packs their files, --editable drop leaves them out, or install them without -e"
+        raise DiscoveryError(naming(f"these projects are installed as editable; {ways}:", named))
     if policy is Policy.DROP:
         return environment, _dropped(environment, tree, entries, found)
     return _kept(environment, tree, entries, found, outputs)
@@ -94,10 +87,9 @@ def _kept(
         findings.append(Finding("editable", project.pointers[0].path, detail))
     known = {rename.old for rename in environment.renames}
     guests = tuple(rename for rename in renames if rename.old not in known)
-    every = sorted((*environment.renames, *guests), key=lambda rename: (-len(rename.old), rename.old))
-    return replace(environment, renames=tuple(every), guests=guests, hosts=frozenset(hosts)), Tree(
-        tuple(sorted(entries.values(), key=lambda entry: entry.path.split(b"/"))), tuple(findings)
-    )
+    every = longest_first((*environment.renames, *guests))
+    changed = replace(environment, renames=every, guests=guests, hosts=frozenset(hosts))
+    return changed, Tree.of(entries.values(), findings)
 
 
 def _put(what: rebuild.Instead, entries: dict[bytes, Entry]) -> None:
@@ -161,7 +153,8 @@ def _dropped(environment: Environment, tree: Tree, entries: Mapping[bytes, Entry
                 gone.add(pointer.path)
         for item in project.declared:
             record = entries.get(item.metadata + b"/RECORD")
-            gone |= set(outside.listed(record.path, read_small(record), roots)) & entries.keys() if record else set()
+            rows = record_rows(record.path, read_small(record), roots) if record else ()
+            gone |= {row.path for row in rows} & entries.keys()
         findings.append(Finding("editable", project.pointers[0].path, f"{os.fsdecode(project.root)} is left out"))
     folders = tuple(item.metadata + b"/" for project in found for item in project.declared)
     kept = (

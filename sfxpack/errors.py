@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 
 class SfxpackError(Exception):
     """Root of all errors a user can cause or meet; `exit_code` is the one of `format.layout`."""
@@ -64,3 +66,9 @@ class StubError(SfxpackError):
 
 class ProofError(SfxpackError):
     """Neutral content rendered with the old prefix is not what lies on disk: a defect of sfxpack."""
+
+
+def naming(text: str, named: Sequence[str], most: int = 50) -> str:
+    """A message and what it is about, one a line; more than `most` are counted."""
+    more = [f"and {len(named) - most} more"] if len(named) > most else []
+    return "\n  ".join([text, *named[:most], *more])

@@ -15,17 +15,11 @@ from typing import Final
 
 from sfxpack import outside
 from sfxpack.environments.files import Collector
-from sfxpack.environments.locate import SHARED_ROOTS, SYSTEM_ROOTS
-from sfxpack.errors import DiscoveryError
-from sfxpack.model import Entry, Environment, Finding, Policy, Rename
+from sfxpack.environments.locate import SHARED_ROOTS, SYSTEM_FOLDERS, SYSTEM_ROOTS
+from sfxpack.errors import DiscoveryError, naming
+from sfxpack.model import Entry, Environment, Finding, Policy, Rename, longest_first
 from sfxpack.tree import Tree
 
-_SYSTEM: Final = tuple(
-    os.path.join(b"/", name, b"") for name in (b"usr", b"etc", b"lib", b"lib64", b"bin", b"sbin", b"proc", b"sys")
-)
-"""Below these nothing is renamed: programs mean the system's own files."""
-_MOST_NAMED: Final = 50
-"""Links an error lists."""
 _MOST_LINKS: Final = 40
 """As many as Linux follows (path_resolution(7))."""
 
@@ -42,10 +36,8 @@ def treat(environment: Environment, tree: Tree, policy: Policy) -> tuple[Environ
     links = [entry for entry in tree.entries if outside.leads_out(entry, environment)]
     if policy is Policy.FAIL and links:
         named = [f"{os.fsdecode(entry.path)} -> {os.fsdecode(entry.link)}" for entry in links]
-        more = [f"and {len(named) - _MOST_NAMED} more"] if len(named) > _MOST_NAMED else []
-        head = "these links lead out of the environment; --external keep packs them as they are, --external follow"
-        lines = [f"{head} what they lead to:", *named[:_MOST_NAMED], *more]
-        raise DiscoveryError("\n  ".join(lines))
+        ways = "--external keep packs them as they are, --external follow what they lead to"
+        raise DiscoveryError(naming(f"these links lead out of the environment; {ways}:", named))
     return _follow(environment, tree, links) if links else (environment, tree)
 
 
@@ -69,11 +61,8 @@ def _follow(environment: Environment, tree: Tree, entries: Iterable[Entry]) -> t
     renames = {rename.old: rename for link in links.values() for rename in _renames(link) if rename.old not in known}
     merged = {**{entry.path: entry for entry in tree.entries}, **collector.entries}
     findings = [Finding("followed", link.entry.path, os.fsdecode(link.target)) for link in links.values()]
-    every = sorted((*environment.renames, *renames.values()), key=lambda rename: (-len(rename.old), rename.old))
-    return replace(environment, renames=tuple(every)), Tree(
-        tuple(sorted(merged.values(), key=lambda entry: entry.path.split(b"/"))),
-        tuple(sorted((*tree.findings, *findings), key=lambda finding: (finding.path, finding.detail))),
-    )
+    every = longest_first((*environment.renames, *renames.values()))
+    return replace(environment, renames=every), Tree.of(merged.values(), (*tree.findings, *findings))
 
 
 def _target(entry: Entry) -> bytes:
@@ -125,5 +114,5 @@ def _renames(link: _Link) -> Iterator[Rename]:
         new = b"" if place != target else b"/" + link.entry.path
         if new and not os.path.isdir(target):
             continue
-        if place and place not in SYSTEM_ROOTS | SHARED_ROOTS and not (place + b"/").startswith(_SYSTEM):
+        if place and place not in SYSTEM_ROOTS | SHARED_ROOTS and not (place + b"/").startswith(SYSTEM_FOLDERS):
             yield Rename(place, new)

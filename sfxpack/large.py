@@ -12,7 +12,8 @@ from typing import BinaryIO, Final
 
 from sfxpack import binaries, classify, neutral, sites
 from sfxpack.binaries import Binary
-from sfxpack.content import Context, Examined, changed_error, check_unchanged
+from sfxpack.content import Context, Examined
+from sfxpack.entries import changed_error, check_unchanged
 from sfxpack.errors import UnreadableError
 from sfxpack.format.digest import hasher
 from sfxpack.model import Edit, Entry, Finding, Found, Kind, Site

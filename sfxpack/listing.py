@@ -7,7 +7,8 @@ from concurrent.futures import Executor
 from dataclasses import dataclass
 
 from sfxpack import plan
-from sfxpack.content import digests, read
+from sfxpack.content import digests
+from sfxpack.entries import read
 from sfxpack.model import Entry
 from sfxpack.names import Names
 from sfxpack.records import OnDisk
@@ -30,7 +31,7 @@ def list_records(files: Iterable[Entry], names: Names, executor: Executor) -> Li
     """Read every RECORD and `conda-meta/*.json`.
 
     Raises:
-        ChangedError, UnreadableError: as `content.read`.
+        ChangedError, UnreadableError: as `entries.read`.
     """
     roots = [rename.old for rename in names.renames if not rename.new]
     found = [entry for entry in files if plan.stage(entry.path) in (plan.RECORD, plan.CONDA)]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from enum import Enum
 from pathlib import Path
@@ -12,6 +12,11 @@ from sfxpack.format.layout import Derived, Encoding, EntryKind, Platform, Strate
 
 DEFAULT_LEVEL: Final = 4
 """zstd level; 5 takes 40 % more time for 2 % less size, 6 twice the time for 5 %."""
+
+MODES: Final = 0o775
+"""Permission bits that are kept: no set-id, no sticky bit, no write for others."""
+ONE_NAME: Final = (0, 0)
+"""Inode of files that have no other name."""
 
 
 class Policy(Enum):
@@ -46,6 +51,11 @@ class Rename:
     """Absolute path without trailing slash; never a system root (`/`, `/usr`, `/usr/local`)."""
     new: bytes
     """Where it lies below the prefix: empty, or starting with `/`."""
+
+
+def longest_first(renames: Iterable[Rename]) -> tuple[Rename, ...]:
+    """In the order in which they are tried: one that lies below another comes before it."""
+    return tuple(sorted(renames, key=lambda rename: (-len(rename.old), rename.old)))
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,7 +105,7 @@ class Entry:
     """Absolute path of the file on this machine; need not lie below the environment (a venv's base)."""
     link: bytes = b""
     """Text of a link, as on disk."""
-    inode: tuple[int, int] = (0, 0)
+    inode: tuple[int, int] = ONE_NAME
     """Device and inode; names with equal inodes become hard links."""
     data: bytes | None = None
     """Content made by sfxpack, instead of that of `source`."""

@@ -67,6 +67,11 @@ def _lines(option: str, value: str) -> list[str]:
     return [os.fsdecode(line.removesuffix(b"\r")) for line in lines]
 
 
+def _choice(option: str, values: Sequence[str], text: str) -> Callable[[_Command], _Command]:
+    """An option with the first of its values as the default."""
+    return click.option(option, type=click.Choice(values), default=values[0], show_default=True, help=text)
+
+
 ENVIRONMENT: Final = (
     click.argument("environments", nargs=-1, metavar="[ENVIRONMENT]..."),
     click.option("-n", "by_name", metavar="ENV", multiple=True, help="The environment, by name; never a folder here."),
@@ -87,13 +92,7 @@ POLICIES: Final = (
         metavar="P",
         help="An earlier place that some files still name (listed as stale), besides where it was made; repeatable.",
     ),
-    click.option(
-        "--ambiguous",
-        type=click.Choice(["keep", "relocate", "fail"]),
-        default="keep",
-        show_default=True,
-        help="Text where the old prefix may be part of another path.",
-    ),
+    _choice("--ambiguous", ["keep", "relocate", "fail"], "Text where the old prefix may be part of another path."),
     click.option(
         "--exclude",
         multiple=True,
@@ -117,34 +116,26 @@ POLICIES: Final = (
         "bytecode, and libraries that only these need. What a module of the venv mentions stays: tkinter, or headers "
         "for what compiles when it runs (triton, torch.compile, cffi, numpy.f2py).",
     ),
-    click.option(
+    _choice(
         "--pyc",
-        type=click.Choice([value.value for value in Pyc]),
-        default=Pyc.KEEP.value,
-        show_default=True,
-        help="Compiled Python whose source is packed; compile leaves it out, and the interpreter that was installed "
+        [value.value for value in Pyc],
+        "Compiled Python whose source is packed; compile leaves it out, and the interpreter that was installed "
         "makes it on the target.",
     ),
-    click.option(
+    _choice(
         "--editable",
-        type=click.Choice(["keep", "drop", "fail"]),
-        default="keep",
-        show_default=True,
-        help="Editable installations: keep packs the projects' files too, in editable/NAME; drop leaves them out.",
+        ["keep", "drop", "fail"],
+        "Editable installations: keep packs the projects' files too, in editable/NAME; drop leaves them out.",
     ),
-    click.option(
+    _choice(
         "--external",
-        type=click.Choice(["keep", "follow", "fail"]),
-        default="keep",
-        show_default=True,
-        help="Links that lead out of the environment; follow packs what they lead to, in their place.",
+        ["keep", "follow", "fail"],
+        "Links that lead out of the environment; follow packs what they lead to, in their place.",
     ),
-    click.option(
+    _choice(
         "--secrets",
-        type=click.Choice(["drop", "keep", "fail"]),
-        default="drop",
-        show_default=True,
-        help="Passwords, tokens and private keys that no package ships: drop cuts them where the file works without "
+        ["drop", "keep", "fail"],
+        "Passwords, tokens and private keys that no package ships: drop cuts them where the file works without "
         "them, and lists the others.",
     ),
     click.option(
@@ -153,19 +144,15 @@ POLICIES: Final = (
         help="Refuse an environment with files that were altered, are missing, were overwritten by another package, or "
         "are in no package. [they are packed, and listed by package]",
     ),
-    click.option(
+    _choice(
         "--limit",
-        type=click.Choice(["strict", "loaded"]),
-        default="loaded",
-        show_default=True,
-        help="strict: data files limit the length of the prefix too, not only what programs load.",
+        ["loaded", "strict"],
+        "strict: data files limit the length of the prefix too, not only what programs load.",
     ),
-    click.option(
+    _choice(
         "--binary-padding",
-        type=click.Choice(["conda", "slash"]),
-        default="conda",
-        show_default=True,
-        help="How paths in conda's own binary files are filled up: with NULs, byte for byte as conda does it, or with "
+        ["conda", "slash"],
+        "How paths in conda's own binary files are filled up: with NULs, byte for byte as conda does it, or with "
         "leading slashes, so that nothing behind a path moves (for files reported as unsafe).",
     ),
     click.option("--platform", callback=_platform, help="Platform to pack for. [the environment's]"),

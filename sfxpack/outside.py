@@ -1,4 +1,6 @@
-"""What an environment uses of folders outside it, which do not come along: editable installations, links.
+"""What still names a folder outside an environment: editable installations, links.
+
+A project that comes along is a part of the environment by then (`editable`): what points to it leads inside.
 
 Primary sources: PEP 610 (`direct_url.json`), the documentation of `site` (`.pth`), of setuptools (`.egg-link`).
 """
@@ -13,7 +15,7 @@ from urllib.parse import unquote_to_bytes
 
 from sfxpack.format.layout import EntryKind
 from sfxpack.model import Entry, Environment, Finding
-from sfxpack.rows import record_rows
+from sfxpack.paths import is_below
 
 _LISTS: Final = (b".pth", b".egg-link")
 _ORIGIN: Final = b".dist-info/direct_url.json"
@@ -24,10 +26,10 @@ def in_file(path: bytes, content: bytes, environment: Environment) -> tuple[Find
     if path.endswith(_LISTS):
         inside = _inside(environment)
         lines = dict.fromkeys(line.strip() for line in content.splitlines() if line.startswith(b"/"))
-        return tuple(_finding(path, line) for line in lines if not _is_below(line, inside))
+        return tuple(_finding(path, line) for line in lines if not _is_inside(line, inside))
     if path.endswith(_ORIGIN):
         root = editable_root(content)
-        if root and not _is_below(root, _inside(environment)):
+        if root and not _is_inside(root, _inside(environment)):
             return (Finding("external", path, "editable: the code lies where it was installed from"),)
     return ()
 
@@ -42,7 +44,7 @@ def leads_out(entry: Entry, environment: Environment) -> bool:
     if entry.kind is not EntryKind.LINK:
         return False
     way = os.path.normpath(os.path.join(os.path.dirname(entry.path), entry.link))
-    return not _is_below(way, _inside(environment)) if way.startswith(b"/") else way.split(b"/")[0] == b".."
+    return not _is_inside(way, _inside(environment)) if way.startswith(b"/") else way.split(b"/")[0] == b".."
 
 
 def _inside(environment: Environment) -> frozenset[bytes]:
@@ -67,11 +69,6 @@ def editable_root(content: bytes) -> bytes:
     return unquote_to_bytes(path).rstrip(b"/") if scheme == "file" else b"/"
 
 
-def listed(path: bytes, content: bytes, roots: Collection[bytes]) -> Iterator[bytes]:
-    """Paths below the prefix that the RECORD at `path` lists; absolute ones lie below one of the `roots`."""
-    return (row.path for row in record_rows(path, content, roots))
-
-
-def _is_below(path: bytes, inside: Collection[bytes]) -> bool:
+def _is_inside(path: bytes, inside: Collection[bytes]) -> bool:
     bare = b"/" + os.path.normpath(path).lstrip(b"/")
-    return any(bare == root or bare.startswith(root + b"/") for root in inside)
+    return any(is_below(bare, root) for root in inside)

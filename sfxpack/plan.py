@@ -21,7 +21,7 @@ from sfxpack.format.layout import (
 )
 from sfxpack.format.sites import UNITS
 from sfxpack.format.tables import IndexEntry, IndexRequirement, IndexSite
-from sfxpack.model import Entry, Requirement, Site
+from sfxpack.model import ONE_NAME, Entry, Requirement, Site
 from sfxpack.records import pyc_source
 
 _SHORTEST: Final = 2
@@ -61,7 +61,7 @@ def reading_order(entries: Iterable[Entry]) -> tuple[tuple[Entry, ...], dict[byt
     for entry in entries:
         if entry.kind is not EntryKind.FILE:
             continue
-        if entry.inode != (0, 0):
+        if entry.inode != ONE_NAME:
             known = first.setdefault(entry.inode, entry.path)
             if known != entry.path:
                 links[entry.path] = known

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Final
 
-from sfxpack.format.layout import EntryKind
 from sfxpack.model import Entry, Request, Saving
+from sfxpack.plan import reading_order
 from sfxpack.subject import Subject, subjects
 from sfxpack.whole import savings, warnings
 
@@ -63,7 +62,7 @@ def preview(request: Request) -> Preview:
     sizes: Counter[str] = Counter()
     counts: Counter[str] = Counter()
     for subject in found:
-        for entry in _once(subject.tree.entries):
+        for entry in reading_order(subject.tree.entries)[0]:
             name = _part(subject, entry)
             counts[name] += 1
             sizes[name] += entry.size
@@ -80,17 +79,6 @@ def preview(request: Request) -> Preview:
         savings=savings(found),
         warnings=warnings(found),
     )
-
-
-def _once(entries: Iterable[Entry]) -> Iterable[Entry]:
-    """Files, of hard links the first name."""
-    seen: set[tuple[int, int]] = set()
-    for entry in entries:
-        if entry.kind is not EntryKind.FILE or entry.inode in seen:
-            continue
-        if entry.inode != (0, 0):
-            seen.add(entry.inode)
-        yield entry
 
 
 def _part(subject: Subject, entry: Entry) -> str:

@@ -14,17 +14,17 @@ from dataclasses import dataclass
 from typing import Final
 
 from sfxpack import outside, rebuild
-from sfxpack.environments.locate import SHARED_ROOTS, SYSTEM_ROOTS
+from sfxpack.entries import read_small
+from sfxpack.environments.locate import SHARED_ROOTS, SYSTEM_FOLDERS, SYSTEM_ROOTS
 from sfxpack.format.layout import EntryKind
 from sfxpack.model import Entry, Environment
-from sfxpack.tree import read_small
+from sfxpack.paths import is_below
 
 _SITE: Final = re.compile(rb"(?P<site>(?:.*/)?(?:site|dist)-packages)/(?P<name>[^/]+)(?P<below>/.*)?")
 _IMPORTS: Final = re.compile(rb"^import[ \t]+([A-Za-z0-9_]*editable[A-Za-z0-9_]*)", re.MULTILINE)
 """Every backend's finder has that in its name."""
 _SUFFIXES: Final = (b".py", b".so")
 """Of modules."""
-_SYSTEM: Final = tuple(os.path.join(b"/", name, b"") for name in (b"usr", b"etc", b"lib", b"lib64", b"bin", b"sbin"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +67,7 @@ class Project:
         found = {self.root}
         for path in (*(item.target for item in self.pointers), *(item.root for item in self.declared)):
             real = os.path.realpath(path)
-            if _is_below(real, self.root):
+            if is_below(real, self.root):
                 found.add(path[: len(path) - len(real) + len(self.root)])
         return frozenset(path for path in found if path and os.path.realpath(path) == self.root)
 
@@ -83,7 +83,7 @@ def projects(environment: Environment, entries: Mapping[bytes, Entry]) -> tuple[
         if not _may_come(pointer.target, environment):
             continue
         real = os.path.realpath(pointer.target)
-        above = [item.real for item in declared if _is_below(pointer.target, item.root) or _is_below(real, item.real)]
+        above = [item.real for item in declared if is_below(pointer.target, item.root) or is_below(real, item.real)]
         if not above and entries[pointer.path].kind is EntryKind.LINK:
             continue  # a view of a store: `external` follows such links
         root = max(above, key=len, default=real if os.path.isdir(real) else os.path.dirname(real))
@@ -92,7 +92,7 @@ def projects(environment: Environment, entries: Mapping[bytes, Entry]) -> tuple[
     built = {root for root, pointers in found.items() if any(rebuild.is_loader(item.path) for item in pointers)}
 
     def is_part(inner: bytes, root: bytes) -> bool:
-        return inner == root or (inner not in built and root not in built and _is_below(inner, root))
+        return inner == root or (inner not in built and root not in built and is_below(inner, root))
 
     return tuple(
         Project(
@@ -153,9 +153,5 @@ def _may_come(target: bytes, environment: Environment) -> bool:
     real = os.path.realpath(target)
     if {target, real} & (SYSTEM_ROOTS | SHARED_ROOTS | {os.path.realpath(os.path.expanduser(b"~"))}):
         return False
-    inside = any(_is_below(place, rename.old) for place in (target, real) for rename in environment.renames)
-    return not inside and not real.startswith(_SYSTEM)
-
-
-def _is_below(path: bytes, root: bytes) -> bool:
-    return path == root or path.startswith(root + b"/")
+    inside = any(is_below(place, rename.old) for place in (target, real) for rename in environment.renames)
+    return not inside and not real.startswith(SYSTEM_FOLDERS)

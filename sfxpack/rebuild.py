@@ -15,10 +15,12 @@ from dataclasses import dataclass, replace
 from pathlib import PurePosixPath
 from typing import Any, Final
 
+from sfxpack.entries import read_small
+from sfxpack.environments.files import Collector
 from sfxpack.format.layout import EntryKind
 from sfxpack.model import Entry
+from sfxpack.paths import above
 from sfxpack.rows import record_rows
-from sfxpack.tree import entry_of, read_small
 
 _LOADER: Final = re.compile(rb".*_editable_loader\.py")
 _QUOTED: Final = re.compile(rb"""(['"])(/(?:(?!\1)[^\\\n])+)\1""")
@@ -66,9 +68,9 @@ def installed(metadata: bytes, pointers: Collection[bytes], entries: Mapping[byt
         return None
     site = os.path.dirname(loader)
     with open(plan, "rb") as file:
-        found = dict(_files(json.load(file), site))
-    parents = {parent for path in found for parent in _parents(path) if parent not in entries}
-    found.update((parent, Entry(parent, EntryKind.DIRECTORY, 0o755, 0, 0)) for parent in parents)
+        found = _files(json.load(file), site)
+    folders = above(found) - entries.keys()
+    found.update((folder, Entry(folder, EntryKind.DIRECTORY, 0o755, 0, 0)) for folder in folders)
     gone = [loader, *_paths_of(loader, site, entries), *_compiled(loader, entries)]
     gone += [path for path in (metadata + b"/direct_url.json",) if path in entries]
     record = entries.get(metadata + b"/RECORD")
@@ -117,7 +119,8 @@ def _paths_of(loader: bytes, site: bytes, entries: Mapping[bytes, Entry]) -> Ite
             yield path
 
 
-def _files(plan: Mapping[str, Mapping[str, Any]], site: bytes) -> Iterator[tuple[bytes, Entry]]:
+def _files(plan: Mapping[str, Mapping[str, Any]], site: bytes) -> dict[bytes, Entry]:
+    collector = Collector()
     for section, files in plan.items():
         for source, target in files.items():
             parts = PurePosixPath(target["destination"]).parts
@@ -125,27 +128,22 @@ def _files(plan: Mapping[str, Mapping[str, Any]], site: bytes) -> Iterator[tuple
                 continue
             place = b"/".join((site, *map(os.fsencode, parts[1:])))
             if section == "install_subdirs" or os.path.isdir(source):
-                yield from _tree(os.fsencode(source), place, target)
+                _add_tree(collector, source, place, target)
             else:
-                yield place, entry_of(place, os.fsencode(os.path.realpath(source)))
+                collector.file(source, place)
+    collector.check()
+    return collector.entries
 
 
-def _tree(source: bytes, place: bytes, target: Mapping[str, Sequence[str]]) -> Iterator[tuple[bytes, Entry]]:
-    files, folders = ({os.fsencode(name) for name in target.get(key, ())} for key in ("exclude_files", "exclude_dirs"))
+def _add_tree(collector: Collector, source: str, place: bytes, target: Mapping[str, Sequence[str]]) -> None:
+    files, folders = (frozenset(target.get(key, ())) for key in ("exclude_files", "exclude_dirs"))
     for top, names, files_here in os.walk(source):
         below = os.path.relpath(top, source)
         names[:] = [name for name in names if os.path.normpath(os.path.join(below, name)) not in folders]
         for name in files_here:
             path = os.path.normpath(os.path.join(below, name))
             if path not in files:
-                yield place + b"/" + path, entry_of(place + b"/" + path, os.path.realpath(os.path.join(top, name)))
-
-
-def _parents(path: bytes) -> Iterator[bytes]:
-    parent = path.rpartition(b"/")[0]
-    while parent:
-        yield parent
-        parent = parent.rpartition(b"/")[0]
+                collector.file(os.path.join(top, name), place + b"/" + os.fsencode(path))
 
 
 def _recorded(record: Entry, site: bytes, found: Mapping[bytes, Entry], gone: Collection[bytes]) -> Entry:

@@ -4,16 +4,13 @@ from __future__ import annotations
 
 import os
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Final
 
-from sfxpack.errors import DiscoveryError
+from sfxpack.errors import DiscoveryError, naming
 from sfxpack.model import Finding, Policy, Request
 from sfxpack.ownership import Ownership
-
-_MOST_NAMED: Final = 50
-"""Files a message lists."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,9 +47,10 @@ def refuse(request: Request, findings: Iterable[Finding], owned: Ownership) -> N
         DiscoveryError: naming the files.
     """
     for refusal, files in _refused(request, findings):
-        raise _error(refusal.text, [os.fsdecode(path) for path in sorted(files)])
+        raise DiscoveryError(naming(f"{refusal.text}:", [os.fsdecode(path) for path in sorted(files)]))
     if request.strict and (named := list(_not_as_installed(owned))):
-        raise _error("--strict: not as packages installed them; without --strict they are packed", named)
+        text = "--strict: not as packages installed them; without --strict they are packed:"
+        raise DiscoveryError(naming(text, named))
 
 
 def warnings(request: Request, findings: Iterable[Finding], owned: Ownership) -> Iterator[str]:
@@ -62,11 +60,6 @@ def warnings(request: Request, findings: Iterable[Finding], owned: Ownership) ->
         yield f"--{refusal.option} fail: a build is refused, for {count} places in {len(files)} files"
     if request.strict and (count := sum(1 for _ in _not_as_installed(owned))):
         yield f"--strict: a build is refused, for {count} files or folders that are not as packages installed them"
-
-
-def _error(text: str, named: Sequence[str]) -> DiscoveryError:
-    more = [f"and {len(named) - _MOST_NAMED} more"] if len(named) > _MOST_NAMED else []
-    return DiscoveryError("\n  ".join([f"{text}:", *named[:_MOST_NAMED], *more]))
 
 
 def _not_as_installed(owned: Ownership) -> Iterator[str]:

@@ -13,7 +13,8 @@ from typing import Final
 from sfxpack import binaries, closure, plan, refusals, requirements, whole
 from sfxpack.binaries import Binary
 from sfxpack.closure import Wanted
-from sfxpack.content import Context, Examined, examine, read
+from sfxpack.content import Context, Examined, examine
+from sfxpack.entries import read
 from sfxpack.format.layout import NO_LIMIT, Platform, SiteFlag, Strategy
 from sfxpack.format.sites import UNITS
 from sfxpack.format.tables import IndexRequirement, is_condas

@@ -11,6 +11,7 @@ from urllib.parse import unquote_to_bytes
 
 from sfxpack import credentials
 from sfxpack.model import Edit
+from sfxpack.paths import is_below
 
 _VALUE: Final = rb'"((?:[^"\\]|\\.)*)"'
 _BUILD_PATHS: Final = re.compile(
@@ -63,7 +64,10 @@ def scrub(
         if hashlib.sha256(content).hexdigest() != package_sha256:
             spans = (match.span(1) for match in _SOURCES.finditer(content))
             edits += _changed(
-                content, spans, lambda text: text if _below(text, roots) else _LOCAL.sub(_last, text), secrets=secrets
+                content,
+                spans,
+                lambda text: text if _is_inside(text, roots) else _LOCAL.sub(_last, text),
+                secrets=secrets,
             )
     elif not conda or path == b"conda-meta/state":
         return ()
@@ -115,10 +119,10 @@ def _last(match: re.Match[str]) -> str:
     return f"{scheme}{'//' if scheme else ''}/{name}{'/' if name and path.endswith('/') else ''}"
 
 
-def _below(url: str, roots: Collection[bytes]) -> bool:
+def _is_inside(url: str, roots: Collection[bytes]) -> bool:
     """Whether a `file:` URL names something below one of `roots`."""
     path = unquote_to_bytes(re.sub(r"^file:(//[^/]*)?", "", url).encode("utf-8", "surrogateescape"))
-    return _is_below(path, roots)
+    return any(is_below(path, root) for root in roots)
 
 
 def _folders_of_history(content: bytes, roots: Collection[bytes]) -> Iterator[Edit]:
@@ -127,12 +131,8 @@ def _folders_of_history(content: bytes, roots: Collection[bytes]) -> Iterator[Ed
         yield Edit(*match.span(1), b"/")
     for line in _COMMAND.finditer(content):
         for match in _ARGUMENT.finditer(content, *line.span()):
-            if not _is_below(match[0], roots):
+            if not any(is_below(match[0], root) for root in roots):
                 yield Edit(*match.span(1), b"")
-
-
-def _is_below(path: bytes, roots: Collection[bytes]) -> bool:
-    return any(path == root or path.startswith(root + b"/") for root in roots)
 
 
 def _overlaps(edit: Edit, taken: list[tuple[int, int]]) -> bool:

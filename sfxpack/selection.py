@@ -15,10 +15,12 @@ from pathlib import Path
 from typing import Final
 
 from sfxpack import gitignore, slim
+from sfxpack.entries import read
 from sfxpack.errors import UsageError
 from sfxpack.format.layout import EntryKind
-from sfxpack.model import Entry, Environment, Pyc, Request, Saving
+from sfxpack.model import ONE_NAME, Entry, Environment, Pyc, Request, Saving
 from sfxpack.names import MISSING, Names
+from sfxpack.paths import above
 from sfxpack.records import pyc_source
 from sfxpack.rows import OUTSIDE
 from sfxpack.tree import Tree
@@ -39,16 +41,8 @@ PRESETS: Final[Mapping[str, tuple[str, ...]]] = {
     "static": ("*.a", "*.la"),
     "headers": ("/include/", "/base-python*/include/", "*.h", "*.hh", "*.hpp", "*.hxx", "*.cuh", "*.inl", "*.pxd"),
     "docs": (
-        *(
-            "/share/man/",
-            "/share/doc/",
-            "/share/info/",
-            "/share/gtk-doc/",
-            "/share/devhelp/",
-            "/man/",
-            "/doc/",
-            "/docs/",
-        ),
+        *("/share/man/", "/share/doc/", "/share/info/", "/share/gtk-doc/", "/share/devhelp/"),
+        *("/man/", "/doc/", "/docs/"),
         *("!LICENSE*", "!LICENCE*", "!COPYING*", "!NOTICE*", "!copyright"),
     ),
     "pyc": ("*.pyc", "*.pyo"),
@@ -63,8 +57,6 @@ _IMPORTS_TESTS: Final = re.compile(
     rb"|from[ \t]+[\w.]+[ \t]+import[ \t]*(?:\((?:[^)]*[,\s])?|(?:[^#\n(]*,)?[ \t]*)tests?\b)",
     re.MULTILINE,
 )
-_ONE_NAME: Final = (0, 0)
-"""Inode of files that have no other name."""
 _MOST_READ: Final = 4 << 20
 """Bytes of a module that is searched for imports; no hand writes a longer one."""
 
@@ -195,32 +187,18 @@ def _needed(names: Names, gone: set[bytes]) -> Iterator[bytes]:
 def _imports_tests(entry: Entry) -> bool:
     if entry.kind is not EntryKind.FILE or entry.size > _MOST_READ:
         return False
-    try:
-        content = entry.data if entry.data is not None else Path(os.fsdecode(entry.source)).read_bytes()
-    except OSError:
-        return True
-    return _IMPORTS_TESTS.search(content) is not None
+    return _IMPORTS_TESTS.search(read(entry)) is not None
 
 
 def _settle_directories(entries: Iterable[Entry], gone: dict[bytes, str]) -> None:
     """Directories of which nothing is left go; those of which something is stay, whatever took them."""
-    full = _parents(entry.path for entry in entries)
-    left = _parents(entry.path for entry in entries if entry.path not in gone and entry.path not in full)
+    full = above(entry.path for entry in entries)
+    left = above(entry.path for entry in entries if entry.path not in gone and entry.path not in full)
     for path in full:
         if path in left:
             gone.pop(path, None)
         else:
             gone.setdefault(path, "")
-
-
-def _parents(paths: Iterable[bytes]) -> set[bytes]:
-    found: set[bytes] = set()
-    for path in paths:
-        parent = path.rpartition(b"/")[0]
-        while parent and parent not in found:
-            found.add(parent)
-            parent = parent.rpartition(b"/")[0]
-    return found
 
 
 def _is_unused(rule: gitignore.Rule, names: Names) -> bool:
@@ -240,13 +218,13 @@ def _pointless(names: Names, gone: Collection[bytes]) -> Iterator[bytes]:
 def _savings(names: Names, gone: Mapping[bytes, str], labels: Iterable[str]) -> Iterator[Saving]:
     files: Counter[str] = Counter()
     sizes: Counter[str] = Counter()
-    counted = {entry.inode for path, entry in names.entries.items() if path not in gone} - {_ONE_NAME}
+    counted = {entry.inode for path, entry in names.entries.items() if path not in gone} - {ONE_NAME}
     for path, label in gone.items():
         entry = names.entries[path]
         if entry.kind is not EntryKind.DIRECTORY:
             files[label] += 1
             sizes[label] += 0 if entry.inode in counted else entry.size
-            counted |= {entry.inode} - {_ONE_NAME}
+            counted |= {entry.inode} - {ONE_NAME}
     for label in dict.fromkeys((*labels, *filter(None, files))):
         if files[label] or not label.startswith("--slim-base"):
             yield Saving(label, files[label], sizes[label])

@@ -6,10 +6,10 @@ import os
 import re
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Final
 
 from sfxpack import elf
+from sfxpack.entries import read
 from sfxpack.environments import libraries
 from sfxpack.format.layout import EntryKind
 from sfxpack.model import Entry, Environment
@@ -116,7 +116,7 @@ def _modules(entries: Iterable[Entry]) -> Iterator[bytes]:
         if entry.kind is not EntryKind.FILE or not _MODULE.fullmatch(entry.path) or _BASE.fullmatch(entry.path):
             continue
         if _NOT_SEARCHED.isdisjoint(entry.path.split(b"/")[:-1]):
-            content = entry.data if entry.data is not None else Path(os.fsdecode(entry.source)).read_bytes()
+            content = read(entry)
             # An interpreter names every module of the standard library.
             if not (entry.path.startswith(b"bin/") and content.startswith(elf.MAGIC)):
                 yield content

@@ -6,14 +6,7 @@ import os
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from sfxpack import (
-    editable,
-    external,
-    requirements,
-    resources,
-    sites,
-    slim,
-)
+from sfxpack import editable, external, requirements, resources, sites, slim
 from sfxpack.environments import discover
 from sfxpack.environments.spelling import product_name
 from sfxpack.errors import UsageError

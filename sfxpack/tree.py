@@ -10,21 +10,15 @@ from dataclasses import dataclass
 from typing import Final
 
 from sfxpack import oddities
-from sfxpack.errors import ChangedError, UnreadableError
+from sfxpack.errors import ChangedError, UnreadableError, naming
 from sfxpack.format import layout
 from sfxpack.format.layout import EntryKind
-from sfxpack.model import Entry, Environment, Finding
+from sfxpack.model import MODES, ONE_NAME, Entry, Environment, Finding
 
 _OWN: Final = frozenset({b".sfxpack", b".sfxpack.new"})
 """What sfxpack itself keeps in a prefix."""
-_SMALL: Final = 1 << 20
-"""Bytes of the longest file that is read for what it says about a tree."""
-_MODE: Final = 0o775
-"""Permission bits that are kept: no set-id, no sticky bit, no write for others."""
 _SET_ID: Final = stat.S_ISUID | stat.S_ISGID
 _READABLE: Final = 0o444
-_MOST_NAMED: Final = 50
-"""Paths an error lists; the rest is counted."""
 _ODD: Final = {
     stat.S_IFSOCK: "socket",
     stat.S_IFIFO: "named pipe",
@@ -40,6 +34,14 @@ class Tree:
     entries: tuple[Entry, ...]
     """In the order of the format: paths compared component by component as bytes."""
     findings: tuple[Finding, ...]
+
+    @classmethod
+    def of(cls, entries: Iterable[Entry], findings: Iterable[Finding]) -> Tree:
+        """Both in their order."""
+        return cls(
+            tuple(sorted(entries, key=lambda entry: entry.path.split(b"/"))),
+            tuple(sorted(findings, key=lambda finding: (finding.path, finding.detail))),
+        )
 
 
 def list_tree(
@@ -65,34 +67,7 @@ def list_tree(
     found.update((entry.path, entry) for entry in environment.additions)
     for entry in environment.additions:
         found.update((parent.path, parent) for parent in _parents(entry) if parent.path not in found)
-    entries = sorted(found.values(), key=lambda entry: entry.path.split(b"/"))
-    findings = sorted(walk.findings, key=lambda finding: (finding.path, finding.detail))
-    return Tree(tuple(entries), tuple(findings))
-
-
-def entry_of(path: bytes, source: bytes) -> Entry:
-    """A file outside the tree that comes along at a path.
-
-    Raises:
-        UnreadableError: it cannot be read.
-    """
-    try:
-        status = os.stat(source)
-    except OSError as error:
-        raise UnreadableError(f"{os.fsdecode(source)}: cannot be read: {error.strerror}") from error
-    mode = stat.S_IMODE(status.st_mode) & _MODE
-    return Entry(path, EntryKind.FILE, mode, status.st_size, status.st_mtime_ns, source)
-
-
-def read_small(entry: Entry) -> bytes:
-    """The beginning of a file that says something about a tree; one that cannot be read says nothing."""
-    if entry.data is not None:
-        return entry.data[:_SMALL]
-    try:
-        with open(entry.source, "rb") as file:
-            return file.read(_SMALL)
-    except OSError:
-        return b""
+    return Tree.of(found.values(), walk.findings)
 
 
 class _Walk:
@@ -149,14 +124,14 @@ class _Walk:
             return None
         if kind == stat.S_IFREG:
             self._check(path, item, mode)
-            inode = (status.st_dev, status.st_ino) if status.st_nlink > 1 else (0, 0)
-            entry = Entry(path, EntryKind.FILE, mode & _MODE, status.st_size, status.st_mtime_ns, item.path, b"", inode)
+            inode = (status.st_dev, status.st_ino) if status.st_nlink > 1 else ONE_NAME
+            entry = Entry(path, EntryKind.FILE, mode & MODES, status.st_size, status.st_mtime_ns, item.path, b"", inode)
             if oddities.is_sparse(entry, status.st_blocks):
                 self.findings.append(Finding("sparse", path, f"{status.st_blocks * 512} of {entry.size} bytes on disk"))
             return entry
         if kind == stat.S_IFDIR:
             self._check(path, item, mode)
-            return Entry(path, EntryKind.DIRECTORY, mode & _MODE, 0, status.st_mtime_ns, item.path)
+            return Entry(path, EntryKind.DIRECTORY, mode & MODES, 0, status.st_mtime_ns, item.path)
         self.findings.append(Finding("dropped", path, _ODD.get(kind, "neither file, directory nor link")))
         return None
 
@@ -191,7 +166,6 @@ def _parents(entry: Entry) -> Iterator[Entry]:
 
 
 def _unreadable(found: list[tuple[bytes, str]]) -> str:
-    named = [f"  {os.fsdecode(path)}: {reason}" for path, reason in sorted(set(found))]
-    more = [f"  and {len(named) - _MOST_NAMED} more"] if len(named) > _MOST_NAMED else []
+    named = [f"{os.fsdecode(path)}: {reason}" for path, reason in sorted(set(found))]
     counted = "1 path cannot be read" if len(named) == 1 else f"{len(named)} paths cannot be read"
-    return "\n".join([f"{counted}; make them readable for this user, or remove them:", *named[:_MOST_NAMED], *more])
+    return naming(f"{counted}; make them readable for this user, or remove them:", named)

@@ -6,14 +6,10 @@ import os
 import stat
 from collections.abc import Collection
 from dataclasses import dataclass, field
-from typing import Final
 
 from sfxpack.errors import UnreadableError
 from sfxpack.format.layout import EntryKind
-from sfxpack.model import Entry
-
-_MODE: Final = 0o775
-"""Permission bits that are kept: no set-id, no sticky bit, no write for others."""
+from sfxpack.model import MODES, Entry
 
 
 @dataclass(slots=True)
@@ -33,7 +29,7 @@ class Collector:
             self.unreadable.add(source)
             return
         status = os.stat(source)
-        mode = stat.S_IMODE(status.st_mode) & _MODE
+        mode = stat.S_IMODE(status.st_mode) & MODES
         self.entries[path] = Entry(path, EntryKind.FILE, mode, status.st_size, status.st_mtime_ns, os.fsencode(source))
 
     def link(self, path: bytes, text: bytes) -> None:
@@ -82,7 +78,7 @@ class _Tree:
         except OSError:
             self.collector.unreadable.add(source)
             return
-        mode = stat.S_IMODE(status.st_mode) & _MODE
+        mode = stat.S_IMODE(status.st_mode) & MODES
         entry = Entry(path, EntryKind.DIRECTORY, mode, 0, status.st_mtime_ns, os.fsencode(source))
         self.collector.entries[path] = entry
         for item in items:

@@ -11,13 +11,17 @@ from pathlib import Path
 from typing import Final
 
 from sfxpack.environments import known
-from sfxpack.errors import DiscoveryError, UnreadableError, UsageError
+from sfxpack.errors import DiscoveryError, UnreadableError, UsageError, naming
 from sfxpack.model import Request
 
 SYSTEM_ROOTS: Final = frozenset({b"/", b"/usr", b"/usr/local"})
 """Prefixes that programs of the system name too: they cannot be told from an environment's own paths."""
 SHARED_ROOTS: Final = frozenset({b"/opt", b"/sw", b"/srv", b"/data", b"/home", b"/root", b"/var", b"/tmp"})
 """Prefixes that some give to `configure` though they hold other things too; never renamed as a whole."""
+SYSTEM_FOLDERS: Final = tuple(
+    b"/" + name + b"/" for name in (b"usr", b"etc", b"lib", b"lib64", b"bin", b"sbin", b"proc", b"sys")
+)
+"""Below these nothing is renamed and nothing brought along: they are the system's own."""
 _MOST_NAMED: Final = 20
 """Environments an error lists."""
 
@@ -142,9 +146,8 @@ def _listed(environments: Mapping[str, tuple[Path, ...]], name: str = "") -> str
     if not environments:
         return "no environment that has a name was found: give the path of one"
     names = dict.fromkeys((*get_close_matches(name, environments), *environments))
-    lines = [f"  {other}  {path}" for other in names for path in environments[other]]
-    more = [f"  and {len(lines) - _MOST_NAMED} more"] if len(lines) > _MOST_NAMED else []
-    return "\n".join(["known names:", *lines[:_MOST_NAMED], *more])
+    lines = [f"{other}  {path}" for other in names for path in environments[other]]
+    return naming("known names:", lines, _MOST_NAMED)
 
 
 def _check(root: Path) -> None:

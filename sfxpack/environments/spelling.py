@@ -11,7 +11,7 @@ from pathlib import Path
 from sfxpack.environments import condarc
 from sfxpack.environments.locate import SYSTEM_ROOTS
 from sfxpack.errors import UsageError
-from sfxpack.model import Rename
+from sfxpack.model import Rename, longest_first
 
 _FOLDER_NAMES = frozenset({".venv", "venv", "env", ".env"})
 """Names that say nothing: the project's folder says more."""
@@ -74,7 +74,7 @@ class Spellings:
         for other in others:
             if other.old not in SYSTEM_ROOTS:
                 known.setdefault(other.old, other.new)
-        return tuple(Rename(old, known[old]) for old in sorted(known, key=lambda old: (-len(old), old)))
+        return longest_first(Rename(old, new) for old, new in known.items())
 
 
 def product_name(root: Path) -> str:

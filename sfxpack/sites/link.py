@@ -7,7 +7,7 @@ from collections.abc import Collection, Iterable, Mapping
 from typing import Final
 
 from sfxpack.format.layout import EntryKind, Strategy
-from sfxpack.model import Entry, Environment, Rename, Site
+from sfxpack.model import ONE_NAME, Entry, Environment, Rename, Site
 from sfxpack.sites.spelling import doubled
 
 _MAX_LINKS: Final = 40
@@ -53,12 +53,12 @@ def aliases(entries: Iterable[Entry], environment: Environment | None = None) ->
             files[entry.path] = entry.inode
     groups: defaultdict[tuple[int, int] | bytes, list[bytes]] = defaultdict(list)
     for path, inode in files.items():
-        groups[inode if inode != (0, 0) else path].append(path)
+        groups[inode if inode != ONE_NAME else path].append(path)
     for path in links:
         target = _resolve(path, links)
         if target in files:
             inode = files[target]
-            groups[inode if inode != (0, 0) else target].append(path)
+            groups[inode if inode != ONE_NAME else target].append(path)
     return {
         path: tuple(other for other in group if other != path)
         for group in groups.values()
