@@ -230,7 +230,7 @@ def main() -> None:
         click.echo("sfxpack: interrupted; nothing was written", err=True)
         status: int = Exit.INTERRUPTED
     except _EndedError as ended:
-        status = int(str(ended))
+        status = ended.args[0]
     except click.ClickException as error:
         error.show()
         sys.exit(Exit.USAGE)

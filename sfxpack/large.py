@@ -76,6 +76,7 @@ class Large:
         self._on_disk: OnDisk | None = None
         self._binary: Binary | None = None
         self._context = context
+        self._needles = context.needles_of(entry.path)
         self._wanted = context.wanted.get(entry.path)
         self._root = os.fsencode(context.environment.root)
 
@@ -169,7 +170,7 @@ class Large:
                 self._binary = binaries.read(mapped)
         if classify.is_archive(head):
             with Mapped(file.fileno(), 0, access=mmap.ACCESS_READ) as mapped:
-                self._note(sites.look_inside(self.entry.path, mapped, self._context.needles_of(self.entry.path)))
+                self._note(sites.look_inside(self.entry.path, mapped, self._needles))
         probe = classify.TextProbe()
         binary = b"\0" in head
         tail = b""
@@ -177,7 +178,7 @@ class Large:
         for window in _windows(file, _READ):
             if not binary:
                 probe.feed(window)
-            found = found or self._context.needles_of(self.entry.path).contains(tail + window)
+            found = found or self._needles.contains(tail + window)
             tail = window[-OVERLAP:]
             if found and binary:
                 break
@@ -198,9 +199,7 @@ class Large:
         context = self._context
         mapped = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)  # open as long as the survey, which looks into it
         record = context.environment.conda.get(self.entry.path)
-        survey = sites.survey(
-            self.entry.path, self._kind, mapped, context.needles_of(self.entry.path), context.options, record
-        )
+        survey = sites.survey(self.entry.path, self._kind, mapped, self._needles, context.options, record)
         end = self.entry.size
         start = seen = 0
         found: list[Site | Edit] = []

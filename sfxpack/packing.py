@@ -69,7 +69,6 @@ class Packing:
             content = self._known[key] = len(self.contents)
             self.contents.append(IndexContent(len(item.content), item.digest))
             self.writer.add(item.content, level, lambda at: cut_before(at, item.sites))
-
         self.packed[path] = Packed(content, len(item.content), item.sites)
 
     def _take_large(self, reading: Reading, item: Large) -> None:

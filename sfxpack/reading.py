@@ -10,14 +10,7 @@ from concurrent.futures import Executor, Future
 from dataclasses import dataclass, field, replace
 from typing import Final, TypeVar
 
-from sfxpack import (
-    listing,
-    oddities,
-    outside,
-    ownership,
-    plan,
-    sites,
-)
+from sfxpack import listing, oddities, outside, ownership, plan, sites
 from sfxpack.binaries import Binary
 from sfxpack.content import LARGE, WHOLE, Context, Examined
 from sfxpack.large import Large
