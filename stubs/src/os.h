@@ -110,7 +110,7 @@ int sfx_os_read_line(int fd, char *buffer, size_t size);
 uint64_t sfx_os_milliseconds(void);                                                         /* monotonic */
 void sfx_os_date(char ret_date[32]);                                                        /* 2026-11-22T13:56:00Z */
 /* Run a program, ARGUMENTS[0] is its path; it reads nothing, SINK gets what it writes to standard output, the rest is lost. A
- * signal that this process got is passed on. RET_STATUS: as a shell has it. */
+ * signal that this process got is passed on; others may not write to what it makes. RET_STATUS: as a shell has it. */
 int sfx_os_run(const char *const arguments[], void (*sink)(void *context, const char *data, size_t size), void *context,
                int *ret_status);
 void sfx_os_sleep(unsigned milliseconds);

@@ -5,6 +5,7 @@
 #include <fcntl.h>
 #include <signal.h>
 #include <spawn.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -21,8 +22,11 @@ static int spawn(const char *const arguments[], int output, pid_t *ret_child)
         error = posix_spawn_file_actions_adddup2(&actions, output, 1);
     if (!error)
         error = posix_spawn_file_actions_addopen(&actions, 2, "/dev/null", O_WRONLY, 0);
-    if (!error)
+    if (!error) {
+        mode_t own = umask(S_IWGRP | S_IWOTH); /* ours is 0, which no program expects */
         error = posix_spawn(ret_child, arguments[0], &actions, NULL, (char *const *)(uintptr_t)arguments, environ);
+        umask(own);
+    }
     posix_spawn_file_actions_destroy(&actions);
     return error;
 }

@@ -58,6 +58,8 @@ def test_every_module_that_compiles_has_valid_bytecode_that_is_listed(installed:
     assert stale(installed) == set()
     listed = (installed / ".sfxpack/generated").read_text().splitlines()
     assert {str(path.relative_to(installed)) for path in installed.rglob("*.pyc")} == set(listed)
+    made = [*installed.rglob("*.pyc"), *installed.rglob("__pycache__")]
+    assert [path for path in made if path.stat().st_mode & 0o022] == []
     good = next(installed.rglob("site-packages/good.py"))
     code = "import good; print(good.where())"
     assert run(installed / "bin/python", "-c", code).stdout.strip() == str(good)
