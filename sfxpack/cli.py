@@ -72,7 +72,7 @@ def cli(ctx: click.Context) -> None:
 @click.option("--default-prefix", default="", metavar="P", help="Where the installer proposes to install. [~/NAME]")
 @click.option("--level", type=click.IntRange(1, 22), default=DEFAULT_LEVEL, show_default=True, help="zstd level.")
 @click.option("--force", is_flag=True, help="Replace the output if it exists.")
-@click.option("--dry-run", is_flag=True, help="List what would go in, by size; write nothing and read no content.")
+@click.option("--dry-run", is_flag=True, help="List what would go in, by size, and write nothing.")
 @with_options(POLICIES)
 @click.option("-q", "--quiet", is_flag=True, help="Print errors only.")
 @click.option("-v", "--verbose", is_flag=True, help="List every finding.")

@@ -1,4 +1,4 @@
-"""What would go into an artifact, by size: listed from names and sizes alone, no content is read."""
+"""What would go into an artifact, by size: from names and sizes; only filters look into files."""
 
 from __future__ import annotations
 
