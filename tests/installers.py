@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import socket
 import stat
 import subprocess
 from collections.abc import Iterator, Mapping
@@ -26,6 +27,8 @@ MTIME = 1_600_000_000
 """Of every file and directory of testkit's."""
 LARGE = bytes(range(256)) * 40
 """Content that spans blocks."""
+NO_PROCESS = 2**22 + 5
+"""A process number that no Linux gives."""
 
 
 @dataclass(frozen=True)
@@ -69,6 +72,21 @@ def tool(prefix: Path, *options: object, status: int | None = 0) -> subprocess.C
     done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=TIMEOUT)
     assert status in {None, done.returncode}, f"{done.args}: {done.returncode}\n{done.stdout}\n{done.stderr}"
     return done
+
+
+def lock_text(**changes: object) -> str:
+    """A lock that this process holds, with changes."""
+    start = Path("/proc/self/stat").read_text().rpartition(")")[2].split()[19]
+    values = {
+        "host": socket.gethostname(),
+        "boot": Path("/proc/sys/kernel/random/boot_id").read_text().strip(),
+        "space": os.readlink("/proc/self/ns/pid"),
+        "pid": os.getpid(),
+        "start": start,
+        "time": "1",
+        "end": "",
+    }
+    return "".join(f"{key}={value}\n" for key, value in {**values, **changes}.items())
 
 
 @dataclass(frozen=True)

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 
 #include "installed.h"
+#include "lock.h"
 #include "os.h"
 #include "pool.h"
 #include "tree.h"
@@ -32,7 +33,7 @@ static enum sfx_error fail_at(const struct carrier *carrier, int error, const ch
 static bool is_no_content(const struct carrier *carrier, const char *path)
 {
     return strcmp(path, SFX_STATE_DIRECTORY) == 0 || strcmp(path, SFX_STAGING_INSIDE) == 0 || strcmp(path, "lost+found") == 0 ||
-           strcmp(path, carrier->place->lock) == 0;
+           sfx_lock_is_name(carrier->place->lock, path);
 }
 
 static bool is_compiled(const char *path)

@@ -107,18 +107,16 @@ static void say_end(const struct sfx_session *session, const struct sfx_place *p
     sfx_say(session, "remove:    rm -r %s", quoted.data);
 }
 
-static enum sfx_error install_at(struct sfx_session *session, struct sfx_place *place, struct sfx_fault *fault)
+/* RET_CHANGED: another run was there meanwhile, so that all is to be decided again. */
+static enum sfx_error attempt(struct sfx_session *session, struct sfx_place *place, enum decision *ret_decision, bool *ret_changed,
+                              struct sfx_fault *fault)
 {
-    enum decision decision = ALREADY_THERE;
+    *ret_changed = false;
     enum sfx_error error = recover(session, place, fault);
     if (!error)
-        error = decide(session, place, &decision, fault);
-    if (error)
+        error = decide(session, place, ret_decision, fault);
+    if (error || *ret_decision == ALREADY_THERE)
         return error;
-    if (decision == ALREADY_THERE) {
-        say_end(session, place, true);
-        return SFX_OK;
-    }
     error = sfx_preflight_place(session, &session->artifact.index, sfx_own_size(&session->artifact), place, fault);
     if (error)
         return error;
@@ -126,15 +124,29 @@ static enum sfx_error install_at(struct sfx_session *session, struct sfx_place *
         .session = session,
         .place = place,
         .prefix = place->prefix,
-        .inside = decision == PRODUCE_INSIDE,
+        .inside = *ret_decision == PRODUCE_INSIDE,
         .record = true,
         .log = true,
         .verb = "installing",
     };
     sfx_log(session, "installing in %s", place->prefix);
-    error = sfx_produce(&production, fault);
+    return sfx_produce(&production, ret_changed, fault);
+}
+
+static enum sfx_error install_at(struct sfx_session *session, struct sfx_place *place, struct sfx_fault *fault)
+{
+    enum decision decision = ALREADY_THERE;
+    enum sfx_error error;
+    bool changed;
+    do {
+        error = attempt(session, place, &decision, &changed, fault);
+    } while (!error && changed);
     if (error)
         return error;
+    if (decision == ALREADY_THERE) {
+        say_end(session, place, true);
+        return SFX_OK;
+    }
     sfx_log(session, "installed in %s", place->prefix);
     error = sfx_compile(session, place->prefix, fault);
     say_end(session, place, false);

@@ -7,6 +7,7 @@
 #include <stdlib.h>
 
 #include "commit.h"
+#include "lock.h"
 #include "os.h"
 #include "text.h"
 #include "tree.h"
@@ -52,7 +53,7 @@ static int list(int directory, char sign, const char *lock, struct sfx_text *tex
     for (size_t i = 0; !error && i < count; i++, name += strlen(name) + 1) {
         bool is_state = strcmp(name, SFX_STATE_DIRECTORY) == 0;
         has_state = has_state || is_state;
-        if (is_state || strcmp(name, SFX_STAGING_INSIDE) == 0 || strcmp(name, lock) == 0 || strcmp(name, "lost+found") == 0)
+        if (is_state || strcmp(name, SFX_STAGING_INSIDE) == 0 || sfx_lock_is_name(lock, name) || strcmp(name, "lost+found") == 0)
             continue;
         sfx_text_format(text, "%c%s", sign, name);
         sfx_text_add(text, "", 1);

@@ -73,8 +73,6 @@ bool sfx_os_is_writable(const char *path);                                      
 int sfx_os_real_path(const char *path, char **ret_path);                                    /* malloced */
 int sfx_os_current_directory(char **ret_path);                                              /* malloced; the shell's spelling if right */
 int sfx_os_self(char **ret_path);                                                           /* the running program; malloced */
-/* Serialises those who judge and remove a lock file; released by closing. 0 too where the file system knows no locks. */
-int sfx_os_hold(int fd);
 
 struct sfx_os_space {
     uint64_t free_bytes;
@@ -97,6 +95,7 @@ struct sfx_os_process {
 void sfx_os_process(struct sfx_os_process *ret_process);
 bool sfx_os_is_alive(uint64_t pid, uint64_t start);
 void sfx_os_prepare(void);                                                                  /* signals, umask; first call */
+void sfx_os_hold_signals(bool hold);                                                        /* from this thread and those it starts */
 int sfx_os_interrupted(void);                                                               /* number of the signal, or 0 */
 /* System and machine as in a platform's label (`linux`, `x86_64`). */
 void sfx_os_machine(char ret_system[64], char ret_machine[64]);
@@ -108,6 +107,7 @@ bool sfx_os_is_terminal(int fd);
 /* A line from FD without its newline; stops for a signal (EINTR) and at the end (ENODATA). */
 int sfx_os_read_line(int fd, char *buffer, size_t size);
 uint64_t sfx_os_milliseconds(void);                                                         /* monotonic */
+uint64_t sfx_os_time(void);                                                                 /* seconds since 1970 */
 void sfx_os_date(char ret_date[32]);                                                        /* 2026-11-22T13:56:00Z */
 /* Run a program, ARGUMENTS[0] is its path; it reads nothing, SINK gets what it writes to standard output, the rest is lost. A
  * signal that this process got is passed on; others may not write to what it makes. RET_STATUS: as a shell has it. */

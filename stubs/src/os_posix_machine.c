@@ -5,13 +5,13 @@
 #include <fcntl.h>
 #include <limits.h>
 #include <poll.h>
+#include <pthread.h>
 #include <pwd.h>
 #include <sched.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/file.h>
 #include <sys/stat.h>
 #include <sys/statvfs.h>
 #include <sys/utsname.h>
@@ -53,6 +53,13 @@ void sfx_os_prepare(void)
     sigaction(SIGXFSZ, &action, NULL);
 #endif
     umask(0);
+}
+
+void sfx_os_hold_signals(bool hold)
+{
+    sigset_t all;
+    sigfillset(&all);
+    pthread_sigmask(hold ? SIG_BLOCK : SIG_UNBLOCK, &all, NULL);
 }
 
 int sfx_os_interrupted(void)
@@ -116,15 +123,6 @@ int sfx_os_sync_system(int fd)
     sync();
     return 0;
 #endif
-}
-
-int sfx_os_hold(int fd)
-{
-    int result;
-    do {
-        result = flock(fd, LOCK_EX);
-    } while (result < 0 && errno == EINTR);
-    return result < 0 && errno != ENOLCK && errno != EOPNOTSUPP && errno != ENOSYS && errno != EINVAL ? errno : 0;
 }
 
 /* Also of a bind mount, which has its parent's device; Linux tells since 5.8. */
@@ -333,6 +331,12 @@ uint64_t sfx_os_milliseconds(void)
     struct timespec now;
     clock_gettime(CLOCK_MONOTONIC, &now);
     return (uint64_t)now.tv_sec * 1000u + (uint64_t)now.tv_nsec / 1000000u;
+}
+
+uint64_t sfx_os_time(void)
+{
+    time_t now = time(NULL);
+    return now < 0 ? 0 : (uint64_t)now;
 }
 
 void sfx_os_date(char ret_date[32])

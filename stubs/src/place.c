@@ -5,6 +5,7 @@
 #include <stdlib.h>
 
 #include "digest.h"
+#include "lock.h"
 #include "os.h"
 #include "text.h"
 
@@ -46,7 +47,7 @@ static enum sfx_error look_inside(struct sfx_place *place, struct sfx_fault *fau
     const char *name = names;
     for (size_t i = 0; i < count; i++, name += strlen(name) + 1) {
         bool staging = strcmp(name, SFX_STAGING_INSIDE) == 0;
-        bool lock = strcmp(name, place->lock) == 0;
+        bool lock = sfx_lock_is_name(place->lock, name);
         staged = staged || staging;
         place->left_inside = place->left_inside || staging || lock;
         others += !staging && !lock && strcmp(name, "lost+found") != 0;

@@ -24,7 +24,7 @@ struct sfx_place {
     int parent;                          /* open folder, -1 while it does not exist */
     int folder;                          /* the prefix itself, open, -1 while absent */
     enum sfx_occupation occupation;
-    bool left_beside;                    /* traces of a killed run in the parent */
+    bool left_beside;                    /* traces of a run in the parent: killed, or at work now */
     bool left_inside;                    /* the same in the prefix */
     bool can_replace_beside;             /* the parent is writable and the prefix no mount point */
 };
@@ -41,15 +41,5 @@ enum sfx_error sfx_place_check_allowed(const struct sfx_place *place, struct sfx
 enum sfx_error sfx_place_make_parent(struct sfx_place *place, char **ret_made, struct sfx_fault *fault);
 /* Remove what sfx_place_make_parent made, as far as it is empty. */
 void sfx_place_unmake_parent(const struct sfx_place *place, const char *made);
-
-/* The lock of one prefix: a file made exclusively that says who holds it. */
-struct sfx_lock {
-    int directory;                       /* the lock's own descriptor; -1: not held */
-    const char *name;
-};
-/* SHOWN is DIRECTORY's path. Who died on this machine loses the lock; BREAK_IT takes it from other machines as well. */
-enum sfx_error sfx_lock_take(int directory, const char *shown, const char *name, bool break_it, struct sfx_lock *ret_lock,
-                             struct sfx_fault *fault);
-void sfx_lock_release(struct sfx_lock *lock);
 
 #endif

@@ -1,6 +1,9 @@
 /* A tree at a place; see produce.h. */
 #include "produce.h"
 
+#include <errno.h>
+#include <stdio.h>
+
 #include "carry.h"
 #include "commit.h"
 #include "extract.h"
@@ -10,17 +13,32 @@
 #include "record.h"
 #include "tree.h"
 
-static enum sfx_error take_lock(const struct sfx_session *session, struct sfx_place *place, bool inside,
-                                struct sfx_lock *ret_lock, struct sfx_fault *fault)
+static void say_waiting(void *context, const char *holder)
 {
-    return sfx_lock_take(inside ? place->folder : place->parent, inside ? place->path : place->parent_path, place->lock,
-                         session->options.break_lock, ret_lock, fault);
+    struct sfx_session *session = context;
+    sfx_say(session, "waiting for %s, which is at work there", holder);
+    fflush(stdout);                      /* it may take long, also where this is no terminal */
+    sfx_log(session, "waiting for %s", holder);
+}
+
+enum sfx_error sfx_produce_lock(struct sfx_session *session, const struct sfx_place *place, bool inside, struct sfx_lock *ret_lock,
+                                struct sfx_fault *fault)
+{
+    const struct sfx_lock_request request = {
+        .directory = inside ? place->folder : place->parent,
+        .shown = inside ? place->path : place->parent_path,
+        .name = place->lock,
+        .break_it = session->options.break_lock,
+        .context = session,
+        .waits = say_waiting,
+    };
+    return sfx_lock_take(&request, ret_lock, fault);
 }
 
 static enum sfx_error recover_side(struct sfx_session *session, struct sfx_place *place, bool inside, struct sfx_fault *fault)
 {
-    __attribute__((cleanup(sfx_lock_release))) struct sfx_lock lock = {-1, NULL};
-    enum sfx_error error = take_lock(session, place, inside, &lock, fault);
+    __attribute__((cleanup(sfx_lock_release))) struct sfx_lock lock = {NULL};
+    enum sfx_error error = sfx_produce_lock(session, place, inside, &lock, fault);
     if (!error)
         error = sfx_commit_recover(place, inside, fault);
     if (!error)
@@ -137,7 +155,7 @@ static enum sfx_error publish(const struct sfx_production *production, struct sf
 }
 
 /* The lock is held. */
-static enum sfx_error make(const struct sfx_production *production, struct sfx_fault *fault)
+static enum sfx_error make(const struct sfx_production *production, bool *ret_changed, struct sfx_fault *fault)
 {
     struct sfx_commit commit;
     struct sfx_place *place = production->place;
@@ -145,9 +163,9 @@ static enum sfx_error make(const struct sfx_production *production, struct sfx_f
     enum sfx_error error = sfx_commit_recover(place, production->inside, fault);
     if (error)
         return error;
-    bool same = place->occupation == before || (production->inside && place->occupation == SFX_PLACE_EMPTY);
-    if (!same)
-        return sfx_fail(fault, SFX_ERROR_PREFIX, "%s changed while this installer started; run it again", place->path);
+    *ret_changed = place->occupation != before && !(production->inside && place->occupation == SFX_PLACE_EMPTY);
+    if (*ret_changed)
+        return SFX_OK;
     error = sfx_commit_begin(place, production->inside, &commit, fault);
     commit.mode = production->mode ? production->mode : 0755;
     if (!error)
@@ -158,18 +176,34 @@ static enum sfx_error make(const struct sfx_production *production, struct sfx_f
     return error;
 }
 
-enum sfx_error sfx_produce(const struct sfx_production *production, struct sfx_fault *fault)
+/* The lock is taken and given back; another run may meanwhile have removed the parent, which was its own. */
+static enum sfx_error make_locked(const struct sfx_production *production, bool *ret_changed, struct sfx_fault *fault)
+{
+    __attribute__((cleanup(sfx_lock_release))) struct sfx_lock lock = {NULL};
+    struct sfx_place *place = production->place;
+    enum sfx_error error = sfx_produce_lock(production->session, place, production->inside, &lock, fault);
+    if (!error)
+        return make(production, ret_changed, fault);
+    *ret_changed = error == SFX_ERROR_IO && fault->os_error == ENOENT;
+    if (!*ret_changed)
+        return error;
+    sfx_os_closep(&place->parent);
+    return sfx_place_look(place, fault);
+}
+
+enum sfx_error sfx_produce(const struct sfx_production *production, bool *ret_changed, struct sfx_fault *fault)
 {
     SFX_CLEAN_STRING char *made = NULL;
     struct sfx_place *place = production->place;
+    bool changed = false;
     enum sfx_error error = sfx_place_make_parent(place, &made, fault);
-    if (!error) {
-        __attribute__((cleanup(sfx_lock_release))) struct sfx_lock lock = {-1, NULL};
-        error = take_lock(production->session, place, production->inside, &lock, fault);
-        if (!error)
-            error = make(production, fault);
-    }
-    if (error)
+    if (!error)
+        error = make_locked(production, &changed, fault);
+    if (error || changed)
         sfx_place_unmake_parent(place, made);
+    if (ret_changed)
+        *ret_changed = changed;
+    else if (changed && !error)
+        error = sfx_fail(fault, SFX_ERROR_PREFIX, "%s changed while this program started; run it again", place->path);
     return error;
 }

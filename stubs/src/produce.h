@@ -3,6 +3,7 @@
 #define SFX_PRODUCE_H
 
 #include "commit.h"
+#include "lock.h"
 #include "session.h"
 
 struct sfx_production {
@@ -23,7 +24,11 @@ struct sfx_production {
 
 /* Undo what killed runs left at PLACE, under its lock, and look again. */
 enum sfx_error sfx_produce_recover(struct sfx_session *session, struct sfx_place *place, struct sfx_fault *fault);
-/* Lock, make, publish, unlock. PLACE was looked at; if it has changed by then nothing is done. */
-enum sfx_error sfx_produce(const struct sfx_production *production, struct sfx_fault *fault);
+/* The lock of PLACE, in the prefix itself or beside it; waits for a run that is at work there. */
+enum sfx_error sfx_produce_lock(struct sfx_session *session, const struct sfx_place *place, bool inside, struct sfx_lock *ret_lock,
+                                struct sfx_fault *fault);
+/* Lock, make, publish, unlock. PLACE was looked at; if another run has changed it by the time the lock is held, nothing is done but
+ * to look again: RET_CHANGED is true, or, if it is NULL, that is an error. */
+enum sfx_error sfx_produce(const struct sfx_production *production, bool *ret_changed, struct sfx_fault *fault);
 
 #endif

@@ -280,7 +280,7 @@ enum sfx_error sfx_relocate(struct sfx_session *session, struct sfx_fault *fault
 {
     __attribute__((cleanup(sfx_os_closep))) int root = -1;
     __attribute__((cleanup(sfx_place_close))) struct sfx_place here = {.parent = -1, .folder = -1};
-    __attribute__((cleanup(sfx_lock_release))) struct sfx_lock lock = {-1, NULL};
+    __attribute__((cleanup(sfx_lock_release))) struct sfx_lock lock = {NULL};
     SFX_CLEAN_STRING char *path = NULL;
     enum sfx_error error = sfx_installed_self(&path, &root, fault);
     if (!error)
@@ -292,8 +292,7 @@ enum sfx_error sfx_relocate(struct sfx_session *session, struct sfx_fault *fault
         return SFX_OK;
     bool inside = !here.can_replace_beside;
     if (!error)
-        error = sfx_lock_take(inside ? here.folder : here.parent, inside ? here.path : here.parent_path, here.lock,
-                              session->options.break_lock, &lock, fault);
+        error = sfx_produce_lock(session, &here, inside, &lock, fault);
     /* Who may not write there may still copy what others installed. */
     bool only_reads = error == SFX_ERROR_IO && here.folder >= 0 && session->options.target && !session->options.move;
     if (error && !only_reads)

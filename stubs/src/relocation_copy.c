@@ -2,6 +2,7 @@
 #include <errno.h>
 #include <stdlib.h>
 
+#include "lock.h"
 #include "pool.h"
 #include "preflight.h"
 #include "produce.h"
@@ -336,7 +337,7 @@ static int empty_folder(const struct sfx_place *here)
         error = sfx_os_list(here->folder, &names, &count);
     const char *name = names;
     for (size_t i = 0; !error && i < count; i++, name += strlen(name) + 1)
-        if (strcmp(name, here->lock) != 0 && strcmp(name, "lost+found") != 0)
+        if (!sfx_lock_is_name(here->lock, name) && strcmp(name, "lost+found") != 0)
             error = sfx_tree_remove(here->folder, name, NULL);
     return error;
 }
@@ -390,7 +391,7 @@ enum sfx_error sfx_relocate_copy(struct sfx_relocation *relocation, struct sfx_p
         .mode = error ? 0 : root.mode & 0777,
     };
     if (!error)
-        error = sfx_produce(&production, fault);
+        error = sfx_produce(&production, NULL, fault);
     if (!error && session->options.move && relocation->uncopied > 0)
         sfx_warn(session, "the original in %s stays, as not all of it was copied", here->path);
     else if (!error && session->options.move)

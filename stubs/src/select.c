@@ -145,7 +145,7 @@ enum sfx_error sfx_extract_some(struct sfx_session *session, struct sfx_fault *f
         .session = session, .place = &place, .prefix = prefix, .inside = place.occupation == SFX_PLACE_EMPTY,
         .wanted = wanted, .kept = kept, .verb = "extracting",
     };
-    error = sfx_produce(&production, fault);
+    error = sfx_produce(&production, NULL, fault);
     if (!error)
         sfx_say(session, "%u %s of %s in %s", count, count == 1 ? "entry" : "entries", session->who, place.prefix);
     return error;
@@ -176,5 +176,5 @@ enum sfx_error sfx_write_tree(struct sfx_session *session, struct sfx_fault *fau
         .session = session, .place = &place, .prefix = prefix, .inside = place.occupation == SFX_PLACE_EMPTY,
         .record = true, .verb = "writing",
     };
-    return sfx_produce(&production, fault);
+    return sfx_produce(&production, NULL, fault);
 }

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 
 #include "installed.h"
+#include "lock.h"
 #include "place.h"
 #include "pool.h"
 #include "text.h"
@@ -63,7 +64,7 @@ static struct sfx_thing *add_thing(struct sfx_survey *survey)
 static bool is_left_out(const struct walker *walker, const char *path)
 {
     return strcmp(path, SFX_STATE_DIRECTORY) == 0 || strcmp(path, SFX_STAGING_INSIDE) == 0 || strcmp(path, "lost+found") == 0 ||
-           strcmp(path, walker->lock) == 0;
+           sfx_lock_is_name(walker->lock, path);
 }
 
 /* NAME in the open folder FD, which is thing FOLDER. */

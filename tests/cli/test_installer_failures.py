@@ -6,7 +6,6 @@ import os
 import re
 import shutil
 import signal
-import socket
 import subprocess
 import sys
 import time
@@ -18,15 +17,15 @@ import pytest
 
 from sfxpack.format.layout import Exit
 from tests.cli.test_installer import add_to, check_added, check_small
-from tests.installers import TIMEOUT, Maker, many, mounted, small, snapshot, tool
+from tests.installers import NO_PROCESS, TIMEOUT, Maker, lock_text, many, mounted, small, snapshot, tool
 
 pytestmark = pytest.mark.skipif(not sys.platform.startswith("linux"), reason="the stub of this system is not built yet")
 
 CALLS = (
     "openat", "write", "pwrite64", "pread64", "utimensat", "mkdirat", "unlinkat", "renameat", "renameat2", "linkat",
-    "symlinkat", "ftruncate", "fchmod", "fchmodat", "fchmodat2", "fsync", "syncfs", "close", "getdents64", "flock",
+    "symlinkat", "ftruncate", "fchmod", "fchmodat", "fchmodat2", "fsync", "syncfs", "close", "getdents64",
 )  # fmt: skip
-CLEANING = {"unlinkat", "getdents64", "flock"}
+CLEANING = {"unlinkat", "getdents64"}
 """If one of these fails, something may stay until the next run."""
 MOST = int(os.environ.get("SFXPACK_MOST_CALLS", "2"))
 """Of each system call, how many are made to fail in a test, evenly chosen."""
@@ -84,7 +83,7 @@ class Scene:
 
 
 def make_scene(name: str, maker: Maker, tmp_path: Path) -> Scene:
-    """One of: absent, empty, replace."""
+    """One of: absent, dead lock, empty, replace."""
     prefix = tmp_path / "place/env"
     first, second = maker.make(small()), maker.make(small(b"2"), "second.sh")
 
@@ -100,9 +99,14 @@ def make_scene(name: str, maker: Maker, tmp_path: Path) -> Scene:
         check_added(prefix, prefix)
         tool(prefix, "verify")
 
+    def leave_lock(prefix: Path) -> None:
+        prefix.with_name(f".{prefix.name}.sfxpack-lock").write_text(lock_text(pid=NO_PROCESS))
+
     options = ["--prefix", prefix, "-j1"]
     if name == "absent":
         return Scene(prefix, first.command(*options), lambda: None, check_new)
+    if name == "dead lock":
+        return Scene(prefix, first.command(*options), lambda: leave_lock(prefix), check_new)
     if name == "empty":
         return Scene(prefix, first.command(*options), prefix.mkdir, check_new)
     return Scene(prefix, second.command(*options, "--force"), install_and_edit, check_replaced)
@@ -147,6 +151,7 @@ def test_every_call_may_fail(scene: Scene, require: Callable[[str], str]) -> Non
         scene.run_to_the_end(again=status == 0)
 
 
+@pytest.mark.parametrize("scene", ["absent", "dead lock", "empty", "replace"], indirect=True)
 def test_killed_at_every_call(scene: Scene, require: Callable[[str], str]) -> None:
     strace = require("strace")
     for call, at in moments(scene, strace):
@@ -238,80 +243,6 @@ def test_killed_at_any_time(maker: Maker, tmp_path: Path) -> None:
         app.run("--prefix", prefix)
         assert snapshot(prefix) == expected
         assert [path.name for path in prefix.parent.iterdir()] == ["env"]
-
-
-# ---- Locks ----------------------------------------------------------------------------------------------------------
-
-
-def lock_text(**changes: object) -> str:
-    """A lock that this process holds, with changes."""
-    start = Path("/proc/self/stat").read_text().rpartition(")")[2].split()[19]
-    values = {
-        "host": socket.gethostname(),
-        "boot": Path("/proc/sys/kernel/random/boot_id").read_text().strip(),
-        "space": os.readlink("/proc/self/ns/pid"),
-        "pid": os.getpid(),
-        "start": start,
-        "end": "",
-    }
-    return "".join(f"{key}={value}\n" for key, value in {**values, **changes}.items())
-
-
-@pytest.mark.parametrize("form", ["absent", "empty"])
-def test_lock_of_a_living_process(maker: Maker, tmp_path: Path, form: str) -> None:
-    app = maker.make(small())
-    prefix = tmp_path / "place/env"
-    folder = prefix if form == "empty" else prefix.parent
-    folder.mkdir(parents=True)
-    lock = folder / ".env.sfxpack-lock"
-    lock.write_text(lock_text())
-    for options in ([], ["--break-lock"]):
-        done = app.run("--prefix", prefix, *options, status=Exit.LOCKED)
-        assert f"process {os.getpid()} is at work there now" in done.stderr
-    assert lock.exists()
-    assert not (prefix / "bin").exists()
-
-
-DEAD: list[dict[str, object]] = [{"pid": 2**22 + 5}, {"start": 1}, {"boot": "another"}]
-
-
-@pytest.mark.parametrize("changes", DEAD, ids=["no such process", "another process", "another boot"])
-def test_lock_of_a_dead_process(maker: Maker, tmp_path: Path, changes: dict[str, object]) -> None:
-    app = maker.make(small())
-    (tmp_path / ".env.sfxpack-lock").write_text(lock_text(**changes))
-    app.run("--prefix", tmp_path / "env")
-    check_small(tmp_path / "env", f"{tmp_path}/env")
-    assert sorted(path.name for path in tmp_path.iterdir()) == ["env", "media"]
-
-
-@pytest.mark.parametrize("changes", [{"host": "elsewhere"}, {"space": "pid:[1]"}], ids=["host", "container"])
-def test_lock_of_another_machine(maker: Maker, tmp_path: Path, changes: dict[str, object]) -> None:
-    app = maker.make(small())
-    (tmp_path / ".env.sfxpack-lock").write_text(lock_text(**changes))
-    done = app.run("--prefix", tmp_path / "env", status=Exit.LOCKED)
-    assert "--break-lock" in done.stderr
-    assert str(os.getpid()) in done.stderr
-    app.run("--prefix", tmp_path / "env", "--break-lock")
-    check_small(tmp_path / "env", f"{tmp_path}/env")
-
-
-def test_lock_whose_writer_died(maker: Maker, tmp_path: Path) -> None:
-    app = maker.make(small())
-    (tmp_path / ".env.sfxpack-lock").write_text("")
-    app.run("--prefix", tmp_path / "env")
-    check_small(tmp_path / "env", f"{tmp_path}/env")
-
-
-def test_many_at_once(maker: Maker, tmp_path: Path) -> None:
-    """One installs, the others are told so or find it installed."""
-    app = maker.make(many(300, 5000))
-    command = app.command("--prefix", tmp_path / "env")
-    running = [subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) for _ in range(12)]
-    statuses = [process.wait(TIMEOUT) for process in running]
-    assert set(statuses) <= {0, Exit.LOCKED, Exit.PREFIX_IN_USE}
-    assert 0 in statuses
-    tool(tmp_path / "env", "verify")
-    assert sorted(path.name for path in tmp_path.iterdir()) == ["env", "media"]
 
 
 # ---- What is not ours -----------------------------------------------------------------------------------------------

@@ -18,9 +18,22 @@ import pytest
 
 from sfxpack.format.layout import EntryKind, Exit, Strategy
 from sfxpack.format.tables import IndexEntry, IndexSite
-from tests.cli.test_installer_failures import CALLS, MOST, lock_text
+from tests.cli.test_installer_failures import CALLS, MOST
 from tests.environments import open_folder
-from tests.installers import LARGE, MTIME, TIMEOUT, Maker, mounted, small, snapshot, text, tool, with_product
+from tests.installers import (
+    LARGE,
+    MTIME,
+    NO_PROCESS,
+    TIMEOUT,
+    Maker,
+    lock_text,
+    mounted,
+    small,
+    snapshot,
+    text,
+    tool,
+    with_product,
+)
 from tests.testkit import Sample, directory, file, sample
 
 pytestmark = pytest.mark.skipif(not sys.platform.startswith("linux"), reason="the stub of this system is not built yet")
@@ -642,9 +655,14 @@ def test_where_something_lies(maker: Maker, tmp_path: Path) -> None:
 def test_while_another_run_works_there(maker: Maker, tmp_path: Path) -> None:
     installed(maker, tmp_path / "env")
     here = move(tmp_path / "env", tmp_path / "new")
-    (tmp_path / ".new.sfxpack-lock").write_text(lock_text())
+    lock = tmp_path / ".new.sfxpack-lock"
+    lock.write_text(lock_text(host="elsewhere"))
+    os.utime(lock, (1, 1))
     tool(here, "relocate", status=Exit.LOCKED)
     assert f"echo {tmp_path}/env/greeting" in (here / "bin/hello").read_text()
+    lock.write_text(lock_text(pid=NO_PROCESS))
+    tool(here, "relocate")
+    assert f"echo {here}/greeting" in (here / "bin/hello").read_text()
 
 
 def test_disk_full(maker: Maker, tmp_path: Path) -> None:
