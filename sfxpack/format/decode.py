@@ -11,7 +11,7 @@ from typing import Final
 
 from sfxpack.format import layout, schema
 from sfxpack.format.digest import digest
-from sfxpack.format.layout import EntryFlag, EntryKind, Platform, RequirementFlag, RequirementKind, Verdict
+from sfxpack.format.layout import EntryFlag, EntryKind, HookKind, Platform, RequirementFlag, RequirementKind, Verdict
 from sfxpack.format.reading import Reader, Values, require
 from sfxpack.format.sites import sites
 from sfxpack.format.tables import (
@@ -19,6 +19,7 @@ from sfxpack.format.tables import (
     IndexBlock,
     IndexContent,
     IndexEntry,
+    IndexHook,
     IndexRequirement,
     Locator,
     Product,
@@ -104,7 +105,7 @@ def index(raw: bytes, blocks_size: int | None) -> Index:
     _check_compile(product, bare)
     entries = sites(reader, bare, site_counts, contents, levels, spans)
     requirements = _requirements(reader)
-    return Index(product, blocks, contents, entries, requirements)
+    return Index(product, blocks, contents, entries, requirements, _hooks(reader))
 
 
 def _product(reader: Reader) -> Product:
@@ -243,4 +244,17 @@ def _requirements(reader: Reader) -> tuple[IndexRequirement, ...]:
         path = reader.string(values, "path")
         require(len(path) <= layout.MAX_PATH, Verdict.BAD_REQUIREMENT)
         found.append(IndexRequirement(RequirementKind(kind), flags, value, path))
+    return tuple(found)
+
+
+def _hooks(reader: Reader) -> tuple[IndexHook, ...]:
+    found: list[IndexHook] = []
+    for values in reader.records(schema.HOOK, reader.count["hook_count"]):
+        require(values["kind"] in HookKind._value2member_map_, Verdict.BAD_HOOK)
+        kind = HookKind(values["kind"])
+        require(not found or kind > found[-1].kind, Verdict.BAD_HOOK)
+        text = reader.string(values, "text")
+        sound = 1 <= len(text) <= layout.MAX_HOOK and (not kind.is_script or text.startswith(b"#!"))
+        require(sound, Verdict.BAD_HOOK)
+        found.append(IndexHook(kind, text))
     return tuple(found)

@@ -71,6 +71,7 @@ def index(value: Index) -> bytes:
         schema.REQUIREMENT.pack(kind=r.kind, flags=r.flags, value=r.value, path=strings.add(r.path))
         for r in value.requirements
     ]
+    hooks = [schema.HOOK.pack(kind=hook.kind, text=strings.add(hook.text)) for hook in value.hooks]
     header = schema.INDEX_HEADER.pack(
         magic=layout.INDEX_MAGIC,
         block_count=len(blocks),
@@ -80,11 +81,12 @@ def index(value: Index) -> bytes:
         hit_count=len(hits),
         requirement_count=len(requirements),
         tree_count=len(value.trees),
+        hook_count=len(hooks),
         strings_size=strings.size,
     )
     packed_hits = struct.pack(f"<{len(hits)}I", *hits)
     return b"".join(
-        [header, product, *blocks, *contents, *entries, *sites, packed_hits, *requirements, strings.joined()]
+        [header, product, *blocks, *contents, *entries, *sites, packed_hits, *requirements, *hooks, strings.joined()]
     )
 
 

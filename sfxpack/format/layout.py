@@ -36,6 +36,8 @@ MAX_PREFIX: Final = 4000
 """Bytes of a prefix to install to."""
 MAX_TREES: Final = 256
 """Environments in one artifact."""
+MAX_HOOK: Final = 1 << 20
+"""Bytes of a script or text of the vendor's."""
 MAX_SHEBANG_LINUX: Final = 127
 """Bytes of a first line, `#!` included and the newline not (BINPRM_BUF_SIZE of Linux < 5.1)."""
 MAX_SHEBANG_MACOS: Final = 511
@@ -75,6 +77,7 @@ class Verdict(IntEnum):
     BAD_BLOCK_DIGEST = 23
     BAD_BLOCK_FRAME = 24
     BAD_CONTENT_DIGEST = 25
+    BAD_HOOK = 26
 
 
 VERDICT_TEXT: Final = {
@@ -104,6 +107,7 @@ VERDICT_TEXT: Final = {
     Verdict.BAD_BLOCK_DIGEST: "a block is damaged",
     Verdict.BAD_BLOCK_FRAME: "a block does not decompress to its recorded size",
     Verdict.BAD_CONTENT_DIGEST: "a file's content does not have its recorded digest",
+    Verdict.BAD_HOOK: "a hook or text is of an unknown kind, repeated, empty, too long or no script",
 }
 
 
@@ -288,6 +292,27 @@ class RequirementFlag(IntEnum):
 
     HARD = 1
     """Refuse to install without it; otherwise warn."""
+
+
+class HookKind(IntEnum):
+    """What a vendor put into the file."""
+
+    PRE_INSTALL = 1
+    POST_INSTALL = 2
+    PRE_UNINSTALL = 3
+    LICENSE = 4
+    MESSAGE_BEFORE = 5
+    MESSAGE_AFTER = 6
+
+    @property
+    def label(self) -> str:
+        """As users write it: `pre-install`."""
+        return self.name.lower().replace("_", "-")
+
+    @property
+    def is_script(self) -> bool:
+        """Whether it is run, not shown."""
+        return self <= HookKind.PRE_UNINSTALL
 
 
 # Names below PREFIX/.sfxpack/ and beside the prefix.

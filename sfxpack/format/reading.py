@@ -66,6 +66,7 @@ class Reader:
             "site_count": schema.SITE.size,
             "hit_count": 4,
             "requirement_count": schema.REQUIREMENT.size,
+            "hook_count": schema.HOOK.size,
             "strings_size": 1,
         }
         tables = sum(self.count[name] * size for name, size in sized.items())

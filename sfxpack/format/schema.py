@@ -77,7 +77,7 @@ INDEX_HEADER: Final = Record(
             "entries with the flag TREE",
             "at most MAX_TREES, else bad_table; as many as there are, else bad_entry",
         ),
-        Field("hook_count", "z4", "hooks and messages", "0, else unknown_feature"),
+        Field("hook_count", "u32", "records in the hook table", "as above"),
     ),
 )
 
@@ -238,6 +238,20 @@ REQUIREMENT: Final = Record(
     ),
 )
 
+HOOK: Final = Record(
+    "hook",
+    (
+        Field("kind", "u8", "a HookKind", "known, above the kind of the record before, else bad_hook"),
+        Field("reserved", "z3", "for later versions", "0, else unknown_feature"),
+        Field(
+            "text",
+            "str",
+            "a script, or what is shown to people",
+            "a string, else bad_string; 1 to MAX_HOOK bytes; of a script the first two are `#!`, else bad_hook",
+        ),
+    ),
+)
+
 MANIFEST: Final = Record(
     "manifest",
     (
@@ -257,4 +271,4 @@ MANIFEST: Final = Record(
     ),
 )
 
-RECORDS: Final = (LOCATOR, INDEX_HEADER, PRODUCT, BLOCK, CONTENT, ENTRY, SITE, REQUIREMENT, MANIFEST)
+RECORDS: Final = (LOCATOR, INDEX_HEADER, PRODUCT, BLOCK, CONTENT, ENTRY, SITE, REQUIREMENT, HOOK, MANIFEST)

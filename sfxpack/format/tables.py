@@ -11,6 +11,7 @@ from sfxpack.format.layout import (
     NO_LIMIT,
     EntryFlag,
     EntryKind,
+    HookKind,
     Platform,
     RequirementKind,
     Strategy,
@@ -79,6 +80,14 @@ class IndexRequirement:
 
 
 @dataclass(frozen=True, slots=True)
+class IndexHook:
+    """A script or text of the vendor's."""
+
+    kind: HookKind
+    text: bytes
+
+
+@dataclass(frozen=True, slots=True)
 class Product:
     """What the installer says of itself."""
 
@@ -104,6 +113,7 @@ class Index:
     contents: tuple[IndexContent, ...]
     entries: tuple[IndexEntry, ...]
     requirements: tuple[IndexRequirement, ...] = ()
+    hooks: tuple[IndexHook, ...] = ()
 
     @property
     def trees(self) -> tuple[bytes, ...]:

@@ -49,6 +49,23 @@ struct sfx_requirement sfx_index_requirement(const struct sfx_index *index, uint
     return requirement;
 }
 
+static struct sfx_hook hook_at(const struct sfx_index *index, uint32_t at)
+{
+    struct sfx_hook hook;
+    sfx_read_hook(index->hooks + (size_t)at * SFX_HOOK_SIZE, &hook);
+    return hook;
+}
+
+struct sfx_bytes sfx_index_hook(const struct sfx_index *index, enum sfx_hook_kind kind)
+{
+    for (uint32_t i = 0; i < index->header.hook_count; i++) {
+        struct sfx_hook hook = hook_at(index, i);
+        if (hook.kind == (uint8_t)kind)
+            return sfx_index_string(index, hook.text);
+    }
+    return (struct sfx_bytes){(const uint8_t *)"", 0};
+}
+
 struct sfx_bytes sfx_index_string(const struct sfx_index *index, struct sfx_string string)
 {
     return (struct sfx_bytes){index->strings + string.offset, string.size};
@@ -138,8 +155,6 @@ static enum sfx_error check_header(struct sfx_index *index, struct sfx_fault *fa
         return sfx_fail_format(fault, SFX_VERDICT_BAD_TABLE, "%zu bytes", index->raw_size);
     struct sfx_index_header *header = &index->header;
     sfx_read_index_header(index->raw, header);
-    if (!header->reserved_is_zero)
-        return sfx_fail_format(fault, SFX_VERDICT_UNKNOWN_FEATURE, "index header");
     if (memcmp(header->magic, SFX_INDEX_MAGIC, sizeof header->magic) != 0)
         return sfx_fail_format(fault, SFX_VERDICT_BAD_TABLE, "no index");
 
@@ -151,13 +166,14 @@ static enum sfx_error check_header(struct sfx_index *index, struct sfx_fault *fa
         (uint64_t)header->site_count * SFX_SITE_SIZE,
         (uint64_t)header->hit_count * 4,
         (uint64_t)header->requirement_count * SFX_REQUIREMENT_SIZE,
+        (uint64_t)header->hook_count * SFX_HOOK_SIZE,
         header->strings_size,
     };
-    uint64_t starts[8];
+    uint64_t starts[9];
     uint64_t end = 0;
     for (size_t i = 0; i < sizeof sizes / sizeof sizes[0]; i++) {
         starts[i] = end;
-        end += sizes[i];      /* cannot wrap: eight products of a u32 and a small number */
+        end += sizes[i];      /* cannot wrap: nine products of a u32 and a small number */
     }
     if (end != index->raw_size)
         return sfx_fail_format(fault, SFX_VERDICT_BAD_TABLE, "%" PRIu64 " bytes in %zu", end, index->raw_size);
@@ -169,7 +185,8 @@ static enum sfx_error check_header(struct sfx_index *index, struct sfx_fault *fa
     index->sites = index->raw + starts[4];
     index->hits = index->raw + starts[5];
     index->requirements = index->raw + starts[6];
-    index->strings = index->raw + starts[7];
+    index->hooks = index->raw + starts[7];
+    index->strings = index->raw + starts[8];
     return SFX_OK;
 }
 
@@ -311,6 +328,27 @@ static enum sfx_error check_requirements(const struct sfx_index *index, struct s
     return SFX_OK;
 }
 
+static enum sfx_error check_hooks(const struct sfx_index *index, struct sfx_fault *fault)
+{
+    uint8_t before = 0;
+    for (uint32_t i = 0; i < index->header.hook_count; i++) {
+        struct sfx_hook hook = hook_at(index, i);
+        if (!hook.reserved_is_zero)
+            return sfx_fail_format(fault, SFX_VERDICT_UNKNOWN_FEATURE, "hook %" PRIu32, i);
+        if (hook.kind <= before || hook.kind > SFX_HOOK_KIND_MESSAGE_AFTER)
+            return sfx_fail_format(fault, SFX_VERDICT_BAD_HOOK, "hook %" PRIu32, i);
+        enum sfx_error error = sfx_check_string(index, hook.text, "hook", i, fault);
+        if (error != SFX_OK)
+            return error;
+        struct sfx_bytes text = sfx_index_string(index, hook.text);
+        bool is_script = hook.kind <= SFX_HOOK_KIND_PRE_UNINSTALL;
+        if (text.size < 1 || text.size > SFX_MAX_HOOK || (is_script && (text.size < 2 || memcmp(text.data, "#!", 2) != 0)))
+            return sfx_fail_format(fault, SFX_VERDICT_BAD_HOOK, "text of hook %" PRIu32, i);
+        before = hook.kind;
+    }
+    return SFX_OK;
+}
+
 static enum sfx_error check_all(struct sfx_index *index, uint64_t blocks_size, struct sfx_fault *fault)
 {
     enum sfx_error error = check_header(index, fault);
@@ -330,6 +368,8 @@ static enum sfx_error check_all(struct sfx_index *index, uint64_t blocks_size, s
         error = sfx_check_sites(index, fault);
     if (error == SFX_OK)
         error = check_requirements(index, fault);
+    if (error == SFX_OK)
+        error = check_hooks(index, fault);
     return error;
 }
 

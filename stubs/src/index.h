@@ -24,7 +24,7 @@ struct sfx_index {
     uint16_t platform;             /* of the locator or manifest */
     const uint8_t *raw;            /* owned, freed by sfx_index_close */
     size_t raw_size;
-    const uint8_t *blocks, *contents, *entries, *sites, *hits, *requirements, *strings;
+    const uint8_t *blocks, *contents, *entries, *sites, *hits, *requirements, *hooks, *strings;
     uint64_t *block_start;         /* block_count + 1: place of each block in the joined decompressed stream */
     uint64_t *block_offset;        /* block_count + 1: compressed offset of each block after the locator */
     uint64_t *content_start;       /* content_count + 1: place of each content in the same stream */
@@ -46,6 +46,9 @@ struct sfx_site sfx_index_site(const struct sfx_index *index, uint32_t at);
 uint32_t sfx_index_hit(const struct sfx_index *index, uint32_t at);
 struct sfx_requirement sfx_index_requirement(const struct sfx_index *index, uint32_t at);
 struct sfx_bytes sfx_index_string(const struct sfx_index *index, struct sfx_string string);
+
+/* The vendor's script or text of this kind; empty if there is none. */
+struct sfx_bytes sfx_index_hook(const struct sfx_index *index, enum sfx_hook_kind kind);
 
 /* The file that limits the length of the prefix, empty if none does; whether the limit is the room for a path in a package
  * of conda, which no build at a longer path raises. */

@@ -21,6 +21,7 @@
 #define SFX_MAX_LEVEL 15u
 #define SFX_MAX_PREFIX 4000u
 #define SFX_MAX_TREES 256u
+#define SFX_MAX_HOOK 1048576u
 #define SFX_MAX_SHEBANG_LINUX 127u
 #define SFX_MAX_SHEBANG_MACOS 511u
 #define SFX_CONDA_PLACEHOLDER 255u
@@ -61,6 +62,7 @@ enum sfx_verdict {
     SFX_VERDICT_BAD_BLOCK_DIGEST = 23,
     SFX_VERDICT_BAD_BLOCK_FRAME = 24,
     SFX_VERDICT_BAD_CONTENT_DIGEST = 25,
+    SFX_VERDICT_BAD_HOOK = 26,
 };
 
 enum sfx_exit {
@@ -165,6 +167,15 @@ enum sfx_requirement_flag {
     SFX_REQUIREMENT_FLAG_HARD = 1,
 };
 
+enum sfx_hook_kind {
+    SFX_HOOK_KIND_PRE_INSTALL = 1,
+    SFX_HOOK_KIND_POST_INSTALL = 2,
+    SFX_HOOK_KIND_PRE_UNINSTALL = 3,
+    SFX_HOOK_KIND_LICENSE = 4,
+    SFX_HOOK_KIND_MESSAGE_BEFORE = 5,
+    SFX_HOOK_KIND_MESSAGE_AFTER = 6,
+};
+
 static inline const char *sfx_verdict_text(enum sfx_verdict verdict)
 {
     switch (verdict) {
@@ -194,6 +205,7 @@ static inline const char *sfx_verdict_text(enum sfx_verdict verdict)
     case SFX_VERDICT_BAD_BLOCK_DIGEST: return "a block is damaged";
     case SFX_VERDICT_BAD_BLOCK_FRAME: return "a block does not decompress to its recorded size";
     case SFX_VERDICT_BAD_CONTENT_DIGEST: return "a file's content does not have its recorded digest";
+    case SFX_VERDICT_BAD_HOOK: return "a hook or text is of an unknown kind, repeated, empty, too long or no script";
     }
     return "unknown verdict";
 }
@@ -227,6 +239,7 @@ static inline const char *sfx_verdict_name(enum sfx_verdict verdict)
     case SFX_VERDICT_BAD_BLOCK_DIGEST: return "bad_block_digest";
     case SFX_VERDICT_BAD_BLOCK_FRAME: return "bad_block_frame";
     case SFX_VERDICT_BAD_CONTENT_DIGEST: return "bad_content_digest";
+    case SFX_VERDICT_BAD_HOOK: return "bad_hook";
     }
     return "unknown";
 }
@@ -338,7 +351,7 @@ struct sfx_index_header {
     uint32_t requirement_count;
     uint32_t strings_size;
     uint32_t tree_count;
-    bool reserved_is_zero;
+    uint32_t hook_count;
 };
 
 static inline void sfx_read_index_header(const uint8_t *bytes, struct sfx_index_header *out)
@@ -352,7 +365,7 @@ static inline void sfx_read_index_header(const uint8_t *bytes, struct sfx_index_
     out->requirement_count = sfx_le32(bytes + 24);
     out->strings_size = sfx_le32(bytes + 28);
     out->tree_count = sfx_le32(bytes + 32);
-    out->reserved_is_zero = sfx_all_zero(bytes + 36, 4);
+    out->hook_count = sfx_le32(bytes + 36);
 }
 
 #define SFX_PRODUCT_SIZE 80u
@@ -495,6 +508,21 @@ static inline void sfx_read_requirement(const uint8_t *bytes, struct sfx_require
     out->path.offset = sfx_le32(bytes + 8);
     out->path.size = sfx_le32(bytes + 12);
     out->reserved_is_zero = sfx_all_zero(bytes + 2, 2);
+}
+
+#define SFX_HOOK_SIZE 12u
+struct sfx_hook {
+    uint8_t kind;
+    struct sfx_string text;
+    bool reserved_is_zero;
+};
+
+static inline void sfx_read_hook(const uint8_t *bytes, struct sfx_hook *out)
+{
+    out->kind = sfx_le8(bytes + 0);
+    out->text.offset = sfx_le32(bytes + 4);
+    out->text.size = sfx_le32(bytes + 8);
+    out->reserved_is_zero = sfx_all_zero(bytes + 1, 3);
 }
 
 #define SFX_MANIFEST_SIZE 96u

@@ -13,8 +13,8 @@ import pytest
 from sfxpack.errors import ArtifactError
 from sfxpack.format import artifact, schema
 from sfxpack.format.fields import Record, field_size
-from sfxpack.format.layout import Derived, Encoding, EntryKind, RequirementKind, Strategy
-from sfxpack.format.tables import IndexEntry, IndexRequirement, IndexSite
+from sfxpack.format.layout import Derived, Encoding, EntryKind, HookKind, RequirementKind, Strategy
+from sfxpack.format.tables import IndexEntry, IndexHook, IndexRequirement, IndexSite
 from tests import testkit as kit
 from tests.testkit import Sample
 
@@ -29,6 +29,7 @@ FREE = {
     ("block", "level"),  # all of one block may be of any level
     ("entry", "mtime"),  # any second below 2**40
     ("requirement", "value"),
+    ("hook", "kind"),  # the next one
     ("wide", "encoding"),  # the other byte order
     ("pyc", "detail"),
     ("shebang", "detail"),  # another form
@@ -68,7 +69,7 @@ def full_sample() -> Sample:
     )
     base = kit.sample(entries, (b"/lib".ljust(17, b"\0"), b"alpha", line, b"head"), levels=(0, 0, 0, 1))
     requirement = IndexRequirement(RequirementKind.CPU_LEVEL, 1, 1, b"d/a")
-    return kit.with_index(base, requirements=(requirement,))
+    return kit.with_index(base, requirements=(requirement,), hooks=(IndexHook(HookKind.LICENSE, b"terms"),))
 
 
 def records(sample: Sample) -> Iterator[tuple[str, Record, int]]:
@@ -89,6 +90,7 @@ def records(sample: Sample) -> Iterator[tuple[str, Record, int]]:
         at += schema.SITE.size
     hits = sum(len(site.hits) for entry in index.entries for site in entry.sites)
     yield "requirement", schema.REQUIREMENT, at + 4 * hits
+    yield "hook", schema.HOOK, at + 4 * hits + schema.REQUIREMENT.size
 
 
 def verdict(sample: Sample, path: Path) -> str:
@@ -153,6 +155,7 @@ def test_a_changed_field_is_rejected_or_free(
         "path",
         "name",
         "link",
+        "text",
     }
     changes_text_only = field in texts  # another part of the string table, which may be as sound
     assert said != "ok" or (record, field) in FREE or changes_text_only
