@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any, Final
 from unicodedata import category
 
-from sfxpack import __version__, header, plan, refusals, resources
+from sfxpack import __version__, header, hooks, plan, refusals, resources
 from sfxpack.assemble import Front, assembly
 from sfxpack.compress import BlockWriter
 from sfxpack.errors import UsageError
@@ -65,6 +65,8 @@ class Result:
     """Whether the packages are as they were installed."""
     savings: tuple[Saving, ...]
     """What was left out, by the rule that did it."""
+    hooks: tuple[str, ...]
+    """Scripts and texts of the vendor's, by the option that gave them."""
     environments: tuple[PackedEnvironment, ...]
     """One, or several in the order they were given."""
 
@@ -88,7 +90,9 @@ def build(request: Request, progress: Progress = silent) -> Result:
     started = time.monotonic()
     if any(category(character) == "Cc" for character in request.default_prefix):
         raise UsageError(f"--default-prefix {request.default_prefix!r}: holds a control character; give one without")
+    given = hooks.read(request.hooks)
     found = subjects(request)
+    checked = hooks.check(given, found)
     first = found[0]
     jobs = request.jobs or usable_cores()
     front = _front(first.name, request.release, first.platform)
@@ -99,7 +103,7 @@ def build(request: Request, progress: Progress = silent) -> Result:
         packing.run()
         whole = together(readings)
         refusals.refuse(request, whole.findings, whole.ownership)
-        index = _index(request, packing, whole)
+        index = replace(_index(request, packing, whole), hooks=checked)
         locator = target.complete(index)
     return Result(
         path=first.output,
@@ -118,6 +122,7 @@ def build(request: Request, progress: Progress = silent) -> Result:
         warnings=warnings(found),
         ownership=whole.ownership,
         savings=savings(found),
+        hooks=tuple(hook.kind.label for hook in index.hooks),
         environments=tuple(
             PackedEnvironment(os.fsdecode(subject.mount), subject.environment.origin) for subject in found
         ),

@@ -24,7 +24,7 @@ from sfxpack.extract import extract as extract_artifact
 from sfxpack.format.layout import Exit
 from sfxpack.inspect import inspect as inspect_artifact
 from sfxpack.model import DEFAULT_LEVEL
-from sfxpack.options import ENVIRONMENT, POLICIES, Filtering, read_request, with_options
+from sfxpack.options import ENVIRONMENT, POLICIES, VENDOR, Filtering, read_request, with_options
 from sfxpack.preview import preview
 from sfxpack.scan import scan as scan_environment
 from sfxpack.subject import each
@@ -73,6 +73,7 @@ def cli(ctx: click.Context) -> None:
 @click.option("--level", type=click.IntRange(1, 22), default=DEFAULT_LEVEL, show_default=True, help="zstd level.")
 @click.option("--force", is_flag=True, help="Replace the output if it exists.")
 @click.option("--dry-run", is_flag=True, help="List what would go in, by size, and write nothing.")
+@with_options(VENDOR)
 @with_options(POLICIES)
 @click.option("-q", "--quiet", is_flag=True, help="Print errors only.")
 @click.option("-v", "--verbose", is_flag=True, help="List every finding.")

@@ -40,6 +40,8 @@ class Inspection:
     prefix_limit_conda: bool
     """As `tables.is_condas`."""
     requirements: tuple[dict[str, Any], ...]
+    hooks: dict[str, str]
+    """Scripts and texts of the vendor's, by the option that gave them."""
     report: dict[str, Any]
 
 
@@ -100,6 +102,7 @@ def facts(opened: Artifact) -> Inspection:
             }
             for need in index.requirements
         ),
+        hooks={hook.kind.label: os.fsdecode(hook.text) for hook in index.hooks},
         report=json.loads(product.report or b"{}"),
     )
 

@@ -8,7 +8,7 @@ from enum import Enum
 from pathlib import Path
 from typing import Final
 
-from sfxpack.format.layout import Derived, Encoding, EntryKind, Platform, Strategy
+from sfxpack.format.layout import Derived, Encoding, EntryKind, HookKind, Platform, Strategy
 
 DEFAULT_LEVEL: Final = 4
 """zstd level; 5 takes 40 % more time for 2 % less size, 6 twice the time for 5 %."""
@@ -281,5 +281,7 @@ class Request:
     strict: bool = False
     """Refuse a tree that is not what its packages installed."""
     limit_strict: bool = False
+    hooks: tuple[tuple[HookKind, Path], ...] = ()
+    """Scripts and texts of the vendor's, at most one file of a kind."""
     binary_padding: str = "conda"
     """conda's files: `conda` (C string, NULs) or `slash`."""

@@ -10,7 +10,7 @@ from typing import Any, Final, TypeVar
 
 import click
 
-from sfxpack.format.layout import Platform
+from sfxpack.format.layout import HookKind, Platform
 from sfxpack.model import Policy, Pyc, Request
 from sfxpack.selection import PRESETS
 
@@ -160,6 +160,20 @@ POLICIES: Final = (
 )
 """How what is found is treated; read by `read_request`."""
 
+_HOOKS: Final = {
+    HookKind.PRE_INSTALL: "Script to run before anything is written; if it fails, nothing is installed.",
+    HookKind.POST_INSTALL: "Script to run when the environment is in its place; if it fails, all is undone.",
+    HookKind.PRE_UNINSTALL: "Script to run before the environment is removed; if it fails, nothing is removed.",
+    HookKind.LICENSE: "Text to accept before anything is written; kept as .sfxpack/LICENSE.",
+    HookKind.MESSAGE_BEFORE: "Text to show first.",
+    HookKind.MESSAGE_AFTER: "Text to show when all is done.",
+}
+VENDOR: Final = tuple(
+    click.option(f"--{kind.label}", type=click.Path(path_type=Path), metavar="FILE", help=text)
+    for kind, text in _HOOKS.items()
+)
+"""What a vendor adds; read by `read_request`, described in docs/vendors.md."""
+
 
 def with_options(options: Sequence[Callable[[_Command], _Command]]) -> Callable[[_Command], _Command]:
     """All of `options` as one decorator, in their order."""
@@ -192,6 +206,7 @@ def read_request(
     policies: dict[str, Any] = {
         name: Policy(options.pop(name)) for name in ("ambiguous", "editable", "external", "secrets")
     }
+    hooks = {kind: options.pop(kind.name.lower(), None) for kind in HookKind}
     return Request(
         environment=given[0] if given else None,
         more=given[1:],
@@ -201,6 +216,7 @@ def read_request(
         limit_strict=options.pop("limit") == "strict",
         pyc=Pyc(options.pop("pyc")),
         jobs=options.pop("jobs") or 0,
+        hooks=tuple((kind, path) for kind, path in hooks.items() if path),
         **policies,
         **options,
     )

@@ -130,6 +130,8 @@ def print_result(result: Result, console: Console, *, verbose: bool) -> None:
         table.add_row(label, escape(text))
     if packages := packages_text(result.ownership):
         table.add_row("packages", escape(packages))
+    if result.hooks:
+        table.add_row("of the vendor", ", ".join(result.hooks))
     console.print(table)
     for warning in result.warnings:
         console.print(f"warning: {escape(warning)}", soft_wrap=True)
@@ -270,3 +272,10 @@ def print_inspection(facts: Inspection, console: Console) -> None:
     for category, found in sorted(findings.items()):
         paths = ", ".join(item["path"] for item in found["files"][:FIRST])
         console.print(escape(f"{category}: {found['count']}: {paths}"), soft_wrap=True)
+    for kind, text in facts.hooks.items():
+        lines = text.splitlines()
+        console.print(f"\n{kind}: {counted(len(lines), 'line', 'lines')}", style="bold")
+        for line in lines:
+            console.print(
+                escape("  " + "".join(c if c.isprintable() or c == "\t" else "?" for c in line)), soft_wrap=True
+            )

@@ -24,7 +24,7 @@ RANKS = (
     {"compress", "header", "content", "ownership", "selection"},
     {"assemble", "large", "listing", "refusals"},
     {"subject"},
-    {"reading"},
+    {"reading", "hooks"},
     {"packing", "closure", "whole"},
     {"build", "scan", "inspect", "preview"},
     {"verify", "extract", "report"},
