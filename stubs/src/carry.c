@@ -12,6 +12,7 @@
 
 #define SUFFIX ".sfxpack-old"
 #define MAX_SUFFIXES 100u
+#define MOST_COPIED (64u << 20)          /* bytes of a file; what is larger is linked all the same */
 
 struct carrier {
     struct sfx_session *session;
@@ -19,6 +20,7 @@ struct carrier {
     const struct sfx_installed *old;
     const uint8_t *conditions;           /* of the old entries */
     uint64_t device;
+    bool copies;                         /* a script may write into these files, and fail: the old tree's must stay as they are */
     int tree;                            /* the new one */
     uint32_t kept;
     uint32_t renamed;
@@ -77,12 +79,23 @@ static char *free_name(const struct carrier *carrier, const char *path)
     return name;
 }
 
-/* A copy, where a hard link cannot be made. */
+static int copy_file(const struct carrier *carrier, const char *path, const char *target)
+{
+    __attribute__((cleanup(sfx_os_closep))) int from = -1;
+    __attribute__((cleanup(sfx_os_closep))) int to = -1;
+    int error = sfx_copy_file(carrier->place->folder, path, carrier->tree, target);
+    if (!error && sfx_os_open(carrier->place->folder, path, SFX_OS_READ, &from) == 0 &&
+        sfx_os_open(carrier->tree, target, SFX_OS_READ, &to) == 0)
+        sfx_os_copy_attributes(from, to);
+    return error;
+}
+
+/* A copy, where a hard link cannot be made, or shall not be. */
 static int copy(const struct carrier *carrier, const char *path, enum sfx_os_kind kind, const char *target)
 {
     SFX_CLEAN_STRING char *text = NULL;
     if (kind == SFX_OS_FILE)
-        return sfx_copy_file(carrier->place->folder, path, carrier->tree, target);
+        return copy_file(carrier, path, target);
     if (kind != SFX_OS_LINK)
         return ENOTSUP;
     int error = sfx_os_read_link(carrier->place->folder, path, &text);
@@ -108,7 +121,7 @@ static enum sfx_error make_folders(const struct carrier *carrier, const char *ta
 }
 
 /* TARGET is where it goes unless something stands there. */
-static enum sfx_error keep(struct carrier *carrier, const char *path, enum sfx_os_kind kind, const char *target,
+static enum sfx_error keep(struct carrier *carrier, const char *path, const struct sfx_os_stat *found, const char *target,
                            struct sfx_fault *fault)
 {
     SFX_CLEAN_STRING char *name = free_name(carrier, target);
@@ -117,9 +130,12 @@ static enum sfx_error keep(struct carrier *carrier, const char *path, enum sfx_o
     enum sfx_error failed = make_folders(carrier, name, fault);
     if (failed)
         return failed;
-    int error = sfx_os_hard_link(carrier->place->folder, path, carrier->tree, name);
+    bool copies = carrier->copies && found->kind == SFX_OS_FILE && found->size <= MOST_COPIED;
+    int error = copies ? copy(carrier, path, found->kind, name) : EPERM;
     if (error)
-        error = copy(carrier, path, kind, name);
+        error = sfx_os_hard_link(carrier->place->folder, path, carrier->tree, name);
+    if (error && !copies)
+        error = copy(carrier, path, found->kind, name);
     if (error == ENOTSUP) {
         sfx_warn(carrier->session, "%s/%s is neither file nor link and is not kept", carrier->place->path, path);
         return SFX_OK;
@@ -175,7 +191,7 @@ static enum sfx_error look_at(struct carrier *carrier, const char *path, const c
         return fail_at(carrier, error, path, fault);
     if (found.kind == SFX_OS_FOLDER)
         return keep_folder(carrier, path, target, &found, fault);
-    return is_users(carrier, path) ? keep(carrier, path, found.kind, target, fault) : SFX_OK;
+    return is_users(carrier, path) ? keep(carrier, path, &found, target, fault) : SFX_OK;
 }
 
 /* Everything in folder PATH of the old tree, "" for its root; what is kept goes below TARGET. */
@@ -228,7 +244,8 @@ enum sfx_error sfx_carry(struct sfx_session *session, const struct sfx_place *pl
     if (error)
         return error;
     error = sfx_installed_check_all(&old, session->options.jobs, &conditions, fault);
-    struct carrier carrier = {.session = session, .place = place, .old = &old, .conditions = conditions, .tree = commit->tree};
+    struct carrier carrier = {.session = session, .place = place, .old = &old, .conditions = conditions, .tree = commit->tree,
+                              .copies = commit->pending};
     if (!error)
         error = carry_all(&carrier, fault);
     free(conditions);

@@ -32,6 +32,8 @@ static const struct option options_known[] = {
     {"jobs", 'j', false, SET_JOBS, 0, PLACE(jobs)},
     {"quiet", 'q', false, SET_FLAG, 0, PLACE(quiet)},
     {"log", 0, false, SET_TEXT, 0, PLACE(log)},
+    {"skip-hooks", 0, false, SET_FLAG, 0, PLACE(skip_hooks)},
+    {"accept-license", 0, false, SET_FLAG, 0, PLACE(accept_license)},
     {"no-sync", 0, false, SET_FLAG, 0, PLACE(no_sync)},
     {"break-lock", 0, false, SET_FLAG, 0, PLACE(break_lock)},
     {"move", 0, false, SET_FLAG, 0, PLACE(move)},

@@ -38,6 +38,8 @@ struct sfx_options {
     bool quiet;
     bool no_sync;
     bool break_lock;
+    bool skip_hooks;
+    bool accept_license;
     bool move;
     bool strict;
     bool json;

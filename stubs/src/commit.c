@@ -5,6 +5,7 @@
 
 #include "os.h"
 #include "pool.h"
+#include "record.h"
 #include "text.h"
 #include "tree.h"
 
@@ -20,112 +21,15 @@ static bool exists(int directory, const char *name)
     return sfx_os_stat(directory, name, &found) == 0;
 }
 
-/* ---- Leftovers ---- */
-
-/* A staging folder beside: empty (killed right after it was made), or it holds `.sfxpack`, the first thing made in it and
- * the last one removed. */
-static int is_ours(int parent, const char *name, bool *ret_ours)
+static bool exists_in(const struct sfx_place *place, const char *folder, const char *name)
 {
-    __attribute__((cleanup(sfx_os_closep))) int fd = -1;
-    SFX_CLEAN_STRING char *names = NULL;
-    size_t count = 0;
-    *ret_ours = false;
-    int error = sfx_os_open(parent, name, SFX_OS_DIRECTORY, &fd);
-    if (error == ENOTDIR || error == ELOOP)
-        return 0;
-    if (!error)
-        error = sfx_os_list(fd, &names, &count);
-    *ret_ours = !error && (count == 0 || exists(fd, SFX_STATE_DIRECTORY));
-    return error;
+    SFX_CLEAN_STRING char *path = sfx_print("%s/%s", folder, name);
+    return path && exists(place->parent, path);
 }
 
-static enum sfx_error remove_ours(const struct sfx_place *place, const char *name, struct sfx_fault *fault)
-{
-    bool ours;
-    if (!exists(place->parent, name))
-        return SFX_OK;
-    int error = is_ours(place->parent, name, &ours);
-    if (!error && !ours)
-        return sfx_fail(fault, SFX_ERROR_PREFIX, "%s/%s is in the way and was not made by this installer; move it away",
-                        place->parent_path, name);
-    if (!error)
-        error = sfx_tree_remove(place->parent, name, SFX_STATE_DIRECTORY);
-    return error ? fail_at(place, error, "remove what a killed run left,", name, fault) : SFX_OK;
-}
+/* ---- Trading places ---- */
 
 #define SWAP_JOURNAL "swap\n"
-
-static bool is_journal(const struct sfx_place *place)
-{
-    __attribute__((cleanup(sfx_os_closep))) int fd = -1;
-    char text[sizeof SWAP_JOURNAL];
-    size_t size = 0;
-    return sfx_os_open(place->parent, place->journal, SFX_OS_READ, &fd) == 0 &&
-           sfx_os_read(fd, text, sizeof text, &size) == 0 && size == sizeof SWAP_JOURNAL - 1 &&
-           memcmp(text, SWAP_JOURNAL, size) == 0;
-}
-
-/* Two renames were not finished: the old tree goes back if its name is free, else it has been replaced. A journal that was
- * not written whole stands before both. */
-static enum sfx_error undo_swap(const struct sfx_place *place, struct sfx_fault *fault)
-{
-    bool ours = false;
-    if (!exists(place->parent, place->journal))
-        return SFX_OK;
-    if (is_journal(place) && !exists(place->parent, place->name) && is_ours(place->parent, place->old, &ours) == 0 && ours) {
-        int error = sfx_os_rename(place->parent, place->old, place->parent, place->name, SFX_OS_REPLACE);
-        if (error)
-            return fail_at(place, error, "put back", place->old, fault);
-    }
-    if (exists(place->parent, place->old) && place->occupation != SFX_PLACE_INSTALLED)
-        return sfx_fail(fault, SFX_ERROR_PREFIX, "%s/%s is the installation that was in %s; move it back, or away",
-                        place->parent_path, place->old, place->path);
-    enum sfx_error failed = remove_ours(place, place->old, fault);
-    if (failed)
-        return failed;
-    int error = sfx_os_unlink(place->parent, place->journal);
-    return error ? fail_at(place, error, "remove", place->journal, fault) : SFX_OK;
-}
-
-enum sfx_error sfx_commit_recover(struct sfx_place *place, bool inside, struct sfx_fault *fault)
-{
-    enum sfx_error error = SFX_OK;
-    if (inside) {
-        error = sfx_journal_undo(place, fault);
-    } else {
-        error = undo_swap(place, fault);
-        if (!error)
-            error = remove_ours(place, place->staging, fault);
-    }
-    return error ? error : sfx_place_look(place, fault);
-}
-
-/* ---- Begin ---- */
-
-enum sfx_error sfx_commit_begin(struct sfx_place *place, bool inside, struct sfx_commit *ret_commit, struct sfx_fault *fault)
-{
-    struct sfx_commit *commit = ret_commit;
-    const char *name = inside ? SFX_STAGING_INSIDE : place->staging;
-    const char *base_path = inside ? place->path : place->parent_path;
-    int base = inside ? place->folder : place->parent;
-    *commit = (struct sfx_commit){place, inside, place->occupation == SFX_PLACE_INSTALLED, false, 0755, base, -1, -1, NULL};
-    commit->shown = sfx_print("%s%s%s%s", base_path, base_path[1] ? "/" : "", name, inside ? "/" SFX_STAGING_TREE : "");
-    if (!commit->shown)
-        return sfx_fail(fault, SFX_ERROR_MEMORY, "out of memory");
-    int error = sfx_os_make_directory(base, name, 0700);
-    commit->made_folder = !error;
-    if (!error)
-        error = sfx_os_open(base, name, SFX_OS_DIRECTORY, &commit->staging);
-    if (!error && inside)
-        error = sfx_os_make_directory(commit->staging, SFX_STAGING_TREE, 0700);
-    if (!error)
-        error = sfx_os_open(commit->staging, inside ? SFX_STAGING_TREE : ".", SFX_OS_DIRECTORY, &commit->tree);
-    if (!error)
-        error = sfx_os_make_directory(commit->tree, SFX_STATE_DIRECTORY, 0755);
-    return error ? sfx_fail_os(fault, error, "cannot create %s; choose a prefix you may write to", commit->shown) : SFX_OK;
-}
-
-/* ---- Publish ---- */
 
 static int write_journal(const struct sfx_place *place)
 {
@@ -162,6 +66,138 @@ static int replace(const struct sfx_place *place)
     int error = sfx_os_rename(place->parent, place->staging, place->parent, place->name, SFX_OS_EXCHANGE);
     return error == ENOSYS ? swap(place) : error;
 }
+
+/* ---- Leftovers ---- */
+
+/* A staging folder beside: empty (killed right after it was made), or it holds `.sfxpack`, the first thing made in it and
+ * the last one removed. */
+static int is_ours(int parent, const char *name, bool *ret_ours)
+{
+    __attribute__((cleanup(sfx_os_closep))) int fd = -1;
+    SFX_CLEAN_STRING char *names = NULL;
+    size_t count = 0;
+    *ret_ours = false;
+    int error = sfx_os_open(parent, name, SFX_OS_DIRECTORY, &fd);
+    if (error == ENOTDIR || error == ELOOP)
+        return 0;
+    if (!error)
+        error = sfx_os_list(fd, &names, &count);
+    *ret_ours = !error && (count == 0 || exists(fd, SFX_STATE_DIRECTORY));
+    return error;
+}
+
+static enum sfx_error remove_ours(const struct sfx_place *place, const char *name, struct sfx_fault *fault)
+{
+    bool ours;
+    if (!exists(place->parent, name))
+        return SFX_OK;
+    int error = is_ours(place->parent, name, &ours);
+    if (!error && !ours)
+        return sfx_fail(fault, SFX_ERROR_PREFIX, "%s/%s is in the way and was not made by this installer; move it away",
+                        place->parent_path, name);
+    if (!error)
+        error = sfx_tree_remove(place->parent, name, SFX_STATE_DIRECTORY);
+    return error ? fail_at(place, error, "remove what a killed run left,", name, fault) : SFX_OK;
+}
+
+static bool is_journal(const struct sfx_place *place)
+{
+    __attribute__((cleanup(sfx_os_closep))) int fd = -1;
+    char text[sizeof SWAP_JOURNAL];
+    size_t size = 0;
+    return sfx_os_open(place->parent, place->journal, SFX_OS_READ, &fd) == 0 &&
+           sfx_os_read(fd, text, sizeof text, &size) == 0 && size == sizeof SWAP_JOURNAL - 1 &&
+           memcmp(text, SWAP_JOURNAL, size) == 0;
+}
+
+/* Two renames were not finished: the old tree goes back if its name is free, else it has been replaced. A journal that was
+ * not written whole stands before both. */
+static enum sfx_error undo_swap(const struct sfx_place *place, struct sfx_fault *fault)
+{
+    bool ours = false;
+    if (!exists(place->parent, place->journal))
+        return SFX_OK;
+    if (is_journal(place) && !exists(place->parent, place->name) && is_ours(place->parent, place->old, &ours) == 0 && ours) {
+        int error = sfx_os_rename(place->parent, place->old, place->parent, place->name, SFX_OS_REPLACE);
+        if (error)
+            return fail_at(place, error, "put back", place->old, fault);
+    }
+    if (exists(place->parent, place->old) && !exists(place->parent, place->staging) &&
+        exists_in(place, place->name, SFX_PENDING_PATH)) {
+        int error = sfx_os_rename(place->parent, place->old, place->parent, place->staging, SFX_OS_REPLACE);
+        if (error)
+            return fail_at(place, error, "move", place->old, fault);
+    }
+    if (exists(place->parent, place->old) && place->occupation != SFX_PLACE_INSTALLED)
+        return sfx_fail(fault, SFX_ERROR_PREFIX, "%s/%s is the installation that was in %s; move it back, or away",
+                        place->parent_path, place->old, place->path);
+    enum sfx_error failed = remove_ours(place, place->old, fault);
+    if (failed)
+        return failed;
+    int error = sfx_os_unlink(place->parent, place->journal);
+    return error ? fail_at(place, error, "remove", place->journal, fault) : SFX_OK;
+}
+
+/* Out of its place; the tree it replaced, if there is one, comes back. */
+static int take_back(const struct sfx_place *place, bool replaces)
+{
+    return replaces ? replace(place) : sfx_os_rename(place->parent, place->name, place->parent, place->staging, SFX_OS_REPLACE);
+}
+
+/* A run ended between publishing and settling, while hooks ran. */
+static enum sfx_error undo_pending(const struct sfx_place *place, struct sfx_fault *fault)
+{
+    if (!exists_in(place, place->name, SFX_PENDING_PATH) || exists_in(place, place->name, SFX_STAGING_INSIDE))
+        return SFX_OK;
+    bool replaces = exists_in(place, place->staging, SFX_MANIFEST_PATH);
+    enum sfx_error failed = replaces ? SFX_OK : remove_ours(place, place->staging, fault);
+    if (failed)
+        return failed;
+    int error = take_back(place, replaces);
+    return error ? fail_at(place, error, "take back", place->name, fault) : SFX_OK;
+}
+
+enum sfx_error sfx_commit_recover(struct sfx_place *place, bool inside, struct sfx_fault *fault)
+{
+    enum sfx_error error = SFX_OK;
+    if (inside) {
+        error = sfx_journal_undo(place, fault);
+    } else {
+        error = undo_swap(place, fault);
+        if (!error)
+            error = undo_pending(place, fault);
+        if (!error)
+            error = remove_ours(place, place->staging, fault);
+    }
+    return error ? error : sfx_place_look(place, fault);
+}
+
+/* ---- Begin ---- */
+
+enum sfx_error sfx_commit_begin(struct sfx_place *place, bool inside, struct sfx_commit *ret_commit, struct sfx_fault *fault)
+{
+    struct sfx_commit *commit = ret_commit;
+    const char *name = inside ? SFX_STAGING_INSIDE : place->staging;
+    const char *base_path = inside ? place->path : place->parent_path;
+    int base = inside ? place->folder : place->parent;
+    *commit = (struct sfx_commit){place, inside, place->occupation == SFX_PLACE_INSTALLED, false, false, 0755, base, -1, -1, NULL};
+    commit->shown = sfx_print("%s%s%s%s", base_path, base_path[1] ? "/" : "", name, inside ? "/" SFX_STAGING_TREE : "");
+    if (!commit->shown)
+        return sfx_fail(fault, SFX_ERROR_MEMORY, "out of memory");
+    int error = sfx_os_make_directory(base, name, 0700);
+    commit->made_folder = !error;
+    if (!error)
+        error = sfx_os_open(base, name, SFX_OS_DIRECTORY, &commit->staging);
+    if (!error && inside)
+        error = sfx_os_make_directory(commit->staging, SFX_STAGING_TREE, 0700);
+    if (!error)
+        error = sfx_os_open(commit->staging, inside ? SFX_STAGING_TREE : ".", SFX_OS_DIRECTORY, &commit->tree);
+    if (!error)
+        error = sfx_os_make_directory(commit->tree, SFX_STATE_DIRECTORY, 0755);
+    return error ? sfx_fail_os(fault, error, "cannot create %s; choose a prefix you may write to", commit->shown) : SFX_OK;
+}
+
+/* ---- Publish ---- */
 
 static int put(const struct sfx_place *place)
 {
@@ -200,7 +236,6 @@ static enum sfx_error publish_beside(struct sfx_commit *commit, bool sync, struc
         return sfx_fail(fault, SFX_ERROR_PREFIX, "%s appeared while this installer ran; choose another prefix", place->path);
     if (error)
         return sfx_fail_os(fault, error, "cannot publish %s", place->path);
-    commit->made_folder = commit->replaces;
     if (sync)
         sfx_os_sync_file(place->parent);
     return SFX_OK;
@@ -228,13 +263,56 @@ static int remove_staging(struct sfx_commit *commit)
     return error;
 }
 
-enum sfx_error sfx_commit_publish(struct sfx_commit *commit, bool sync, bool *ret_residue, struct sfx_fault *fault)
+enum sfx_error sfx_commit_publish(struct sfx_commit *commit, bool sync, struct sfx_fault *fault)
 {
     enum sfx_error error = commit->inside ? publish_inside(commit, sync, fault) : publish_beside(commit, sync, fault);
-    *ret_residue = !error && remove_staging(commit) != 0;
+    if (!error)
+        commit->made_folder = false;     /* it is the prefix now, or all there is of the old tree */
+    return error;
+}
+
+/* What hooks wrote is on the disk before the tree counts as installed. */
+static int complete(const struct sfx_commit *commit, bool sync)
+{
+    __attribute__((cleanup(sfx_os_closep))) int state = -1;
+    int error = sync ? sfx_os_sync_system(commit->base) : 0;
+    int root = commit->inside ? commit->base : commit->tree;
+    if (!error)
+        error = sfx_os_rename(root, SFX_PENDING_PATH, root, SFX_MANIFEST_PATH, SFX_OS_REPLACE);
+    if (!error && sync && sfx_os_open(root, SFX_STATE_DIRECTORY, SFX_OS_DIRECTORY, &state) == 0)
+        sfx_os_sync_file(state);
+    return error;
+}
+
+enum sfx_error sfx_commit_settle(struct sfx_commit *commit, bool sync, bool *ret_residue, struct sfx_fault *fault)
+{
+    int error = commit->pending ? complete(commit, sync) : 0;
+    *ret_residue = false;
+    if (error)
+        return sfx_fail_os(fault, error, "cannot complete %s", commit->place->path);
+    commit->made_folder = commit->inside || commit->replaces;
+    *ret_residue = remove_staging(commit) != 0;
     if (*ret_residue)
         commit->made_folder = false;     /* not tried a second time */
-    return error;
+    return SFX_OK;
+}
+
+enum sfx_error sfx_commit_revert(struct sfx_commit *commit, bool sync, struct sfx_fault *fault)
+{
+    const struct sfx_place *place = commit->place;
+    if (commit->inside) {
+        enum sfx_error failed = sfx_journal_undo(place, fault);
+        if (!failed && sync)
+            sfx_os_sync_file(commit->base);
+        return failed;
+    }
+    int error = take_back(place, commit->replaces);
+    if (error)
+        return fail_at(place, error, "take back", place->name, fault);
+    commit->made_folder = true;
+    if (sync)
+        sfx_os_sync_file(place->parent);
+    return SFX_OK;
 }
 
 void sfx_commit_close(struct sfx_commit *commit)

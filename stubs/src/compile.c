@@ -45,9 +45,11 @@ struct run {
     struct sfx_text *listed;
 };
 
-static void take(void *context, const char *data, size_t size)
+static void take(void *context, bool is_error, const char *data, size_t size)
 {
     struct run *run = context;
+    if (is_error)
+        return;
     for (size_t i = 0; i < size; i++) {
         if (data[i] != '\n') {
             sfx_text_format(&run->line, "%c", data[i]);
@@ -74,7 +76,8 @@ static enum sfx_error compile_one(struct sfx_session *session, const char *prefi
     const char *const arguments[] = {python, "-I", "-B", "-c", program, root, NULL};
     struct run run = {.folder = folder, .listed = listed};
     int status = 0;
-    int error = sfx_os_run(arguments, take, &run, &status);
+    const struct sfx_os_command command = {.arguments = arguments, .sink = take, .context = &run};
+    int error = sfx_os_run(&command, &status);
     sfx_text_free(&run.line);
     if (error)
         return sfx_fail_os(fault, error, "%s cannot be run", python);

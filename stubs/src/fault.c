@@ -91,6 +91,7 @@ int sfx_exit_code(const struct sfx_fault *fault)
     case SFX_ERROR_SPACE: return SFX_EXIT_NO_SPACE;
     case SFX_ERROR_IO: return SFX_EXIT_IO;
     case SFX_ERROR_LOCKED: return SFX_EXIT_LOCKED;
+    case SFX_ERROR_HOOK: return SFX_EXIT_HOOK;
     case SFX_ERROR_EXCEPTIONS: return SFX_EXIT_EXCEPTIONS;
     case SFX_ERROR_INTERRUPTED: return fault->os_error == SIGTERM ? SFX_EXIT_TERMINATED : SFX_EXIT_INTERRUPTED;
     case SFX_ERROR_MEMORY: return SFX_EXIT_INTERNAL;

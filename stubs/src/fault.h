@@ -17,6 +17,7 @@ enum sfx_error {
     SFX_ERROR_SPACE,         /* no space or inodes */
     SFX_ERROR_IO,            /* permission or I/O; fault.os_error is the errno */
     SFX_ERROR_LOCKED,        /* another run holds the prefix */
+    SFX_ERROR_HOOK,          /* a script of the vendor failed; what it was part of is undone */
     SFX_ERROR_EXCEPTIONS,    /* done, with exceptions that were listed */
     SFX_ERROR_INTERRUPTED,   /* signal; fault.os_error is its number */
     SFX_ERROR_MEMORY,

@@ -2,6 +2,7 @@
 #include "install.h"
 
 #include "compile.h"
+#include "hooks.h"
 #include "os.h"
 #include "place.h"
 #include "preflight.h"
@@ -9,6 +10,7 @@
 #include "prompt.h"
 #include "record.h"
 #include "relocation.h"
+#include "texts.h"
 
 /* What a place is good for. */
 enum decision { PRODUCE_BESIDE, PRODUCE_INSIDE, ALREADY_THERE };
@@ -50,8 +52,10 @@ static enum sfx_error decide(const struct sfx_session *session, const struct sfx
         *ret_decision = PRODUCE_BESIDE;
         return SFX_OK;
     case SFX_PLACE_EMPTY:
-    case SFX_PLACE_LEFTOVER:             /* only where nothing was to be changed, --check-only */
         *ret_decision = PRODUCE_INSIDE;
+        return SFX_OK;
+    case SFX_PLACE_LEFTOVER:             /* only where nothing was to be changed, --check-only */
+        *ret_decision = place->left_inside ? PRODUCE_INSIDE : PRODUCE_BESIDE;
         return SFX_OK;
     case SFX_PLACE_INSTALLED:
         return decide_installed(session, place, ret_decision, fault);
@@ -107,6 +111,39 @@ static void say_end(const struct sfx_session *session, const struct sfx_place *p
     sfx_say(session, "remove:    rm -r %s", quoted.data);
 }
 
+/* ---- Hooks ---- */
+
+struct hooking {
+    struct sfx_session *session;
+    const struct sfx_place *place;
+};
+
+static enum sfx_error run_hook(const struct hooking *hooking, enum sfx_hook_kind kind, const struct sfx_commit *commit,
+                               struct sfx_fault *fault)
+{
+    bool before = kind == SFX_HOOK_KIND_PRE_INSTALL;
+    const struct sfx_hook_run run = {
+        .session = hooking->session,
+        .index = &hooking->session->artifact.index,
+        .kind = kind,
+        .prefix = hooking->place->prefix,
+        .action = commit->replaces ? "force" : "install",
+        .folder = before || !commit->inside ? commit->tree : commit->base,
+        .shown = before ? commit->shown : hooking->place->prefix,
+    };
+    return sfx_hook(&run, fault);
+}
+
+static enum sfx_error before(void *context, const struct sfx_commit *commit, struct sfx_fault *fault)
+{
+    return run_hook(context, SFX_HOOK_KIND_PRE_INSTALL, commit, fault);
+}
+
+static enum sfx_error after(void *context, const struct sfx_commit *commit, struct sfx_fault *fault)
+{
+    return run_hook(context, SFX_HOOK_KIND_POST_INSTALL, commit, fault);
+}
+
 /* RET_CHANGED: another run was there meanwhile, so that all is to be decided again. */
 static enum sfx_error attempt(struct sfx_session *session, struct sfx_place *place, enum decision *ret_decision, bool *ret_changed,
                               struct sfx_fault *fault)
@@ -120,6 +157,7 @@ static enum sfx_error attempt(struct sfx_session *session, struct sfx_place *pla
     error = sfx_preflight_place(session, &session->artifact.index, sfx_own_size(&session->artifact), place, fault);
     if (error)
         return error;
+    struct hooking hooking = {session, place};
     struct sfx_production production = {
         .session = session,
         .place = place,
@@ -128,6 +166,9 @@ static enum sfx_error attempt(struct sfx_session *session, struct sfx_place *pla
         .record = true,
         .log = true,
         .verb = "installing",
+        .before = before,
+        .after = sfx_hook_runs(session, &session->artifact.index, SFX_HOOK_KIND_POST_INSTALL) ? after : NULL,
+        .context = &hooking,
     };
     sfx_log(session, "installing in %s", place->prefix);
     return sfx_produce(&production, ret_changed, fault);
@@ -150,6 +191,7 @@ static enum sfx_error install_at(struct sfx_session *session, struct sfx_place *
     sfx_log(session, "installed in %s", place->prefix);
     error = sfx_compile(session, place->prefix, fault);
     say_end(session, place, false);
+    sfx_texts_after(session);
     return error;
 }
 
@@ -166,6 +208,8 @@ enum sfx_error sfx_install(struct sfx_session *session, struct sfx_fault *fault)
 {
     __attribute__((cleanup(sfx_place_close))) struct sfx_place place = {.parent = -1, .folder = -1};
     enum sfx_error error = sfx_preflight_machine(session, fault);
+    if (!error)
+        error = sfx_texts_before(session, fault);
     if (!error)
         error = choose_place(session, &place, fault);
     return error ? error : install_at(session, &place, fault);

@@ -1,7 +1,7 @@
 /* The moves of a publication inside an existing folder; see commit.h.
  *
  * The journal lists the top-level names in the order they move, `-` what goes from the prefix to `old`, `+` what comes from
- * `tree`; `.sfxpack` is the last of each. So a new `.sfxpack` in the prefix says that all is done, and as long as it is not
+ * `tree`; `.sfxpack` is the last of each. So a new manifest in the prefix says that all is done, and as long as it is not
  * there everything can be moved back: a name still in `tree` has not come, a name not yet in `old` has not gone. */
 #include <errno.h>
 #include <stdlib.h>
@@ -9,6 +9,7 @@
 #include "commit.h"
 #include "lock.h"
 #include "os.h"
+#include "record.h"
 #include "text.h"
 #include "tree.h"
 
@@ -42,6 +43,12 @@ static int move(int from, int to, const char *name)
     return error;
 }
 
+/* What is in the prefix and of no tree. */
+static bool is_apart(const char *name, const char *lock)
+{
+    return strcmp(name, SFX_STAGING_INSIDE) == 0 || sfx_lock_is_name(lock, name) || strcmp(name, "lost+found") == 0;
+}
+
 /* Lines for the names in DIRECTORY; `.sfxpack` last, what is not part of a tree left out. */
 static int list(int directory, char sign, const char *lock, struct sfx_text *text)
 {
@@ -53,7 +60,7 @@ static int list(int directory, char sign, const char *lock, struct sfx_text *tex
     for (size_t i = 0; !error && i < count; i++, name += strlen(name) + 1) {
         bool is_state = strcmp(name, SFX_STATE_DIRECTORY) == 0;
         has_state = has_state || is_state;
-        if (is_state || strcmp(name, SFX_STAGING_INSIDE) == 0 || sfx_lock_is_name(lock, name) || strcmp(name, "lost+found") == 0)
+        if (is_state || is_apart(name, lock))
             continue;
         sfx_text_format(text, "%c%s", sign, name);
         sfx_text_add(text, "", 1);
@@ -190,6 +197,20 @@ static bool is_ours(int staging)
     return true;
 }
 
+/* What hooks made: all else that is in the prefix now, since what was there before has gone to `old`. As long as `pending` is
+ * there nothing of that has come back. */
+static int clear(const struct sfx_place *place)
+{
+    SFX_CLEAN_STRING char *names = NULL;
+    size_t count = 0;
+    int error = sfx_os_list(place->folder, &names, &count);
+    const char *name = names;
+    for (size_t i = 0; !error && i < count; i++, name += strlen(name) + 1)
+        if (strcmp(name, SFX_STATE_DIRECTORY) != 0 && !is_apart(name, place->lock))
+            error = sfx_tree_remove(place->folder, name, NULL);
+    return error;
+}
+
 static int recover(const struct sfx_place *place, int staging)
 {
     SFX_CLEAN_TEXT struct sfx_text text = {0};
@@ -205,8 +226,11 @@ static int recover(const struct sfx_place *place, int staging)
     if (error && error != ENOENT)
         return error;
     struct moves moves = {place->folder, tree, old};
-    bool done = !exists(tree, SFX_STATE_DIRECTORY) && exists(place->folder, SFX_STATE_DIRECTORY);
-    return done ? 0 : undo(&moves, &text);
+    bool came = !exists(tree, SFX_STATE_DIRECTORY);
+    if (came && exists(place->folder, SFX_MANIFEST_PATH))
+        return 0;
+    error = came && exists(place->folder, SFX_PENDING_PATH) ? clear(place) : 0;
+    return error ? error : undo(&moves, &text);
 }
 
 enum sfx_error sfx_journal_undo(const struct sfx_place *place, struct sfx_fault *fault)

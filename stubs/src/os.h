@@ -109,10 +109,21 @@ int sfx_os_read_line(int fd, char *buffer, size_t size);
 uint64_t sfx_os_milliseconds(void);                                                         /* monotonic */
 uint64_t sfx_os_time(void);                                                                 /* seconds since 1970 */
 void sfx_os_date(char ret_date[32]);                                                        /* 2026-11-22T13:56:00Z */
-/* Run a program, ARGUMENTS[0] is its path; it reads nothing, SINK gets what it writes to standard output, the rest is lost. A
- * signal that this process got is passed on; others may not write to what it makes. RET_STATUS: as a shell has it. */
-int sfx_os_run(const char *const arguments[], void (*sink)(void *context, const char *data, size_t size), void *context,
-               int *ret_status);
+struct sfx_os_command {
+    const char *const *arguments;        /* the first is the program's path; NULL ends */
+    const char *const *variables;        /* NAME=VALUE, instead of or besides what this process was given; NULL: none */
+    const char *folder;                  /* it starts in; NULL: as this process */
+    bool as_caller;                      /* with the umask this process was given; else others may not write to what it makes */
+    bool reads;                          /* the standard input of this process; else nothing */
+    void (*sink)(void *context, bool is_error, const char *data, size_t size);   /* gets what it writes to standard output and error */
+    void *context;
+};
+/* Run a program. A signal that this process gets is passed on; what the program leaves running is not waited for. RET_STATUS: as a
+ * shell has it. */
+int sfx_os_run(const struct sfx_os_command *command, int *ret_status);
+/* DATA into a command of the shell that shows it page by page (`$PAGER`). */
+int sfx_os_page(const char *command, const void *data, size_t size, int *ret_status);
+void sfx_os_terminal_size(int fd, unsigned *ret_rows, unsigned *ret_columns);
 void sfx_os_sleep(unsigned milliseconds);
 
 #endif

@@ -1,5 +1,5 @@
 /* Process, machine, file system and terminal on POSIX systems; see os.h. */
-#include "os.h"
+#include "os_posix.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -12,6 +12,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/stat.h>
 #include <sys/statvfs.h>
 #include <sys/utsname.h>
@@ -33,6 +34,30 @@ static void on_signal(int number)
     interruption = number;
 }
 
+static mode_t callers_umask;
+static sigset_t ignored_here;            /* and not before */
+
+mode_t sfx_posix_umask(void)
+{
+    return callers_umask;
+}
+
+sigset_t sfx_posix_defaults(void)
+{
+    return ignored_here;
+}
+
+static void ignore(int number)
+{
+    struct sigaction before;
+    struct sigaction action;
+    memset(&action, 0, sizeof action);
+    sigemptyset(&action.sa_mask);
+    action.sa_handler = SIG_IGN;
+    if (sigaction(number, &action, &before) == 0 && before.sa_handler != SIG_IGN)
+        sigaddset(&ignored_here, number);
+}
+
 /* Ignored SIGXFSZ and SIGPIPE become EFBIG and EPIPE. A SIGHUP that was ignored (nohup) stays ignored. */
 void sfx_os_prepare(void)
 {
@@ -47,12 +72,12 @@ void sfx_os_prepare(void)
         action.sa_handler = on_signal;
         sigaction(caught[i], &action, NULL);
     }
-    action.sa_handler = SIG_IGN;
-    sigaction(SIGPIPE, &action, NULL);
+    sigemptyset(&ignored_here);
+    ignore(SIGPIPE);
 #ifdef SIGXFSZ
-    sigaction(SIGXFSZ, &action, NULL);
+    ignore(SIGXFSZ);
 #endif
-    umask(0);
+    callers_umask = umask(0);
 }
 
 void sfx_os_hold_signals(bool hold)
@@ -298,6 +323,14 @@ int sfx_os_home(char **ret_path)
 bool sfx_os_is_terminal(int fd)
 {
     return isatty(fd) == 1;
+}
+
+void sfx_os_terminal_size(int fd, unsigned *ret_rows, unsigned *ret_columns)
+{
+    struct winsize size = {.ws_row = 0};
+    bool known = ioctl(fd, TIOCGWINSZ, &size) == 0 && size.ws_row > 0 && size.ws_col > 0;
+    *ret_rows = known ? size.ws_row : 24;
+    *ret_columns = known ? size.ws_col : 80;
 }
 
 int sfx_os_read_line(int fd, char *buffer, size_t size)

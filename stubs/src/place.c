@@ -7,6 +7,7 @@
 #include "digest.h"
 #include "lock.h"
 #include "os.h"
+#include "record.h"
 #include "text.h"
 
 #define LONGEST_NAME 200u                /* longer names are cut and told apart by a digest, for NAME_MAX's sake */
@@ -52,9 +53,11 @@ static enum sfx_error look_inside(struct sfx_place *place, struct sfx_fault *fau
         place->left_inside = place->left_inside || staging || lock;
         others += !staging && !lock && strcmp(name, "lost+found") != 0;
     }
-    if (exists(place->folder, SFX_STATE_DIRECTORY "/manifest"))
+    bool pending = !staged && exists(place->folder, SFX_PENDING_PATH);
+    place->left_beside = place->left_beside || pending;
+    if (exists(place->folder, SFX_MANIFEST_PATH))
         place->occupation = SFX_PLACE_INSTALLED;
-    else if (staged)
+    else if (staged || pending)
         place->occupation = SFX_PLACE_LEFTOVER;
     else
         place->occupation = others ? SFX_PLACE_OCCUPIED : SFX_PLACE_EMPTY;

@@ -8,7 +8,7 @@ enum sfx_occupation {
     SFX_PLACE_ABSENT,
     SFX_PLACE_EMPTY,                     /* a folder with nothing in it (`lost+found` counts as nothing) */
     SFX_PLACE_INSTALLED,                 /* a folder with a manifest */
-    SFX_PLACE_LEFTOVER,                  /* no manifest, but a run of ours that was killed left its traces */
+    SFX_PLACE_LEFTOVER,                  /* no manifest, but a run of ours that was killed left its traces, or is at work */
     SFX_PLACE_OCCUPIED,                  /* anything else */
 };
 
@@ -24,7 +24,7 @@ struct sfx_place {
     int parent;                          /* open folder, -1 while it does not exist */
     int folder;                          /* the prefix itself, open, -1 while absent */
     enum sfx_occupation occupation;
-    bool left_beside;                    /* traces of a run in the parent: killed, or at work now */
+    bool left_beside;                    /* traces of a run in the parent, or the prefix itself is one (SFX_PENDING) */
     bool left_inside;                    /* the same in the prefix */
     bool can_replace_beside;             /* the parent is writable and the prefix no mount point */
 };

@@ -118,6 +118,11 @@ static enum sfx_error fill(const struct sfx_production *production, const struct
     if (!error && production->record)
         error = sfx_record_write(commit->tree, commit->shown, &session->artifact, production->prefix,
                                  production->log ? session->log.data : NULL, fault);
+    if (!error && commit->pending) {
+        int os_error = sfx_os_rename(commit->tree, SFX_MANIFEST_PATH, commit->tree, SFX_PENDING_PATH, SFX_OS_REPLACE);
+        if (os_error)
+            error = sfx_fail_os(fault, os_error, "cannot write %s/" SFX_PENDING_PATH, commit->shown);
+    }
     sfx_prefix_close(prefix);
     return error;
 }
@@ -130,25 +135,49 @@ static void drop_mark(const struct sfx_place *place)
         sfx_os_remove_directory(SFX_OS_HERE, mark);
 }
 
+/* What failed is what is told, unless the tree cannot be taken back. */
+static enum sfx_error revert(const struct sfx_production *production, struct sfx_commit *commit, struct sfx_fault *fault)
+{
+    struct sfx_fault failed = {.error = SFX_OK};
+    if (sfx_commit_revert(commit, !production->session->options.no_sync, &failed) == SFX_OK)
+        return fault->error;
+    sfx_say_fault(production->session, fault);
+    *fault = failed;
+    return failed.error;
+}
+
+/* The tree stands at the prefix: does it stay? */
+static enum sfx_error settle(const struct sfx_production *production, struct sfx_commit *commit, struct sfx_fault *fault)
+{
+    bool residue = false;
+    enum sfx_error error = production->after ? production->after(production->context, commit, fault) : SFX_OK;
+    if (!error)
+        error = sfx_commit_settle(commit, !production->session->options.no_sync, &residue, fault);
+    if (error)
+        return revert(production, commit, fault);
+    if (residue)
+        sfx_warn(production->session, "the old installation could not be removed whole; what is left of it is %s/%s",
+                 commit->inside ? production->place->path : production->place->parent_path,
+                 commit->inside ? SFX_STAGING_INSIDE : production->place->staging);
+    return SFX_OK;
+}
+
 static enum sfx_error publish(const struct sfx_production *production, struct sfx_commit *commit, struct sfx_fault *fault)
 {
     struct sfx_session *session = production->session;
     struct sfx_progress progress;
-    bool residue = false;
     enum sfx_error error = sfx_check_interrupted(fault);
     if (error)
         return error;
     sfx_progress_start(&progress, session, "");
     if (!session->options.no_sync)
         sfx_progress_note(&progress, "waiting for the disk");
-    error = sfx_commit_publish(commit, !session->options.no_sync, &residue, fault);
+    error = sfx_commit_publish(commit, !session->options.no_sync, fault);
     sfx_progress_end(&progress);
+    if (!error)
+        error = settle(production, commit, fault);
     if (error)
         return error;
-    if (residue)
-        sfx_warn(session, "the old installation could not be removed whole; what is left of it is %s/%s",
-                 commit->inside ? production->place->path : production->place->parent_path,
-                 commit->inside ? SFX_STAGING_INSIDE : production->place->staging);
     if (!production->record)
         drop_mark(production->place);
     return SFX_OK;
@@ -168,6 +197,9 @@ static enum sfx_error make(const struct sfx_production *production, bool *ret_ch
         return SFX_OK;
     error = sfx_commit_begin(place, production->inside, &commit, fault);
     commit.mode = production->mode ? production->mode : 0755;
+    commit.pending = production->after != NULL;
+    if (!error && production->before)
+        error = production->before(production->context, &commit, fault);
     if (!error)
         error = production->fill ? production->fill(production->context, &commit, fault) : fill(production, &commit, fault);
     if (!error)

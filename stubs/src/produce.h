@@ -18,7 +18,10 @@ struct sfx_production {
     const char *verb;                    /* for the progress */
     /* What makes the tree in `commit->tree`, `.sfxpack` and all; NULL: the artifact's, by the fields above. */
     enum sfx_error (*fill)(void *context, const struct sfx_commit *commit, struct sfx_fault *fault);
-    void *context;
+    /* Called before the tree is made, and when it stands at the prefix and may still be taken back; NULL: nothing. */
+    enum sfx_error (*before)(void *context, const struct sfx_commit *commit, struct sfx_fault *fault);
+    enum sfx_error (*after)(void *context, const struct sfx_commit *commit, struct sfx_fault *fault);
+    void *context;                       /* of these three */
     uint32_t mode;                       /* of the prefix, if it is made; 0: 0755 */
 };
 

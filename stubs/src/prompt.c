@@ -66,11 +66,9 @@ static char *expand_home(const char *typed)
     return strdup(typed);
 }
 
-static enum sfx_error ask(const char *proposal, char **ret_typed, struct sfx_fault *fault)
+enum sfx_error sfx_read_answer(char *line, size_t room, char **ret_start, struct sfx_fault *fault)
 {
-    char line[SFX_MAX_PREFIX + 1];
-    fprintf(stderr, "  Install in [%s]: ", proposal);
-    int error = sfx_os_read_line(0, line, sizeof line);
+    int error = sfx_os_read_line(0, line, room);
     if (error == ENODATA || error == EINTR) {
         fputc('\n', stderr);
         sfx_fail(fault, SFX_ERROR_INTERRUPTED, "nothing was installed");
@@ -78,13 +76,26 @@ static enum sfx_error ask(const char *proposal, char **ret_typed, struct sfx_fau
         return SFX_ERROR_INTERRUPTED;
     }
     if (error == ENAMETOOLONG)
-        return sfx_fail(fault, SFX_ERROR_LONG, "the prefix is longer than %u bytes", SFX_MAX_PREFIX);
+        return sfx_fail(fault, SFX_ERROR_LONG, "the answer is too long");
     if (error)
         return sfx_fail_os(fault, error, "cannot read the answer");
     size_t size = strlen(line);
     while (size > 0 && (line[size - 1] == ' ' || line[size - 1] == '\t' || line[size - 1] == '\r'))
         line[--size] = '\0';
-    const char *start = line + strspn(line, " \t");
+    *ret_start = line + strspn(line, " \t");
+    return SFX_OK;
+}
+
+static enum sfx_error ask(const char *proposal, char **ret_typed, struct sfx_fault *fault)
+{
+    char line[SFX_MAX_PREFIX + 1];
+    fprintf(stderr, "  Install in [%s]: ", proposal);
+    char *start;
+    enum sfx_error error = sfx_read_answer(line, sizeof line, &start, fault);
+    if (error == SFX_ERROR_LONG)
+        return sfx_fail(fault, SFX_ERROR_LONG, "the prefix is longer than %u bytes", SFX_MAX_PREFIX);
+    if (error)
+        return error;
     *ret_typed = *start ? expand_home(start) : strdup(proposal);
     return *ret_typed ? SFX_OK : no_memory(fault);
 }
@@ -98,20 +109,31 @@ static enum sfx_error refuse(const struct sfx_session *session, const char *prop
     sfx_text_shell(&line, artifact);
     sfx_text_format(&line, " --prefix ");
     sfx_text_shell(&line, proposal);
-    return sfx_fail(fault, SFX_ERROR_USAGE, "there is no terminal to ask where to install; type:  %s",
-                    line.data ? line.data : "--prefix DIR");
+    bool licensed = sfx_index_hook(&session->artifact.index, SFX_HOOK_KIND_LICENSE).size > 0;
+    return sfx_fail(fault, SFX_ERROR_USAGE, "there is no terminal to ask where to install; type:  %s%s",
+                    line.data ? line.data : "--prefix DIR", licensed ? " --accept-license" : "");
+}
+
+static bool is_told(const struct sfx_session *session)
+{
+    return session->options.prefix || session->options.batch;
+}
+
+bool sfx_can_ask(const struct sfx_session *session)
+{
+    return !is_told(session) && sfx_os_is_terminal(0) && sfx_os_is_terminal(2);
 }
 
 enum sfx_error sfx_choose_prefix(struct sfx_session *session, char **ret_prefix, struct sfx_fault *fault)
 {
     SFX_CLEAN_STRING char *typed = NULL;
     SFX_CLEAN_STRING char *proposal = NULL;
-    if (session->options.prefix || session->options.batch)
+    if (is_told(session))
         return sfx_default_prefix(session, ret_prefix, fault);
     enum sfx_error error = sfx_default_prefix(session, &proposal, fault);
     if (error)
         return error;
-    if (!sfx_os_is_terminal(0) || !sfx_os_is_terminal(2))
+    if (!sfx_can_ask(session))
         return refuse(session, proposal, fault);
     show_screen(session, proposal);
     error = ask(proposal, &typed, fault);

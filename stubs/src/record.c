@@ -8,7 +8,6 @@
 #include "os.h"
 #include "text.h"
 
-#define MANIFEST SFX_STATE_DIRECTORY "/manifest"
 #define STATE SFX_STATE_DIRECTORY "/state"
 #define MAX_STATE 65536u
 
@@ -106,6 +105,7 @@ enum sfx_error sfx_record_write(int tree, const char *shown, const struct sfx_ar
 {
     const struct sfx_locator *locator = &artifact->locator;
     const struct sfx_product *product = &artifact->index.product;
+    struct sfx_bytes licence = sfx_index_hook(&artifact->index, SFX_HOOK_KIND_LICENSE);
     uint8_t record[SFX_MANIFEST_SIZE];
     fill_manifest(locator, record);
     enum sfx_error error = copy_part(tree, SFX_STATE_DIRECTORY "/sfx", 0755, (struct sfx_bytes){NULL, 0}, artifact,
@@ -116,12 +116,14 @@ enum sfx_error sfx_record_write(int tree, const char *shown, const struct sfx_ar
     if (!error)
         error = write_text(tree, SFX_STATE_DIRECTORY "/report.json", sfx_index_string(&artifact->index, product->report), shown,
                            fault);
+    if (!error && licence.size > 0)
+        error = write_text(tree, SFX_STATE_DIRECTORY "/LICENSE", licence, shown, fault);
     if (!error)
         error = write_state(tree, shown, artifact, prefix, fault);
     if (!error && log)
         error = write_text(tree, SFX_STATE_DIRECTORY "/install.log", sfx_bytes_of(log), shown, fault);
     if (!error)
-        error = copy_part(tree, MANIFEST, 0644, (struct sfx_bytes){record, sizeof record}, artifact, locator->index_offset,
+        error = copy_part(tree, SFX_MANIFEST_PATH, 0644, (struct sfx_bytes){record, sizeof record}, artifact, locator->index_offset,
                           locator->index_size, shown, fault);
     return error;
 }
@@ -221,7 +223,7 @@ void sfx_record_add_log(int root, struct sfx_bytes text)
 static void name_manifest(struct sfx_fault *fault, const char *shown)
 {
     if (fault->error == SFX_ERROR_FORMAT)
-        sfx_fail_format(fault, fault->verdict, "%s/%s", shown, MANIFEST);
+        sfx_fail_format(fault, fault->verdict, "%s/%s", shown, SFX_MANIFEST_PATH);
 }
 
 enum sfx_error sfx_record_open(int root, const char *shown, struct sfx_record *ret_record, struct sfx_fault *fault)
@@ -229,7 +231,7 @@ enum sfx_error sfx_record_open(int root, const char *shown, struct sfx_record *r
     uint8_t *bytes;
     size_t size;
     memset(ret_record, 0, sizeof *ret_record);
-    enum sfx_error error = read_whole(root, MANIFEST, SFX_MAX_INDEX_RAW, shown, &bytes, &size, fault);
+    enum sfx_error error = read_whole(root, SFX_MANIFEST_PATH, SFX_MAX_INDEX_RAW, shown, &bytes, &size, fault);
     if (error)
         return error;
     error = sfx_manifest_open(bytes, size, &ret_record->index, ret_record->build, fault);
@@ -258,19 +260,19 @@ enum sfx_error sfx_record_identity(int root, const char *shown, uint8_t ret_buil
     uint8_t digest[SFX_DIGEST_SIZE];
     struct sfx_manifest manifest;
     size_t size;
-    int os_error = sfx_os_open(root, MANIFEST, SFX_OS_READ, &fd);
+    int os_error = sfx_os_open(root, SFX_MANIFEST_PATH, SFX_OS_READ, &fd);
     if (!os_error)
         os_error = sfx_os_read(fd, bytes, sizeof bytes, &size);
     if (os_error)
-        return sfx_fail_os(fault, os_error, "cannot read %s/%s", shown, MANIFEST);
+        return sfx_fail_os(fault, os_error, "cannot read %s/%s", shown, SFX_MANIFEST_PATH);
     if (size < sizeof bytes)
-        return sfx_fail_format(fault, SFX_VERDICT_TRUNCATED, "%s/%s", shown, MANIFEST);
+        return sfx_fail_format(fault, SFX_VERDICT_TRUNCATED, "%s/%s", shown, SFX_MANIFEST_PATH);
     sfx_read_manifest(bytes, &manifest);
     sfx_digest(bytes, SFX_MANIFEST_DIGEST_OFFSET, digest);
     if (memcmp(manifest.magic, SFX_MANIFEST_MAGIC, sizeof manifest.magic) != 0)
-        return sfx_fail_format(fault, SFX_VERDICT_BAD_MAGIC, "%s/%s", shown, MANIFEST);
+        return sfx_fail_format(fault, SFX_VERDICT_BAD_MAGIC, "%s/%s", shown, SFX_MANIFEST_PATH);
     if (memcmp(digest, manifest.digest, sizeof digest) != 0)
-        return sfx_fail_format(fault, SFX_VERDICT_BAD_LOCATOR_DIGEST, "%s/%s", shown, MANIFEST);
+        return sfx_fail_format(fault, SFX_VERDICT_BAD_LOCATOR_DIGEST, "%s/%s", shown, SFX_MANIFEST_PATH);
     memcpy(ret_build, manifest.index_digest, SFX_DIGEST_SIZE);
     return read_prefix(root, shown, ret_prefix, fault);
 }

@@ -4,7 +4,11 @@
 
 #include "artifact.h"
 
-/* Write manifest, stub, notices, report, state and, if LOG is not NULL, `install.log` into TREE/.sfxpack, which exists. */
+#define SFX_MANIFEST_PATH SFX_STATE_DIRECTORY "/manifest"
+/* The manifest's name until the tree is an installation: hooks still run. */
+#define SFX_PENDING_PATH SFX_STATE_DIRECTORY "/pending"
+
+/* Write manifest, stub, notices, report, state, the product's licence and, if LOG is not NULL, `install.log` into TREE/.sfxpack, which exists. */
 enum sfx_error sfx_record_write(int tree, const char *shown, const struct sfx_artifact *artifact, const char *prefix,
                                 const char *log, struct sfx_fault *fault);
 

@@ -268,7 +268,7 @@ static enum sfx_error copy_rest(struct copying *copying, struct sfx_fault *fault
 /* `.sfxpack` but for the state, which names the new prefix, and what a relocation leaves there. */
 static enum sfx_error copy_record(const struct copying *copying, struct sfx_fault *fault)
 {
-    static const char *const names[] = {"/manifest", "/sfx", "/NOTICES", "/report.json", "/install.log", "/generated"};
+    static const char *const names[] = {"/manifest", "/sfx", "/NOTICES", "/LICENSE", "/report.json", "/install.log", "/generated"};
     const struct sfx_relocation *relocation = copying->relocation;
     for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
         SFX_CLEAN_STRING char *path = sfx_print(SFX_STATE_DIRECTORY "%s", names[i]);

@@ -3,8 +3,10 @@
 
 #include <stdio.h>
 
+#include "hooks.h"
 #include "installed.h"
 #include "os.h"
+#include "texts.h"
 
 /* ---- --info ---- */
 
@@ -85,6 +87,7 @@ static void print_index(const struct sfx_index *index)
                condas ? "its conda package has no more room"
                       : "build the environment at a longer path and pack it there to raise it");
     print_requirements(index);
+    sfx_texts_info(index);
 }
 
 static void print_product(const struct sfx_index *index, const uint8_t build[SFX_DIGEST_SIZE])
@@ -122,6 +125,20 @@ static void add_requirements(struct sfx_text *text, const struct sfx_index *inde
         sfx_text_format(text, "}");
     }
     sfx_text_format(text, "]");
+}
+
+static void add_hooks(struct sfx_text *text, const struct sfx_index *index)
+{
+    unsigned count = 0;
+    sfx_text_format(text, ",\n  \"hooks\": {");
+    for (unsigned kind = SFX_HOOK_KIND_PRE_INSTALL; kind <= SFX_HOOK_KIND_MESSAGE_AFTER; kind++) {
+        struct sfx_bytes hook = sfx_index_hook(index, (enum sfx_hook_kind)kind);
+        if (hook.size == 0)
+            continue;
+        sfx_text_format(text, "%s\"%s\": ", count++ ? ", " : "", sfx_hook_label((enum sfx_hook_kind)kind));
+        sfx_text_json(text, hook);
+    }
+    sfx_text_format(text, "}");
 }
 
 static void add_counts(struct sfx_text *text, const struct sfx_index *index)
@@ -164,6 +181,7 @@ static enum sfx_error info_json(const struct sfx_session *session, struct sfx_fa
     add_string(&text, "prefix_limit_path", sfx_index_limiting(index, &condas));
     sfx_text_format(&text, ",\n  \"prefix_limit_conda\": %s", condas ? "true" : "false");
     add_requirements(&text, index);
+    add_hooks(&text, index);
     sfx_text_format(&text, "\n}");
     if (text.failed)
         return sfx_fail(fault, SFX_ERROR_MEMORY, "out of memory");
@@ -292,6 +310,7 @@ static void print_string(const struct sfx_index *index, struct sfx_string string
 enum sfx_error sfx_report_licenses(struct sfx_session *session, struct sfx_fault *fault)
 {
     (void)fault;
+    sfx_texts_licence(&session->artifact.index);
     print_string(&session->artifact.index, session->artifact.index.product.notices);
     return SFX_OK;
 }

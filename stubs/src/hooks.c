@@ -1,0 +1,248 @@
+/* Scripts of the vendor's; see hooks.h. */
+#include "hooks.h"
+
+#include <errno.h>
+#include <stdio.h>
+
+#include "os.h"
+#include "prompt.h"
+#include "texts.h"
+
+#define MOST_LOGGED (1u << 20)           /* bytes of a script's output in the log */
+#define MOST_VARIABLES 16u
+
+/* What the first line names, and where the script lies. */
+struct script {
+    const char *label;
+    char *name;                          /* below the folder */
+    char *path;
+    char *interpreter;
+    char *argument;                      /* NULL: none */
+};
+
+struct output {
+    struct sfx_session *session;
+    const char *label;
+    struct sfx_text lines[2];            /* the beginning of a line, of standard output and of error */
+    size_t logged;
+};
+
+const char *sfx_hook_label(enum sfx_hook_kind kind)
+{
+    switch (kind) {
+    case SFX_HOOK_KIND_PRE_INSTALL: return "pre-install";
+    case SFX_HOOK_KIND_POST_INSTALL: return "post-install";
+    case SFX_HOOK_KIND_PRE_UNINSTALL: return "pre-uninstall";
+    case SFX_HOOK_KIND_LICENSE: return "license";
+    case SFX_HOOK_KIND_MESSAGE_BEFORE: return "message-before";
+    case SFX_HOOK_KIND_MESSAGE_AFTER: return "message-after";
+    }
+    return "hook";
+}
+
+bool sfx_hook_runs(const struct sfx_session *session, const struct sfx_index *index, enum sfx_hook_kind kind)
+{
+    return !session->options.skip_hooks && sfx_index_hook(index, kind).size > 0;
+}
+
+/* ---- The script ---- */
+
+static bool is_blank(uint8_t byte)
+{
+    return byte == ' ' || byte == '\t' || byte == '\r';
+}
+
+/* As a kernel reads the first line: a path, and all that follows as one argument. */
+static enum sfx_error read_first_line(const struct sfx_hook_run *run, struct sfx_bytes text, struct script *script,
+                                      struct sfx_fault *fault)
+{
+    const uint8_t *newline = memchr(text.data, '\n', text.size);
+    size_t end = newline ? (size_t)(newline - text.data) : text.size;
+    size_t start = 2;
+    while (end > start && is_blank(text.data[end - 1]))
+        end--;
+    while (start < end && is_blank(text.data[start]))
+        start++;
+    size_t path_end = start;
+    while (path_end < end && !is_blank(text.data[path_end]))
+        path_end++;
+    size_t rest = path_end;
+    while (rest < end && is_blank(text.data[rest]))
+        rest++;
+    if (path_end == start)
+        return sfx_fail(fault, SFX_ERROR_HOOK, "the first line of %s names no interpreter", script->label);
+    const char *line = (const char *)text.data;
+    bool absolute = line[start] == '/';
+    script->interpreter = sfx_print("%s%s%.*s", absolute ? "" : run->prefix, absolute ? "" : "/", (int)(path_end - start),
+                                    line + start);
+    if (rest < end)
+        script->argument = sfx_print("%.*s", (int)(end - rest), line + rest);
+    if (!script->interpreter || (rest < end && !script->argument))
+        return sfx_fail(fault, SFX_ERROR_MEMORY, "out of memory");
+    return SFX_OK;
+}
+
+/* A file of its own that nobody else may read: it is not told what the vendor writes into it. */
+static enum sfx_error write_script(const struct sfx_hook_run *run, struct sfx_bytes text, struct script *script,
+                                   struct sfx_fault *fault)
+{
+    __attribute__((cleanup(sfx_os_closep))) int fd = -1;
+    script->name = sfx_print(SFX_STATE_DIRECTORY "/%s", script->label);
+    script->path = sfx_print("%s/" SFX_STATE_DIRECTORY "/%s", run->shown, script->label);
+    if (!script->name || !script->path)
+        return sfx_fail(fault, SFX_ERROR_MEMORY, "out of memory");
+    int error = sfx_os_unlink(run->folder, script->name);     /* of a run that was killed */
+    if (!error || error == ENOENT)
+        error = sfx_os_create(run->folder, script->name, 0700, &fd);
+    if (!error)
+        error = sfx_os_write(fd, text.data, text.size);
+    return error ? sfx_fail_os(fault, error, "cannot write %s", script->path) : SFX_OK;
+}
+
+static void drop_script(const struct sfx_hook_run *run, struct script *script)
+{
+    if (script->name)
+        sfx_os_unlink(run->folder, script->name);
+    sfx_free_string(&script->name);
+    sfx_free_string(&script->path);
+    sfx_free_string(&script->interpreter);
+    sfx_free_string(&script->argument);
+}
+
+/* ---- What it writes ---- */
+
+static void log_line(struct output *output, int which)
+{
+    struct sfx_text *line = &output->lines[which];
+    if (line->size > 0 && output->logged < MOST_LOGGED)
+        sfx_log(output->session, "%s: %s", output->label, line->data);
+    output->logged += line->size;
+    line->size = 0;
+}
+
+static void take(void *context, bool is_error, const char *data, size_t size)
+{
+    struct output *output = context;
+    if (is_error || !output->session->options.quiet)
+        sfx_os_write(is_error ? 2 : 1, data, size);          /* where nobody reads, there is still the log */
+    for (size_t done = 0; done < size;) {
+        const char *newline = memchr(data + done, '\n', size - done);
+        size_t part = newline ? (size_t)(newline - data) - done : size - done;
+        struct sfx_bytes bytes = {(const uint8_t *)data + done, part};
+        sfx_text_printable(&output->lines[is_error], bytes);
+        if (newline || output->lines[is_error].size > 4096)
+            log_line(output, is_error);
+        done += part + (newline != NULL);
+    }
+}
+
+/* ---- Running ---- */
+
+/* `NAME=VALUE`, NULL-ended; freed by free_variables. */
+static enum sfx_error make_variables(const struct sfx_hook_run *run, const struct script *script,
+                                     char *variables[MOST_VARIABLES], struct sfx_fault *fault)
+{
+    const struct sfx_options *options = &run->session->options;
+    const struct sfx_product *product = &run->index->product;
+    SFX_CLEAN_STRING char *artifact = NULL;
+    SFX_CLEAN_STRING char *log = NULL;
+    struct sfx_fault ignored;
+    if (options->artifact)
+        sfx_path_absolute(options->artifact, &artifact, &ignored);
+    if (options->log)
+        sfx_path_absolute(options->log, &log, &ignored);
+    size_t count = 0;
+    variables[count++] = sfx_print("SFXPACK_HOOK=%s", script->label);
+    variables[count++] = sfx_print("SFXPACK_ACTION=%s", run->action);
+    variables[count++] = sfx_print("SFXPACK_PREFIX=%s", run->prefix);
+    variables[count++] = sfx_print("SFXPACK_NAME=%.*s", SFX_TEXT(sfx_index_string(run->index, product->name)));
+    variables[count++] = sfx_print("SFXPACK_RELEASE=%.*s", SFX_TEXT(sfx_index_string(run->index, product->release)));
+    variables[count++] = sfx_print("SFXPACK_PLATFORM=%s", sfx_platform_label(run->index->platform));
+    variables[count++] = sfx_print("SFXPACK_ARTIFACT=%s", artifact ? artifact : "");
+    variables[count++] = sfx_print("SFXPACK_LOG=%s", log ? log : "");
+    variables[count++] = sfx_print("SFXPACK_BATCH=%d", !sfx_can_ask(run->session));
+    for (size_t i = 0; i < count; i++)
+        if (!variables[i])
+            return sfx_fail(fault, SFX_ERROR_MEMORY, "out of memory");
+    return SFX_OK;
+}
+
+static const char *what_holds(enum sfx_hook_kind kind)
+{
+    return kind == SFX_HOOK_KIND_PRE_INSTALL    ? "nothing was installed"
+           : kind == SFX_HOOK_KIND_POST_INSTALL ? "all is as it was before"
+                                                : "nothing was removed";
+}
+
+static enum sfx_error judge(const struct sfx_hook_run *run, const struct script *script, int error, int status,
+                            struct sfx_fault *fault)
+{
+    const char *holds = what_holds(run->kind);
+    int number = sfx_os_interrupted();
+    if (number) {
+        sfx_fail(fault, SFX_ERROR_INTERRUPTED, "interrupted while %s ran; %s", script->label, holds);
+        fault->os_error = number;
+        return SFX_ERROR_INTERRUPTED;
+    }
+    if (error)
+        return sfx_fail(fault, SFX_ERROR_HOOK, "%s cannot be run by %s: %s; %s (--skip-hooks does without)", script->label,
+                        script->interpreter, strerror(error), holds);
+    if (status > 128)
+        return sfx_fail(fault, SFX_ERROR_HOOK, "%s was ended by signal %d; %s (--skip-hooks does without)", script->label,
+                        status - 128, holds);
+    if (status != 0)
+        return sfx_fail(fault, SFX_ERROR_HOOK, "%s ended with status %d; %s (--skip-hooks does without)", script->label, status,
+                        holds);
+    sfx_log(run->session, "%s ended well", script->label);
+    return SFX_OK;
+}
+
+static enum sfx_error run_script(const struct sfx_hook_run *run, const struct script *script, struct sfx_fault *fault)
+{
+    char *variables[MOST_VARIABLES] = {NULL};
+    struct output output = {.session = run->session, .label = script->label};
+    const char *const arguments[] = {script->interpreter, script->argument ? script->argument : script->path,
+                                     script->argument ? script->path : NULL, NULL};
+    int status = 0;
+    enum sfx_error failed = make_variables(run, script, variables, fault);
+    const struct sfx_os_command command = {
+        .arguments = arguments,
+        .variables = (const char *const *)(uintptr_t)variables,
+        .folder = run->kind == SFX_HOOK_KIND_PRE_INSTALL ? NULL : run->prefix,
+        .as_caller = true,
+        .reads = sfx_can_ask(run->session),
+        .sink = take,
+        .context = &output,
+    };
+    if (!failed) {
+        sfx_say(run->session, "running %s", script->label);
+        sfx_log(run->session, "running %s with %s", script->label, script->interpreter);
+        fflush(stdout);
+        int error = sfx_os_run(&command, &status);
+        log_line(&output, 0);
+        log_line(&output, 1);
+        failed = judge(run, script, error, status, fault);
+    }
+    for (size_t i = 0; i < MOST_VARIABLES; i++)
+        free(variables[i]);
+    sfx_text_free(&output.lines[0]);
+    sfx_text_free(&output.lines[1]);
+    return failed;
+}
+
+enum sfx_error sfx_hook(const struct sfx_hook_run *run, struct sfx_fault *fault)
+{
+    struct script script = {.label = sfx_hook_label(run->kind)};
+    struct sfx_bytes text = sfx_index_hook(run->index, run->kind);
+    if (text.size > 0 && run->session->options.skip_hooks)
+        sfx_log(run->session, "skipped %s", script.label);
+    if (!sfx_hook_runs(run->session, run->index, run->kind))
+        return SFX_OK;
+    enum sfx_error error = read_first_line(run, text, &script, fault);
+    if (!error)
+        error = write_script(run, text, &script, fault);
+    if (!error)
+        error = run_script(run, &script, fault);
+    drop_script(run, &script);
+    return error;
+}
