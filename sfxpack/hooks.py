@@ -74,7 +74,7 @@ def _check(hook: Hook) -> None:
 
 def _check_script(hook: Hook) -> None:
     if not hook.text.startswith(b"#!"):
-        raise hook.refuse("a script must start with #! and its interpreter, as in #!/bin/sh")
+        raise hook.refuse("must start with #! and an interpreter, as in #!/bin/sh")
     if b"\r\n" in hook.text:
         why = "ends in CR LF, which a shell takes as part of the command; save it with LF: sed -i 's/\\r$//' FILE"
         raise hook.refuse(why, hook.text.index(b"\r\n"))

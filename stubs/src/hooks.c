@@ -234,8 +234,6 @@ enum sfx_error sfx_hook(const struct sfx_hook_run *run, struct sfx_fault *fault)
 {
     struct script script = {.label = sfx_hook_label(run->kind)};
     struct sfx_bytes text = sfx_index_hook(run->index, run->kind);
-    if (text.size > 0 && run->session->options.skip_hooks)
-        sfx_log(run->session, "skipped %s", script.label);
     if (!sfx_hook_runs(run->session, run->index, run->kind))
         return SFX_OK;
     enum sfx_error error = read_first_line(run, text, &script, fault);

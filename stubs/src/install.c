@@ -171,6 +171,8 @@ static enum sfx_error attempt(struct sfx_session *session, struct sfx_place *pla
         .context = &hooking,
     };
     sfx_log(session, "installing in %s", place->prefix);
+    if (session->options.skip_hooks)
+        sfx_log(session, "hooks are skipped");
     return sfx_produce(&production, ret_changed, fault);
 }
 

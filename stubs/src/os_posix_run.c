@@ -133,8 +133,11 @@ static int attend(const struct sfx_os_command *command, struct child *child)
         for (int i = 0; ready > 0 && i < 2; i++)
             if (ends[i].revents)
                 take(command, child, i);
-        if (ended && (ready <= 0 || left-- == 0))
-            return status;
+        if (!ended || (ready > 0 && left-- > 0))
+            continue;
+        if (passed && child->leads)
+            kill(-child->id, SIGTERM);   /* what it has started in the background: shells make that deaf to SIGINT */
+        return status;
     }
 }
 
