@@ -7,6 +7,7 @@ from collections import Counter
 from dataclasses import dataclass
 from typing import Final
 
+from sfxpack import hooks
 from sfxpack.model import Entry, Request, Saving
 from sfxpack.plan import reading_order
 from sfxpack.subject import Subject, subjects
@@ -57,7 +58,9 @@ def preview(request: Request) -> Preview:
     Raises:
         SfxpackError: one of its subclasses, as `build`.
     """
+    given = hooks.read(request.hooks)
     found = subjects(request)
+    hooks.check(given, found)
     files: list[File] = []
     sizes: Counter[str] = Counter()
     counts: Counter[str] = Counter()

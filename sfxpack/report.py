@@ -273,9 +273,12 @@ def print_inspection(facts: Inspection, console: Console) -> None:
         paths = ", ".join(item["path"] for item in found["files"][:FIRST])
         console.print(escape(f"{category}: {found['count']}: {paths}"), soft_wrap=True)
     for kind, text in facts.hooks.items():
-        lines = text.splitlines()
+        lines = text.replace("\f", "").removesuffix("\n").split("\n")
         console.print(f"\n{kind}: {counted(len(lines), 'line', 'lines')}", style="bold")
         for line in lines:
-            console.print(
-                escape("  " + "".join(c if c.isprintable() or c == "\t" else "?" for c in line)), soft_wrap=True
-            )
+            console.print(escape(f"  {printable(line)}"), soft_wrap=True)
+
+
+def printable(line: str) -> str:
+    """What does not speak to the terminal."""
+    return "".join(character if character.isprintable() or character == "\t" else "?" for character in line)

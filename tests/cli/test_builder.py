@@ -266,3 +266,49 @@ def test_a_build_interrupted_where_it_is_delicate(
     done = subprocess.run(command, cwd=tmp_path, capture_output=True, timeout=TIMEOUT, check=False)
     assert done.returncode == status
     assert [path.name for path in tmp_path.iterdir()] == ["original"]
+
+
+# ---- Of the vendor --------------------------------------------------------------------------------------------------
+
+
+def test_scripts_and_texts(root: Path, tmp_path: Path) -> None:
+    files = {
+        "pre-install": "#!/bin/sh\necho before\n",
+        "post-install": '#!bin/python3\nprint("from", __file__)\n',
+        "pre-uninstall": "#!/bin/sh\necho good bye\n",
+        "license": "You [may].\r\n",
+        "message-before": "Welcome.\n",
+        "message-after": "Thank you.\n",
+    }
+    options = [f"--{kind}={prefixes.write(tmp_path / kind, text)}" for kind, text in files.items()]
+    output = tmp_path / "x.sh"
+    assert build(root, output, *options)["hooks"] == list(files)
+    assert "message-after" in run(*SFXPACK, "build", root, "-o", output, "--force", *options).stdout
+    run(*SFXPACK, "verify", output)
+    expected = {**files, "license": "You [may].\n"}
+    assert json.loads(run(*SFXPACK, "inspect", output, "--json").stdout)["hooks"] == expected
+    assert json.loads(run("sh", output, "--info", "--json").stdout)["hooks"] == expected
+    said = run(*SFXPACK, "inspect", output).stdout
+    for text in ("license: 1 line\n  You [may].\n", "pre-uninstall: 2 lines\n  #!/bin/sh\n  echo good bye\n"):
+        assert text in said
+    prefix = tmp_path / "installed"
+    installed = run("sh", output, "--prefix", prefix, "--accept-license").stdout
+    order = ("Welcome.", "before", f"from {prefix}/.sfxpack/post-install", "installed in", "Thank you.")
+    assert sorted(order, key=installed.index) == list(order)
+    run(*SFXPACK, "extract", output, tmp_path / "extracted")
+
+
+def test_a_script_that_names_the_environment(root: Path, tmp_path: Path) -> None:
+    script = prefixes.write(tmp_path / "hook", f"#!/bin/sh\n\n{root}/bin/hello\n")
+    for options in ([], ["--dry-run"]):
+        done = run(*SFXPACK, "build", root, "-o", tmp_path / "x.sh", "--post-install", script, *options, status=2)
+        assert f"--post-install {script}: line 3: names {root}" in done.stderr
+        assert "$SFXPACK_PREFIX" in done.stderr
+    assert not (tmp_path / "x.sh").exists()
+
+
+def test_same_texts_give_the_same_bytes(root: Path, tmp_path: Path) -> None:
+    text = prefixes.write(tmp_path / "text", "Thank you.\n")
+    for name in ("a", "b"):
+        build(root, tmp_path / name, "--message-after", text)
+    assert (tmp_path / "a").read_bytes() == (tmp_path / "b").read_bytes()

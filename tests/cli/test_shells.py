@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import signal
 import subprocess
@@ -17,8 +18,8 @@ from typing import TYPE_CHECKING
 import pytest
 
 from sfxpack.format.layout import ALIGNMENT, MAGIC, Platform
-from sfxpack.header import HeaderVars, render, size
-from sfxpack.resources import host_platform
+from sfxpack.header import TEMPLATE, HeaderVars, render, size
+from sfxpack.resources import host_platform, template_directory
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -59,6 +60,7 @@ int main(int argc, char **argv) {
     printf("%c%o%c", 0, (unsigned)mask, 0);
     fflush(stdout);
     const char *last = argv[argc - 1];
+    if (strcmp(last, "env") == 0) for (char **at = environ; *at; at++) puts(*at);
     if (strcmp(last, "stdin") == 0) for (int byte; (byte = getchar()) != EOF;) putchar(byte);
     if (strcmp(last, "wait") == 0) {
         signal(SIGINT, quit);
@@ -84,6 +86,7 @@ rmdir "$folder"
 for last; do :; done
 case $last in
     stdin) cat ;;
+    env) env ;;
     wait)
         trap 'exit 130' INT
         trap 'exit 143' TERM
@@ -376,6 +379,17 @@ def test_without_environment(room: Room, artifact: Artifact) -> None:
     result = room.run("x.sh", environment={})
     assert (result.status, result.error, result.found) == (0, "", True)
     assert not list(room.here.glob("sfxpack*"))
+
+
+def test_variables_of_the_caller_are_left_alone(room: Room, artifact: Artifact) -> None:
+    """They reach the scripts of the vendor, also where one has the name of what the header keeps to itself."""
+    artifact.write(room.here / "x.sh")
+    names = set(re.findall(r"\b_?([a-z]+)=", (template_directory() / TEMPLATE).read_text()))
+    assert {"file", "title", "offset"} <= names
+    given = {name: f"the caller's {name}" for name in names}
+    result = room.run("x.sh", "env", environment={**room.environment, **given})
+    found = dict(line.split("=", 1) for line in result.rest.splitlines())
+    assert {name: value for name, value in found.items() if name in given} == given
 
 
 def test_without_home(room: Room, artifact: Artifact) -> None:
