@@ -232,6 +232,9 @@ enum sfx_error sfx_record_open(int root, const char *shown, struct sfx_record *r
     size_t size;
     memset(ret_record, 0, sizeof *ret_record);
     enum sfx_error error = read_whole(root, SFX_MANIFEST_PATH, SFX_MAX_INDEX_RAW, shown, &bytes, &size, fault);
+    struct sfx_os_stat pending;
+    if (error && sfx_os_stat(root, SFX_PENDING_PATH, &pending) == 0)
+        return sfx_fail(fault, SFX_ERROR_PREFIX, "%s is being installed, or that run was killed; then run the installer again", shown);
     if (error)
         return error;
     error = sfx_manifest_open(bytes, size, &ret_record->index, ret_record->build, fault);

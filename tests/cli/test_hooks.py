@@ -215,7 +215,7 @@ def test_killed(form: Form, maker: Maker, tmp_path: Path) -> None:
     process.wait()
     os.killpg(script, signal.SIGKILL)
     assert not (form.prefix / ".sfxpack/manifest").exists()
-    assert tool(form.prefix, "verify", status=Exit.IO).stderr
+    assert "was killed; then run the installer again" in tool(form.prefix, "verify", status=Exit.PREFIX_IN_USE).stderr
     form.old.run("--prefix", form.prefix, "--no-sync")
     if "--force" in form.options:
         form.check_nothing_changed()
@@ -248,6 +248,24 @@ def test_killed_while_it_is_undone(name: str, maker: Maker, tmp_path: Path, requ
             else:
                 assert whole(form.place) == form.before, (fails, call, at)
     assert killed > len(moments) / 2
+
+
+def test_two_at_once(maker: Maker, tmp_path: Path) -> None:
+    """Who comes second waits for the script of the first, and finds the installation."""
+    app = maker.make(
+        hooked(small(), post_install='echo $$ >"$TELL"; while test ! -e "$TELL.go"; do sleep 0.02; done\n')
+    )
+    tell = tmp_path / "tell"
+    command = app.command("--prefix", tmp_path / "place/env")
+    first = subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env={**os.environ, "TELL": str(tell)})
+    wait_for(tell, first)
+    second = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
+    assert second.stdout
+    assert "waiting for process" in second.stdout.readline()
+    tell.with_suffix(".go").touch()
+    assert "is installed in" in first.communicate(timeout=TIMEOUT)[0]
+    assert "is already installed in" in second.communicate(timeout=TIMEOUT)[0]
+    assert (first.returncode, second.returncode) == (0, 0)
 
 
 # ---- What a script is given -----------------------------------------------------------------------------------------
