@@ -224,13 +224,17 @@ def test_killed(form: Form, maker: Maker, tmp_path: Path) -> None:
         assert [path.name for path in form.place.iterdir()] == ["env"]
 
 
+@pytest.mark.parametrize("status", [0, 3])
 @pytest.mark.parametrize("name", ["absent", "beside", "inside"])
-def test_killed_while_it_is_undone(name: str, maker: Maker, tmp_path: Path, require: Callable[[str], str]) -> None:
-    """At every rename, and at some removals; also where the system cannot exchange."""
+def test_killed_at_every_move(
+    name: str, status: int, maker: Maker, tmp_path: Path, require: Callable[[str], str]
+) -> None:
+    """While it is published, settled or undone; also where nothing can be exchanged."""
     strace = require("strace")
-    app = maker.make(hooked(small(), post_install=CHANGES + "exit 3\n"))
+    app = maker.make(hooked(small(), post_install=CHANGES + f"exit {status}\n"))
     moments = [("", "renameat2", at) for at in range(1, 18 if name == "inside" else 5)]
-    moments += [("", "unlinkat", at) for at in range(1, 60, 9)]
+    moments += [("", "renameat", at) for at in range(1, 5)]
+    moments += [("", "unlinkat", at) for at in range(1, 60, 12)]
     if name == "beside":
         moments += [("inject=renameat2:error=ENOSYS", "renameat", at) for at in range(1, 9)]
     killed = 0
@@ -241,13 +245,17 @@ def test_killed_while_it_is_undone(name: str, maker: Maker, tmp_path: Path, requ
             command = [strace, "-f", "-o", "/dev/null", *inject, *app.command(*form.options, "-j1")]
             done = subprocess.run(command, check=False, capture_output=True, timeout=TIMEOUT)
             killed += done.returncode == -signal.SIGKILL
-            form.old.run("--prefix", form.prefix, "--no-sync")
-            if name == "absent":
+            again = subprocess.run(form.old.command("--prefix", form.prefix), check=False, capture_output=True)
+            if status == 0 and again.returncode == Exit.PREFIX_IN_USE:  # the new one is complete
+                assert (form.prefix / "new/deep/file").exists(), (fails, call, at)
+                assert "missing" not in tool(form.prefix, "verify", status=None).stdout
+            elif name == "absent":
                 check_small(form.prefix, str(form.prefix), b"0")
-                assert [path.name for path in form.place.iterdir()] == ["env"], (call, at)
             else:
                 assert whole(form.place) == form.before, (fails, call, at)
-    assert killed > len(moments) / 2
+            assert [path.name for path in form.place.iterdir()] == ["env"], (call, at)
+            assert not (form.prefix / ".sfxpack.new").exists()
+    assert killed > 3
 
 
 def test_two_at_once(maker: Maker, tmp_path: Path) -> None:
