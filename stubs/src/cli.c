@@ -249,10 +249,10 @@ static enum sfx_error finish_installer(const struct parser *parser)
         return sfx_fail(parser->fault, SFX_ERROR_USAGE, "--tree and --as go together and with no other action");
     if (wants_tree)
         options->action = SFX_ACTION_TREE;
-    bool can_json = options->action == SFX_ACTION_INFO || options->action == SFX_ACTION_LIST ||
-                    options->action == SFX_ACTION_CHECK;
+    bool can_json = options->action == SFX_ACTION_INSTALL || options->action == SFX_ACTION_INFO ||
+                    options->action == SFX_ACTION_LIST || options->action == SFX_ACTION_CHECK;
     if (options->json && !can_json)
-        return sfx_fail(parser->fault, SFX_ERROR_USAGE, "--json goes with --info, --list or --check-only");
+        return sfx_fail(parser->fault, SFX_ERROR_USAGE, "--json goes with installing, --info, --list and --check-only");
     return SFX_OK;
 }
 
@@ -308,6 +308,8 @@ static enum sfx_error finish_tool(const struct parser *parser)
         if (strcmp(command, commands[i].name) != 0)
             continue;
         options->action = commands[i].action;
+        if (options->json && options->action == SFX_ACTION_TOOL_INFO)
+            return sfx_fail(parser->fault, SFX_ERROR_USAGE, "--json does not go with %s", command);
         return finish_relocate(parser);
     }
     return unknown_command(command, commands, count, parser->fault);

@@ -106,6 +106,7 @@ enum sfx_error sfx_compile(struct sfx_session *session, const char *prefix, stru
     __attribute__((cleanup(sfx_os_closep))) int root = -1;
     if (session->artifact.index.product.compile.size == 0)
         return SFX_OK;
+    sfx_event_phase(&session->events, "compile");
     sfx_say(session, "compiling the Python files");
     enum sfx_error error = compile_all(session, prefix, &listed, fault);
     struct sfx_fault ignored;
@@ -115,6 +116,8 @@ enum sfx_error sfx_compile(struct sfx_session *session, const char *prefix, stru
         enum sfx_error written = sfx_record_generated(root, prefix, text, error ? &ignored : fault);
         error = error ? error : written;
     }
+    if (!error)
+        sfx_log(session, "compiled the Python files");
     if (!error)
         return SFX_OK;
     sfx_warn(session, "installed, but not all of its Python files are compiled: %s; it works all the same", fault->message);

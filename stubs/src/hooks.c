@@ -114,8 +114,11 @@ static void drop_script(const struct sfx_hook_run *run, struct script *script)
 static void log_line(struct output *output, int which)
 {
     struct sfx_text *line = &output->lines[which];
-    if (line->size > 0 && output->logged < MOST_LOGGED)
+    if (line->size > 0 && output->logged < MOST_LOGGED) {
         sfx_log(output->session, "%s: %s", output->label, line->data);
+        if (output->session->events.on)
+            sfx_say(output->session, "%s: %s", output->label, line->data);
+    }
     output->logged += line->size;
     line->size = 0;
 }
@@ -123,7 +126,8 @@ static void log_line(struct output *output, int which)
 static void take(void *context, bool is_error, const char *data, size_t size)
 {
     struct output *output = context;
-    if (is_error || !output->session->options.quiet)
+    bool is_said = !output->session->options.quiet && !output->session->events.on;
+    if (is_error || is_said)
         sfx_os_write(is_error ? 2 : 1, data, size);          /* where nobody reads, there is still the log */
     for (size_t done = 0; done < size;) {
         const char *newline = memchr(data + done, '\n', size - done);
@@ -215,6 +219,7 @@ static enum sfx_error run_script(const struct sfx_hook_run *run, const struct sc
         .context = &output,
     };
     if (!failed) {
+        sfx_event_phase(&run->session->events, "hook");
         sfx_say(run->session, "running %s", script->label);
         sfx_log(run->session, "running %s with %s", script->label, script->interpreter);
         fflush(stdout);

@@ -111,6 +111,17 @@ static void say_end(const struct sfx_session *session, const struct sfx_place *p
     sfx_say(session, "remove:    rm -r %s", quoted.data);
 }
 
+static void log_start(struct sfx_session *session, const struct sfx_place *place)
+{
+    const struct sfx_index *index = &session->artifact.index;
+    SFX_CLEAN_TEXT struct sfx_text build = {0};
+    SFX_CLEAN_STRING char *title = sfx_product_title(index);
+    sfx_text_hex(&build, session->artifact.locator.index_digest, SFX_DIGEST_SIZE);
+    if (title && !build.failed)
+        sfx_log(session, "installing %s in %s, build %s by %.*s", title, place->prefix, build.data,
+                SFX_TEXT(sfx_index_string(index, index->product.creator)));
+}
+
 /* ---- Hooks ---- */
 
 struct hooking {
@@ -170,7 +181,7 @@ static enum sfx_error attempt(struct sfx_session *session, struct sfx_place *pla
         .after = sfx_hook_runs(session, &session->artifact.index, SFX_HOOK_KIND_POST_INSTALL) ? after : NULL,
         .context = &hooking,
     };
-    sfx_log(session, "installing in %s", place->prefix);
+    log_start(session, place);
     if (session->options.skip_hooks)
         sfx_log(session, "hooks are skipped");
     return sfx_produce(&production, ret_changed, fault);
@@ -186,12 +197,14 @@ static enum sfx_error install_at(struct sfx_session *session, struct sfx_place *
     } while (!error && changed);
     if (error)
         return error;
+    session->events.result = decision == ALREADY_THERE ? "already-installed" : "installed";
     if (decision == ALREADY_THERE) {
         say_end(session, place, true);
         return SFX_OK;
     }
     sfx_log(session, "installed in %s", place->prefix);
     error = sfx_compile(session, place->prefix, fault);
+    sfx_keep_log(session, place->path);
     say_end(session, place, false);
     sfx_texts_after(session);
     return error;
@@ -202,14 +215,30 @@ static enum sfx_error choose_place(struct sfx_session *session, struct sfx_place
     SFX_CLEAN_STRING char *prefix = NULL;
     enum sfx_error error = sfx_choose_prefix(session, &prefix, fault);
     if (!error)
+        error = sfx_session_check_log(session, prefix, fault);
+    if (!error)
         error = sfx_preflight_prefix(session, &session->artifact.index, prefix, fault);
     return error ? error : sfx_place_open(prefix, ret_place, fault);
+}
+
+/* Programs are told first where; they are not asked. */
+static enum sfx_error announce(struct sfx_session *session, struct sfx_fault *fault)
+{
+    SFX_CLEAN_STRING char *prefix = NULL;
+    enum sfx_error error = session->events.on ? sfx_choose_prefix(session, &prefix, fault) : SFX_OK;
+    if (!prefix)
+        return error;
+    sfx_event_start(&session->events, "install", prefix, &session->artifact.index, session->artifact.locator.index_digest);
+    sfx_event_phase(&session->events, "check");
+    return SFX_OK;
 }
 
 enum sfx_error sfx_install(struct sfx_session *session, struct sfx_fault *fault)
 {
     __attribute__((cleanup(sfx_place_close))) struct sfx_place place = {.parent = -1, .folder = -1};
-    enum sfx_error error = sfx_preflight_machine(session, fault);
+    enum sfx_error error = announce(session, fault);
+    if (!error)
+        error = sfx_preflight_machine(session, fault);
     if (!error)
         error = sfx_texts_before(session, fault);
     if (!error)

@@ -48,6 +48,25 @@ static enum sfx_error run(struct sfx_session *session, struct sfx_fault *fault)
     return sfx_fail(fault, SFX_ERROR_USAGE, "unknown action");
 }
 
+/* Say how it ended, to people and to programs. Returns the exit code. */
+static int finish(struct sfx_session *session, struct sfx_fault *fault)
+{
+    if (session->log_failed && session->log.size > 0 && !fault->error)
+        sfx_warn(session, "the log %s is not complete: %s", session->options.log, strerror(session->log_failed));
+    int failed = fflush(stdout) != 0 ? errno : 0;
+    if (!fault->error && failed && failed != EPIPE)
+        sfx_fail_os(fault, failed, "cannot write the output");
+    if (fault->error)
+        sfx_say_fault(session, fault);
+    int code = sfx_exit_code(fault);
+    failed = sfx_event_result(&session->events, code, fault->message);
+    if (code != SFX_EXIT_DONE || !failed || failed == EPIPE)
+        return code;
+    sfx_fail_os(fault, failed, "cannot write the output");
+    sfx_say_fault(session, fault);
+    return sfx_exit_code(fault);
+}
+
 int main(int count, char **arguments)
 {
     struct sfx_session session;
@@ -56,10 +75,9 @@ int main(int count, char **arguments)
     enum sfx_error error = sfx_session_open(count, arguments, &session, &fault);
     if (!error)
         error = run(&session, &fault);
-    if (fflush(stdout) != 0 && !error && errno != EPIPE)
-        error = sfx_fail_os(&fault, errno, "cannot write the output");
-    if (error)
-        sfx_say_fault(&session, &fault);
+    if (!error)
+        fault.error = SFX_OK;            /* of what was tried and of no matter */
+    int code = finish(&session, &fault);
     sfx_session_close(&session);
-    return error ? sfx_exit_code(&fault) : SFX_EXIT_DONE;
+    return code;
 }

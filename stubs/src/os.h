@@ -26,7 +26,8 @@ enum sfx_os_access {
 };
 int sfx_os_open(int directory, const char *path, enum sfx_os_access access, int *ret_fd);
 int sfx_os_create(int directory, const char *path, uint32_t mode, int *ret_fd);             /* write only, must not exist */
-int sfx_os_create_log(const char *path, int *ret_fd);                                       /* truncates what exists */
+/* A log to be added to; made with the mode that the caller of this program gives new files. */
+int sfx_os_open_log(const char *path, int *ret_fd);
 int sfx_os_close(int fd);
 void sfx_os_closep(int *fd);                                                                /* cleanup attribute; < 0: nothing */
 int sfx_os_read(int fd, void *buffer, size_t size, size_t *ret_size);                       /* 0 at the end */

@@ -87,11 +87,6 @@ int sfx_os_create(int directory, const char *path, uint32_t mode, int *ret_fd)
     return open_again(directory, path, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW, (mode_t)mode, ret_fd);
 }
 
-int sfx_os_create_log(const char *path, int *ret_fd)
-{
-    return open_again(SFX_OS_HERE, path, O_WRONLY | O_CREAT | O_TRUNC | O_NOCTTY, 0644, ret_fd);
-}
-
 /* The descriptor is gone after close, also with EINTR (Linux). */
 int sfx_os_close(int fd)
 {

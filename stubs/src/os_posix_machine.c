@@ -28,13 +28,13 @@
 #endif
 
 static volatile sig_atomic_t interruption;
+static mode_t callers_umask;
 
 static void on_signal(int number)
 {
     interruption = number;
 }
 
-static mode_t callers_umask;
 static sigset_t ignored_here;            /* and not before */
 
 mode_t sfx_posix_umask(void)
@@ -78,6 +78,14 @@ void sfx_os_prepare(void)
     ignore(SIGXFSZ);
 #endif
     callers_umask = umask(0);
+}
+
+int sfx_os_open_log(const char *path, int *ret_fd)
+{
+    do {
+        *ret_fd = open(path, O_WRONLY | O_CREAT | O_APPEND | O_NOCTTY | O_CLOEXEC, 0666 & ~callers_umask);
+    } while (*ret_fd < 0 && errno == EINTR);
+    return *ret_fd < 0 ? errno : 0;
 }
 
 void sfx_os_hold_signals(bool hold)

@@ -82,6 +82,12 @@ char *sfx_path_existing(const char *path)
     return found;
 }
 
+bool sfx_path_is_inside(const char *path, const char *folder)
+{
+    size_t size = strlen(folder);
+    return strncmp(path, folder, size) == 0 && path[size] == '/';
+}
+
 /* After `[`: whether ONE is in the set; moves PATTERN behind the `]`. A `[` without `]` stands for itself. */
 static bool match_set(const char **pattern, uint8_t one)
 {

@@ -16,6 +16,7 @@
 static void say_waiting(void *context, const char *holder)
 {
     struct sfx_session *session = context;
+    sfx_event_phase(&session->events, "lock");
     sfx_say(session, "waiting for %s, which is at work there", holder);
     fflush(stdout);                      /* it may take long, also where this is no terminal */
     sfx_log(session, "waiting for %s", holder);
@@ -80,6 +81,7 @@ static enum sfx_error write_tree(const struct sfx_production *production, const 
     struct sfx_progress progress;
     sfx_progress_start(&progress, session, production->verb);
     struct sfx_extraction extraction = {&session->artifact, tree, session->options.jobs, &progress, sfx_progress_show};
+    sfx_event_phase(&session->events, "extract");
     enum sfx_error error = sfx_tree_directories(tree, fault);
     if (!error)
         error = sfx_extract(&extraction, fault);
@@ -123,6 +125,8 @@ static enum sfx_error fill(const struct sfx_production *production, const struct
         if (os_error)
             error = sfx_fail_os(fault, os_error, "cannot write %s/" SFX_PENDING_PATH, commit->shown);
     }
+    if (!error && production->log)
+        session->log_kept = session->log.size;
     sfx_prefix_close(prefix);
     return error;
 }
@@ -169,6 +173,7 @@ static enum sfx_error publish(const struct sfx_production *production, struct sf
     enum sfx_error error = sfx_check_interrupted(fault);
     if (error)
         return error;
+    sfx_event_phase(&session->events, "publish");
     sfx_progress_start(&progress, session, "");
     if (!session->options.no_sync)
         sfx_progress_note(&progress, "waiting for the disk");

@@ -7,11 +7,13 @@
 
 #define SILENT_MILLISECONDS 500u
 #define LINE_MILLISECONDS 10000u
+#define EVENT_MILLISECONDS 250u
 
 void sfx_progress_start(struct sfx_progress *progress, const struct sfx_session *session, const char *verb)
 {
     uint64_t now = sfx_os_milliseconds();
-    *progress = (struct sfx_progress){session, verb, sfx_os_is_terminal(2), false, now, now, 0};
+    bool terminal = sfx_os_is_terminal(2) && !session->events.on;
+    *progress = (struct sfx_progress){session, verb, terminal, false, now, now, 0};
 }
 
 static void show_on_terminal(struct sfx_progress *progress, uint64_t done, uint64_t total)
@@ -36,10 +38,22 @@ static void show_line(struct sfx_progress *progress, uint64_t done, uint64_t tot
             sfx_size_text(total, all));
 }
 
+static void send_event(struct sfx_progress *progress, uint64_t done, uint64_t total, uint64_t now)
+{
+    if (now - progress->last < EVENT_MILLISECONDS && done < total)
+        return;
+    progress->last = now;
+    sfx_event_progress(&progress->session->events, done, total);
+}
+
 void sfx_progress_show(void *context, uint64_t done, uint64_t total)
 {
     struct sfx_progress *progress = context;
     uint64_t now = sfx_os_milliseconds();
+    if (progress->session->events.on) {
+        send_event(progress, done, total, now);
+        return;
+    }
     if (progress->session->options.quiet || now - progress->started < SILENT_MILLISECONDS)
         return;
     if (progress->terminal)

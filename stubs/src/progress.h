@@ -1,4 +1,5 @@
-/* How far it is: a line that is rewritten on a terminal, plain lines elsewhere, nothing for what ends at once. */
+/* How far it is: a line that is rewritten on a terminal, plain lines elsewhere, nothing for what ends at once; events for
+ * programs, and then no lines. */
 #ifndef SFX_PROGRESS_H
 #define SFX_PROGRESS_H
 
@@ -10,12 +11,12 @@ struct sfx_progress {
     bool terminal;
     bool shown;                          /* something stands in the terminal's line */
     uint64_t started;
-    uint64_t last;                       /* when something was said */
+    uint64_t last;                       /* when something was said, or sent */
     unsigned quarter;                    /* said so far */
 };
 
 void sfx_progress_start(struct sfx_progress *progress, const struct sfx_session *session, const char *verb);
-/* As sfx_extraction's progress; CONTEXT is the struct. */
+/* As sfx_extraction's progress; CONTEXT is the struct. For programs an event. */
 void sfx_progress_show(void *context, uint64_t done, uint64_t total);
 /* Another text in the terminal's line, until sfx_progress_end. */
 void sfx_progress_note(struct sfx_progress *progress, const char *text);

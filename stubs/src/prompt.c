@@ -110,7 +110,8 @@ static enum sfx_error refuse(const struct sfx_session *session, const char *prop
     sfx_text_format(&line, " --prefix ");
     sfx_text_shell(&line, proposal);
     bool licensed = sfx_index_hook(&session->artifact.index, SFX_HOOK_KIND_LICENSE).size > 0;
-    return sfx_fail(fault, SFX_ERROR_USAGE, "there is no terminal to ask where to install; type:  %s%s",
+    return sfx_fail(fault, SFX_ERROR_USAGE, "%s to ask where to install; type:  %s%s",
+                    session->events.on ? "with --json there is nobody" : "there is no terminal",
                     line.data ? line.data : "--prefix DIR", licensed ? " --accept-license" : "");
 }
 
@@ -121,7 +122,7 @@ static bool is_told(const struct sfx_session *session)
 
 bool sfx_can_ask(const struct sfx_session *session)
 {
-    return !is_told(session) && sfx_os_is_terminal(0) && sfx_os_is_terminal(2);
+    return !session->events.on && !is_told(session) && sfx_os_is_terminal(0) && sfx_os_is_terminal(2);
 }
 
 enum sfx_error sfx_choose_prefix(struct sfx_session *session, char **ret_prefix, struct sfx_fault *fault)

@@ -84,8 +84,7 @@ static enum sfx_error write_state(int tree, const char *shown, const struct sfx_
     add_line(&text, "name", sfx_index_string(&artifact->index, product->name));
     add_line(&text, "release", sfx_index_string(&artifact->index, product->release));
     sfx_text_format(&text, "build=");
-    for (size_t i = 0; i < SFX_DIGEST_SIZE; i++)
-        sfx_text_format(&text, "%02x", artifact->locator.index_digest[i]);
+    sfx_text_hex(&text, artifact->locator.index_digest, SFX_DIGEST_SIZE);
     sfx_text_add(&text, "\n", 1);
     if (text.failed)
         return sfx_fail(fault, SFX_ERROR_MEMORY, "out of memory");

@@ -186,18 +186,12 @@ static enum sfx_error choose_target(const struct sfx_session *session, int root,
     return *ret_target ? SFX_OK : sfx_fail(fault, SFX_ERROR_MEMORY, "out of memory");
 }
 
-static bool is_inside(const char *path, const char *folder)
-{
-    size_t size = strlen(folder);
-    return strncmp(path, folder, size) == 0 && path[size] == '/';
-}
-
 /* Whether PATH, which need not exist, is below FOLDER, a real path, whatever links lead there. */
 static bool leads_into(const char *path, const char *folder)
 {
     SFX_CLEAN_STRING char *existing = sfx_path_existing(path);
     SFX_CLEAN_STRING char *real = NULL;
-    return !existing || sfx_os_real_path(existing, &real) != 0 || strcmp(real, folder) == 0 || is_inside(real, folder);
+    return !existing || sfx_os_real_path(existing, &real) != 0 || strcmp(real, folder) == 0 || sfx_path_is_inside(real, folder);
 }
 
 /* What became of it, in a line; what was listed makes it an end with exceptions. */
@@ -228,10 +222,11 @@ static enum sfx_error relocate_to(struct sfx_relocation *relocation, struct sfx_
     if (error)
         return error;
     if (!is_same_folder(place.folder, relocation->root)) {
-        if (leads_into(place.path, here->path) || is_inside(here->path, place.path))
+        if (leads_into(place.path, here->path) || sfx_path_is_inside(here->path, place.path))
             return sfx_fail(fault, SFX_ERROR_PREFIX, "%s and %s lie in each other; choose another folder", place.path, here->path);
+        session->events.result = session->options.move ? "moved" : "copied";
         error = sfx_relocate_copy(relocation, here, &place, fault);
-        return error ? error : say_end(relocation, session->options.move ? "moved" : "copied", fault);
+        return error ? error : say_end(relocation, session->events.result, fault);
     }
     if (refused) {
         *fault = *refused;
@@ -240,15 +235,17 @@ static enum sfx_error relocate_to(struct sfx_relocation *relocation, struct sfx_
     if (session->options.move)
         return sfx_fail(fault, SFX_ERROR_USAGE, "--move needs another folder than %s, where the installation lies", here->path);
     if (!relocation->resumed && strcmp(relocation->here.record.prefix, relocation->target) == 0) {
+        session->events.result = "in-place";
         sfx_say(session, "%s is in place: nothing to do", relocation->target);
         return SFX_OK;
     }
+    session->events.result = "relocated";
     error = sfx_relocate_here(relocation, here, fault);
     return error ? error : say_end(relocation, "relocated", fault);
 }
 
 /* Whether all is right without a look at the files; then no lock is needed, nor the right to write. */
-static bool is_in_place(const struct sfx_session *session, int root, const char *path)
+static bool is_in_place(struct sfx_session *session, int root, const char *path)
 {
     SFX_CLEAN_STRING char *recorded = NULL;
     uint8_t build[SFX_DIGEST_SIZE];
@@ -256,6 +253,7 @@ static bool is_in_place(const struct sfx_session *session, int root, const char 
     if (session->options.target || has_leftovers(root) ||
         sfx_record_identity(root, path, build, &recorded, &ignored) != SFX_OK || !leads_to(recorded, root))
         return false;
+    session->events.result = "in-place";
     sfx_say(session, "%s is in place: nothing to do", recorded);
     return true;
 }
@@ -273,6 +271,7 @@ static enum sfx_error relocate_locked(struct sfx_session *session, int root, str
         return error;
     struct sfx_bytes name = sfx_index_string(relocation.index, relocation.index->product.name);
     snprintf(session->who, sizeof session->who, "%.*s", SFX_TEXT(name));
+    sfx_event_prefix(&session->events, target);
     return relocate_to(&relocation, here, refused, fault);
 }
 
@@ -283,8 +282,11 @@ enum sfx_error sfx_relocate(struct sfx_session *session, struct sfx_fault *fault
     __attribute__((cleanup(sfx_lock_release))) struct sfx_lock lock = {NULL};
     SFX_CLEAN_STRING char *path = NULL;
     enum sfx_error error = sfx_installed_self(&path, &root, fault);
-    if (!error)
+    if (!error) {
+        sfx_event_start(&session->events, "relocate", path, NULL, NULL);
+        sfx_event_phase(&session->events, "check");
         error = sfx_place_open(path, &here, fault);
+    }
     if (!error && (here.left_beside || here.left_inside))
         error = sfx_produce_recover(session, &here, fault);
     bool may_not = error == SFX_ERROR_IO || error == SFX_OK;

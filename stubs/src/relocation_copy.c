@@ -133,8 +133,8 @@ static enum sfx_error make_links(struct copying *copying, struct sfx_fault *faul
             copying->done[i] = 1;
             relocation->uncopied++;
             relocation->exceptions += thing->mounted;        /* the others are listed like what can be copied */
-            sfx_say(relocation->session, "not copied: %s (%s)", path_at(copying, i),
-                    thing->mounted ? "something is mounted there" : "neither file, folder nor link");
+            sfx_say_file(relocation->session, "not copied", sfx_bytes_of(path_at(copying, i)),
+                         thing->mounted ? "something is mounted there" : "neither file, folder nor link");
         }
     }
     return error;
@@ -281,7 +281,7 @@ static enum sfx_error copy_record(const struct copying *copying, struct sfx_faul
     enum sfx_error error = sfx_record_move(relocation->root, copying->tree, copying->shown, relocation->target, false, fault);
     struct sfx_session *session = relocation->session;
     sfx_log(session, "copied from %s to %s", relocation->shown, relocation->target);
-    sfx_record_add_log(copying->tree, (struct sfx_bytes){(const uint8_t *)session->log.data, session->log.size});
+    sfx_keep_log(session, copying->shown);
     return error;
 }
 
@@ -289,6 +289,7 @@ static enum sfx_error copy_tree(struct copying *copying, struct sfx_fault *fault
 {
     struct sfx_relocation *relocation = copying->relocation;
     struct sfx_tree tree = {.index = relocation->index, .directory = copying->tree, .shown = copying->shown};
+    sfx_event_phase(&relocation->session->events, "copy");
     enum sfx_error error = sfx_tree_probe(&tree, fault);
     relocation->time_step = tree.time_step;
     if (!error)
@@ -396,5 +397,7 @@ enum sfx_error sfx_relocate_copy(struct sfx_relocation *relocation, struct sfx_p
         sfx_warn(session, "the original in %s stays, as not all of it was copied", here->path);
     else if (!error && session->options.move)
         remove_original(relocation, here);
+    if (!error)
+        sfx_keep_log(session, place->path);
     return error;
 }

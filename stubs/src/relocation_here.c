@@ -235,6 +235,7 @@ static enum sfx_error publish(struct renewal *renewal, struct sfx_fault *fault)
 {
     struct sfx_relocation *relocation = renewal->relocation;
     bool sync = !relocation->session->options.no_sync;
+    sfx_event_phase(&relocation->session->events, "publish");
     enum sfx_error error = write_journal(relocation, fault);
     if (!error)
         error = put_all(renewal, fault);
@@ -272,6 +273,7 @@ static enum sfx_error begin(struct renewal *renewal, struct sfx_fault *fault)
 static enum sfx_error renew(struct renewal *renewal, struct sfx_fault *fault)
 {
     struct sfx_relocation *relocation = renewal->relocation;
+    sfx_event_phase(&relocation->session->events, "relocate");
     enum sfx_error error = sfx_relocation_each(relocation, stage, renewal, fault);
     if (!error)
         error = stage_links(renewal, fault);
@@ -291,6 +293,7 @@ enum sfx_error sfx_relocate_here(struct sfx_relocation *relocation, struct sfx_p
 {
     struct renewal renewal = {.relocation = relocation, .staging = -1};
     struct sfx_session *session = relocation->session;
+    struct sfx_os_stat journal;
     enum sfx_error error = sfx_relocation_survey(relocation, place->lock, fault);
     if (!error)
         error = begin(&renewal, fault);
@@ -301,9 +304,13 @@ enum sfx_error sfx_relocate_here(struct sfx_relocation *relocation, struct sfx_p
     if (error) {
         sfx_os_unlink(relocation->root, SFX_RELOCATING_NEW);
         sfx_tree_remove(relocation->root, SFX_RELOCATED, NULL);
+        if (sfx_os_stat(relocation->root, SFX_RELOCATING, &journal) == 0) {
+            sfx_log(session, "relocating to %s: %s", relocation->target, fault->message);
+            sfx_keep_log(session, relocation->shown);
+        }
         return error;
     }
     sfx_log(session, "relocated from %s to %s, %u files", relocation->here.record.prefix, relocation->target, renewal.moved);
-    sfx_record_add_log(relocation->root, (struct sfx_bytes){(const uint8_t *)session->log.data, session->log.size});
+    sfx_keep_log(session, relocation->shown);
     return SFX_OK;
 }

@@ -88,13 +88,21 @@ static bool names_prefix(const struct sfx_relocation *relocation, const struct s
     return found;
 }
 
+static void list(struct sfx_relocation *relocation, struct sfx_bytes path, const char *why)
+{
+    const char *text = why ? why : "";
+    sfx_say_file(relocation->session, "left as it is", path, text);
+    sfx_log(relocation->session, "left as it is: %.*s (%s)", SFX_TEXT(path), text);
+}
+
 static void list_entry(struct sfx_relocation *relocation, uint32_t entry, const char *text)
 {
     uint32_t at = relocation->survey.thing[entry];
     bool names = at != SFX_NO_ENTRY && names_prefix(relocation, &relocation->survey.things[at]);
     struct sfx_bytes path = sfx_index_string(relocation->index, sfx_index_entry(relocation->index, entry).path);
     relocation->exceptions++;
-    sfx_say(relocation->session, "left as it is: %.*s (%s%s)", SFX_TEXT(path), text, names ? "; it names the old prefix" : "");
+    SFX_CLEAN_STRING char *why = sfx_print("%s%s", text, names ? "; it names the old prefix" : "");
+    list(relocation, path, why);
 }
 
 static enum sfx_error list_entries(struct sfx_relocation *relocation, struct sfx_fault *fault)
@@ -137,15 +145,17 @@ static size_t foreign_top(const struct sfx_index *index, const char *path)
 
 static void list_folder(struct sfx_relocation *relocation, const char *path, size_t size, uint32_t count, uint32_t naming)
 {
+    bool is_folder = path[size] != '\0';
+    SFX_CLEAN_STRING char *why = NULL;
     relocation->exceptions++;
-    if (path[size] == '\0')
-        sfx_say(relocation->session, "left as it is: %s (not installed with it%s)", path, naming ? "; it names the old prefix" : "");
+    if (!is_folder)
+        why = sfx_print("not installed with it%s", naming ? "; it names the old prefix" : "");
     else if (naming)
-        sfx_say(relocation->session, "left as it is: %.*s/ (%u file%s not installed with it; %u name%s the old prefix)", (int)size,
-                path, count, count == 1 ? "" : "s", naming, naming == 1 ? "s" : "");
+        why = sfx_print("%u file%s not installed with it; %u name%s the old prefix", count, count == 1 ? "" : "s", naming,
+                        naming == 1 ? "s" : "");
     else
-        sfx_say(relocation->session, "left as it is: %.*s/ (%u file%s not installed with it)", (int)size, path, count,
-                count == 1 ? "" : "s");
+        why = sfx_print("%u file%s not installed with it", count, count == 1 ? "" : "s");
+    list(relocation, (struct sfx_bytes){(const uint8_t *)path, size + is_folder}, why);
 }
 
 /* For qsort, which hands no context on: paths are compared through pointers into the names. */

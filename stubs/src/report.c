@@ -39,12 +39,6 @@ static struct counts count(const struct sfx_index *index)
     return counts;
 }
 
-static void add_build(struct sfx_text *text, const uint8_t build[SFX_DIGEST_SIZE])
-{
-    for (size_t i = 0; i < SFX_DIGEST_SIZE; i++)
-        sfx_text_format(text, "%02x", build[i]);
-}
-
 static void print_requirements(const struct sfx_index *index)
 {
     for (uint32_t i = 0; i < index->header.requirement_count; i++) {
@@ -93,7 +87,7 @@ static void print_index(const struct sfx_index *index)
 static void print_product(const struct sfx_index *index, const uint8_t build[SFX_DIGEST_SIZE])
 {
     SFX_CLEAN_TEXT struct sfx_text hex = {0};
-    add_build(&hex, build);
+    sfx_text_hex(&hex, build, SFX_DIGEST_SIZE);
     printf("name        %.*s\n", SFX_TEXT(sfx_index_string(index, index->product.name)));
     printf("release     %.*s\n", SFX_TEXT(sfx_index_string(index, index->product.release)));
     printf("platform    %s\n", sfx_platform_label(index->platform));
@@ -170,7 +164,7 @@ static enum sfx_error info_json(const struct sfx_session *session, struct sfx_fa
         sfx_text_json(&text, tree_name(index, i));
     }
     sfx_text_format(&text, "],\n  \"build\": \"");
-    add_build(&text, session->artifact.locator.index_digest);
+    sfx_text_hex(&text, session->artifact.locator.index_digest, SFX_DIGEST_SIZE);
     sfx_text_format(&text, "\",\n  \"size\": %llu,\n  \"tree_size\": %llu",
                     (unsigned long long)session->artifact.locator.total_size, (unsigned long long)product->tree_size);
     add_counts(&text, index);

@@ -5,6 +5,7 @@
 #include <stdio.h>
 
 #include "os.h"
+#include "record.h"
 
 /* The name before the artifact is open: that of its file, or of this program. */
 static void set_who(struct sfx_session *session, const char *path)
@@ -34,19 +35,99 @@ static const char *find_self(int count, char **arguments)
     return NULL;
 }
 
+/* Whoever asked for events gets the result of a wrong command line as one, wherever in it the mistake is. */
+static bool wants_events(const struct sfx_options *options, bool is_wrong, int count, char **arguments)
+{
+    bool asks = options->json;
+    enum sfx_action action = options->action;
+    for (int i = 1; is_wrong && i < count; i++)
+        asks = asks || strcmp(arguments[i], "--json") == 0;
+    if (is_wrong)
+        return asks && action != SFX_ACTION_INFO && action != SFX_ACTION_LIST && action != SFX_ACTION_CHECK;
+    return asks && (action == SFX_ACTION_INSTALL || action == SFX_ACTION_TOOL_VERIFY || action == SFX_ACTION_TOOL_RELOCATE);
+}
+
+/* The command line as it was typed: without what the header puts first. */
+static void log_start(struct sfx_session *session, int count, char **arguments)
+{
+    SFX_CLEAN_TEXT struct sfx_text line = {0};
+    struct sfx_os_process process;
+    bool installs = session->options.artifact != NULL;
+    sfx_os_process(&process);
+    sfx_text_shell(&line, installs ? session->options.artifact : "sfx");
+    for (int i = 1; i < count; i++) {
+        bool is_headers = strcmp(arguments[i], "--artifact") == 0 || strcmp(arguments[i], "--at") == 0 ||
+                          strcmp(arguments[i], "--self") == 0;
+        if (is_headers && installs) {
+            i++;
+            continue;
+        }
+        sfx_text_add(&line, " ", 1);
+        sfx_text_shell(&line, arguments[i]);
+    }
+    if (!line.failed)
+        sfx_log(session, "sfxpack " SFX_RELEASE " on %s: %s", process.host, line.data);
+}
+
+enum sfx_error sfx_session_check_log(const struct sfx_session *session, const char *prefix, struct sfx_fault *fault)
+{
+    SFX_CLEAN_STRING char *log = NULL;
+    if (!session->options.log)
+        return SFX_OK;
+    enum sfx_error error = sfx_path_absolute(session->options.log, &log, fault);
+    if (!error && sfx_path_is_inside(log, prefix))
+        error = sfx_fail(fault, SFX_ERROR_USAGE, "the log %s would lie in the prefix, which has its own, "
+                                                 SFX_STATE_DIRECTORY "/install.log; name a file outside of it", log);
+    return error;
+}
+
+/* A log is added to, so nothing is lost by a name that is taken; but for this very file. */
+static enum sfx_error open_log(struct sfx_session *session, struct sfx_fault *fault)
+{
+    __attribute__((cleanup(sfx_os_closep))) int artifact = -1;
+    const struct sfx_options *options = &session->options;
+    struct sfx_os_stat log;
+    struct sfx_os_stat own;
+    struct sfx_fault ignored;
+    SFX_CLEAN_STRING char *prefix = NULL;
+    enum sfx_error error = SFX_OK;
+    if (options->action == SFX_ACTION_INSTALL && options->prefix)
+        error = sfx_path_absolute(options->prefix, &prefix, fault);
+    if (!error && prefix)
+        error = sfx_session_check_log(session, prefix, fault);
+    if (error)
+        return error;
+    int failed = sfx_os_open_log(options->log, &session->log_file);
+    if (failed)
+        return sfx_fail_os(fault, failed, "cannot write the log %s", options->log);
+    bool is_artifact = options->artifact && sfx_os_open_read(options->artifact, &artifact, &ignored) == SFX_OK &&
+                       sfx_os_stat_fd(artifact, &own) == 0 && sfx_os_stat_fd(session->log_file, &log) == 0 &&
+                       own.device == log.device && own.inode == log.inode;
+    if (!is_artifact)
+        return SFX_OK;
+    sfx_os_closep(&session->log_file);
+    return sfx_fail(fault, SFX_ERROR_USAGE, "--log %s is this file itself; name another", options->log);
+}
+
 enum sfx_error sfx_session_open(int count, char **arguments, struct sfx_session *ret_session, struct sfx_fault *fault)
 {
-    memset(ret_session, 0, sizeof *ret_session);
-    ret_session->artifact.fd = ret_session->log_file = -1;
+    struct sfx_session *session = ret_session;
+    memset(session, 0, sizeof *session);
+    session->artifact.fd = session->log_file = -1;
     remove_self(find_self(count, arguments));
-    set_who(ret_session, count > 0 ? arguments[0] : NULL);
-    enum sfx_error error = sfx_cli_parse(count, arguments, &ret_session->options, fault);
-    if (ret_session->options.artifact)
-        set_who(ret_session, ret_session->options.artifact);
-    if (error || !ret_session->options.log)
+    set_who(session, count > 0 ? arguments[0] : NULL);
+    enum sfx_error error = sfx_cli_parse(count, arguments, &session->options, fault);
+    session->events.on = wants_events(&session->options, error != SFX_OK, count, arguments);
+    if (session->options.artifact)
+        set_who(session, session->options.artifact);
+    if (!error && session->options.log)
+        error = open_log(session, fault);
+    if (error)
         return error;
-    int failed = sfx_os_create_log(ret_session->options.log, &ret_session->log_file);
-    return failed ? sfx_fail_os(fault, failed, "cannot write the log %s", ret_session->options.log) : SFX_OK;
+    log_start(session, count, arguments);
+    if (session->log_failed)
+        return sfx_fail_os(fault, session->log_failed, "cannot write the log %s", session->options.log);
+    return SFX_OK;
 }
 
 void sfx_session_close(struct sfx_session *session)
@@ -55,6 +136,7 @@ void sfx_session_close(struct sfx_session *session)
         sfx_artifact_close(&session->artifact);
     sfx_os_closep(&session->log_file);
     sfx_text_free(&session->log);
+    sfx_events_close(&session->events);
 }
 
 enum sfx_error sfx_session_open_artifact(struct sfx_session *session, bool front, struct sfx_fault *fault)
@@ -92,8 +174,21 @@ static void add_to_log(struct sfx_session *session, const char *line)
     sfx_os_date(date);
     size_t before = session->log.size;
     sfx_text_format(&session->log, "%s %s\n", date, line);
-    if (session->log_file >= 0 && session->log.data)
-        sfx_os_write(session->log_file, session->log.data + before, session->log.size - before);
+    if (session->log_file < 0 || session->log.failed)
+        return;
+    session->log_failed = sfx_os_write(session->log_file, session->log.data + before, session->log.size - before);
+    if (session->log_failed)
+        sfx_os_closep(&session->log_file);
+}
+
+void sfx_keep_log(struct sfx_session *session, const char *path)
+{
+    __attribute__((cleanup(sfx_os_closep))) int root = -1;
+    struct sfx_bytes rest = {(const uint8_t *)session->log.data + session->log_kept, session->log.size - session->log_kept};
+    if (rest.size == 0 || sfx_os_open(SFX_OS_HERE, path, SFX_OS_DIRECTORY, &root) != 0)
+        return;
+    sfx_record_add_log(root, rest);
+    session->log_kept = session->log.size;
 }
 
 void sfx_say(const struct sfx_session *session, const char *format, ...)
@@ -102,9 +197,22 @@ void sfx_say(const struct sfx_session *session, const char *format, ...)
     if (session->options.quiet)
         return;
     va_start(arguments, format);
-    vprintf(format, arguments);
+    SFX_CLEAN_STRING char *line = format_line(format, arguments);
     va_end(arguments);
-    putchar('\n');
+    if (line && session->events.on)
+        sfx_event_text(&session->events, "note", line);
+    else if (line)
+        puts(line);
+}
+
+void sfx_say_file(const struct sfx_session *session, const char *label, struct sfx_bytes path, const char *text)
+{
+    if (session->events.on)
+        sfx_event_file(&session->events, path, text);
+    else if (label)
+        sfx_say(session, "%s: %.*s (%s)", label, SFX_TEXT(path), text);
+    else
+        sfx_say(session, "%s: %.*s", text, SFX_TEXT(path));
 }
 
 void sfx_warn(struct sfx_session *session, const char *format, ...)
@@ -117,6 +225,7 @@ void sfx_warn(struct sfx_session *session, const char *format, ...)
         return;
     if (!session->options.quiet)
         fprintf(stderr, "%s: warning: %s\n", session->who, line);
+    sfx_event_text(&session->events, "warning", line);
     add_to_log(session, line);
 }
 

@@ -105,6 +105,12 @@ void sfx_text_json(struct sfx_text *text, struct sfx_bytes bytes)
     sfx_text_add(text, "\"", 1);
 }
 
+void sfx_text_hex(struct sfx_text *text, const uint8_t *bytes, size_t size)
+{
+    for (size_t i = 0; i < size; i++)
+        sfx_text_format(text, "%02x", bytes[i]);
+}
+
 void sfx_text_shell(struct sfx_text *text, const char *word)
 {
     static const char plain[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789/._+-@%:,=";

@@ -17,6 +17,8 @@ void sfx_text_add(struct sfx_text *text, const void *bytes, size_t size);
 void sfx_text_format(struct sfx_text *text, const char *format, ...) __attribute__((format(printf, 2, 3)));
 /* `"..."` for JSON; bytes that are not UTF-8 become lone surrogates \udc80 .. \udcff, as Python's surrogateescape has them. */
 void sfx_text_json(struct sfx_text *text, struct sfx_bytes bytes);
+/* Two lower-case digits a byte. */
+void sfx_text_hex(struct sfx_text *text, const uint8_t *bytes, size_t size);
 /* A word for a POSIX shell, in single quotes where needed. */
 void sfx_text_shell(struct sfx_text *text, const char *word);
 void sfx_text_free(struct sfx_text *text);
@@ -43,6 +45,8 @@ char *sfx_path_parent(const char *path);
 const char *sfx_path_name(const char *path);
 /* The nearest folder at or above PATH that exists (links followed); malloced, NULL without memory. */
 char *sfx_path_existing(const char *path);
+/* Whether an absolute normalised path lies below another one, by its text. */
+bool sfx_path_is_inside(const char *path, const char *folder);
 /* A shell pattern (`*` `?` `[...]`) against TEXT; `*` and `?` match `/` too. */
 bool sfx_match(const char *pattern, struct sfx_bytes text);
 

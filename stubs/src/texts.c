@@ -33,6 +33,19 @@ static void show(FILE *file, struct sfx_bytes bytes)
         fwrite(text.data, 1, text.size, file);
 }
 
+/* To people, or to programs. */
+static void show_message(const struct sfx_session *session, FILE *file, struct sfx_bytes bytes)
+{
+    SFX_CLEAN_TEXT struct sfx_text text = {0};
+    if (session->options.quiet || bytes.size == 0)
+        return;
+    sfx_text_printable(&text, bytes);
+    if (!session->events.on)
+        show(file, bytes);
+    else if (text.data)
+        sfx_event_text(&session->events, "note", text.data);
+}
+
 static size_t count_lines(struct sfx_bytes text)
 {
     size_t count = text.size > 0 && text.data[text.size - 1] != '\n';
@@ -132,8 +145,7 @@ enum sfx_error sfx_texts_before(struct sfx_session *session, struct sfx_fault *f
         return SFX_OK;                   /* the question where to install ends this run, and says all that is to be typed */
     if (open && !asks)
         return refuse(session, fault);
-    if (message.size > 0 && !options->quiet)
-        show(asks ? stderr : stdout, message);
+    show_message(session, asks ? stderr : stdout, message);
     enum sfx_error error = open ? page(licence, fault) : SFX_OK;
     if (!error && open)
         error = ask(fault);
@@ -145,8 +157,7 @@ enum sfx_error sfx_texts_before(struct sfx_session *session, struct sfx_fault *f
 void sfx_texts_after(const struct sfx_session *session)
 {
     struct sfx_bytes message = sfx_index_hook(&session->artifact.index, SFX_HOOK_KIND_MESSAGE_AFTER);
-    if (message.size > 0 && !session->options.quiet)
-        show(stdout, message);
+    show_message(session, stdout, message);
 }
 
 /* ---- Looking ---- */

@@ -173,7 +173,7 @@ static uint32_t list_differences(const struct sfx_session *session, const struct
         *ret_regenerated += condition == SFX_REGENERATED;
         differences += condition > SFX_FOLLOWS;
         if (condition >= SFX_FOLLOWS)
-            sfx_say(session, "%s: %.*s", sfx_condition_text(condition), SFX_TEXT(path));
+            sfx_say_file(session, NULL, path, sfx_condition_text(condition));
     }
     return differences;
 }
@@ -208,6 +208,9 @@ enum sfx_error sfx_verify_installation(struct sfx_session *session, struct sfx_f
         error = sfx_installed_open(root, path, &installed, fault);
     if (error)
         return error;
+    sfx_event_start(&session->events, "verify", path, &installed.record.index, installed.record.build);
+    sfx_event_phase(&session->events, "verify");
+    session->events.result = "sound";
     error = sfx_installed_check_all(&installed, session->options.jobs, &conditions, fault);
     if (!error) {
         const struct sfx_index *index = &installed.record.index;
@@ -217,6 +220,8 @@ enum sfx_error sfx_verify_installation(struct sfx_session *session, struct sfx_f
                 differences == 1 ? "" : "s", regenerated);
         if (differences > 0)
             error = sfx_fail(fault, SFX_ERROR_EXCEPTIONS, "%s", "");
+        if (differences > 0)
+            session->events.result = "differs";
     }
     sfx_installed_close(&installed);
     return error;

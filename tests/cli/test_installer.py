@@ -207,14 +207,6 @@ def test_temporary_copy_is_removed_first(app: Installer, tmp_path: Path) -> None
     assert not folder.exists()
 
 
-def test_log(app: Installer, tmp_path: Path) -> None:
-    log = tmp_path / "log"
-    app.run("--prefix", tmp_path / "env", "--log", log, "-q")
-    assert f"installed in {tmp_path}/env" in log.read_text()
-    assert "extracted 14 entries" in (tmp_path / "env/.sfxpack/install.log").read_text()
-    app.run("--prefix", tmp_path / "x", "--log", tmp_path / "no/log", status=Exit.IO)
-
-
 def test_quiet(app: Installer, tmp_path: Path) -> None:
     done = app.run("-q", "--prefix", tmp_path / "env")
     assert (done.stdout, done.stderr) == ("", "")
@@ -614,7 +606,6 @@ def test_unknown_option_names_the_nearest(app: Installer, typed: str, meant: str
         ["--yes=no"],
         ["--extract", "x"],
         ["--info", "--list"],
-        ["--json"],
         ["--tree", "x"],
         ["--as", "/x", "--info"],
     ],
