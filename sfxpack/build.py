@@ -20,13 +20,13 @@ from sfxpack.compress import BlockWriter
 from sfxpack.errors import UsageError
 from sfxpack.format.layout import EntryKind, Platform
 from sfxpack.format.tables import Index, Product
-from sfxpack.model import Entry, Finding, Origin, Pyc, Request, Saving
+from sfxpack.model import Addition, Entry, Finding, Origin, Pyc, Request, Saving
 from sfxpack.ownership import Ownership
 from sfxpack.ownership import as_json as ownership_as_json
 from sfxpack.packing import Packing
 from sfxpack.reading import Progress, Reading, silent, usable_cores
 from sfxpack.subject import Subject, subjects
-from sfxpack.whole import Whole, savings, together, warnings
+from sfxpack.whole import Whole, additions, savings, together, warnings
 from sfxpack.workers import Workers
 
 _INTERPRETERS: Final = (b"bin/python", b"bin/python3", b"bin/pypy3")
@@ -65,6 +65,8 @@ class Result:
     """Whether the packages are as they were installed."""
     savings: tuple[Saving, ...]
     """What was left out, by the rule that did it."""
+    additions: tuple[Addition, ...]
+    """What `--add` brought along."""
     hooks: tuple[str, ...]
     """Scripts and texts of the vendor's, by the option that gave them."""
     environments: tuple[PackedEnvironment, ...]
@@ -122,6 +124,7 @@ def build(request: Request, progress: Progress = silent) -> Result:
         warnings=warnings(found),
         ownership=whole.ownership,
         savings=savings(found),
+        additions=additions(found),
         hooks=tuple(hook.kind.label for hook in index.hooks),
         environments=tuple(
             PackedEnvironment(os.fsdecode(subject.mount), subject.environment.origin) for subject in found
@@ -219,6 +222,11 @@ def _report(subjects: Sequence[Subject], whole: Whole) -> bytes:
     report |= {"environments": kinds} if whole.trees else {"kind": subjects[0].environment.kind}
     if any(subject.selection.filters for subject in subjects):
         report["filters"] = {os.fsdecode(subject.mount): subject.selection.filters for subject in subjects}
+    if added := [
+        {"path": item.path.decode(errors="backslashreplace"), "files": item.files, "size": item.size}
+        for item in additions(subjects)
+    ]:
+        report["added"] = added
     if saved := [dataclasses.asdict(item) for item in savings(subjects) if item.files]:
         report["left_out"] = saved
     return json.dumps(report, sort_keys=True).encode()

@@ -19,7 +19,7 @@ from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeR
 
 from sfxpack import __version__, report, scan_report
 from sfxpack.build import build as build_artifact
-from sfxpack.errors import SfxpackError
+from sfxpack.errors import SfxpackError, UsageError
 from sfxpack.extract import extract as extract_artifact
 from sfxpack.format.layout import Exit
 from sfxpack.inspect import inspect as inspect_artifact
@@ -129,7 +129,10 @@ def scan(*, verbose: bool, as_json: bool, **options: Any) -> None:  # noqa: ANN4
       sfxpack scan -p /opt/tools -v
       sfxpack scan ./venv --json | jq .libraries
     """  # noqa: D301 click looks for the character
-    requests = [request for _, request in each(read_request(**options))]
+    request = read_request(**options)
+    if request.added and request.more:
+        raise UsageError("--add: scan one environment at a time with it")
+    requests = [request for _, request in each(request)]
     gc.disable()  # as in build
     if as_json:
         values = [scan_report.as_json(scan_environment(request), verbose=verbose) for request in requests]

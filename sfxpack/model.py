@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from enum import Enum
@@ -123,6 +124,32 @@ class Saving:
 
 
 @dataclass(frozen=True, slots=True)
+class Added:
+    """Something of this machine that the user puts into the tree (`--add`)."""
+
+    source: Path
+    """A file or folder, as it was typed."""
+    target: bytes
+    """Below the prefix, normalised; empty: the prefix itself."""
+    into: bool = False
+    """A file goes into that folder under its own name; a folder is that one either way."""
+
+    def __str__(self) -> str:
+        return f"{self.source}={os.fsdecode(self.target) or '.'}"
+
+
+@dataclass(frozen=True, slots=True)
+class Addition:
+    """What one `--add` came to, for reports."""
+
+    path: bytes
+    """Below the prefix; empty: the prefix itself."""
+    files: int
+    """Files and links, without those that filters leave out."""
+    size: int
+
+
+@dataclass(frozen=True, slots=True)
 class Environment:
     """What was found by name or path; `tree` lists its files."""
 
@@ -148,6 +175,8 @@ class Environment:
     """Paths of the files in which they do."""
     origin: Origin | None = None
     """One of the renames that nobody gave."""
+    added: Mapping[bytes, frozenset[bytes]] = field(default_factory=dict)
+    """What `--add` brought along: the paths of its entries, by DEST."""
     findings: tuple[Finding, ...] = ()
     """What its own well-known files tell: `stale`."""
 
@@ -271,6 +300,8 @@ class Request:
     """Passwords, tokens and keys: DROP cuts them where the file works without, KEEP, FAIL."""
     external: Policy = Policy.KEEP
     """Links that lead out of the tree: KEEP, FOLLOW or FAIL."""
+    added: tuple[Added, ...] = ()
+    """What comes into the tree besides; with several environments each begins with the name of one."""
     rules: tuple[str, ...] = ()
     """What is left out, as lines of gitignore in their order: the last that matches a path counts."""
     slim: tuple[str, ...] = ()

@@ -10,8 +10,9 @@ from typing import Any, Final, TypeVar
 
 import click
 
+from sfxpack import adding
 from sfxpack.format.layout import HookKind, Platform
-from sfxpack.model import Policy, Pyc, Request
+from sfxpack.model import Added, Policy, Pyc, Request
 from sfxpack.selection import PRESETS
 
 _FILTERS: Final = ("exclude", "include", "exclude_from")
@@ -33,6 +34,13 @@ def _presets(_ctx: click.Context, _parameter: click.Parameter, values: Sequence[
         if name != "all" and name not in PRESETS:
             raise click.BadParameter(f"{name!r} is none of {', '.join(PRESETS)}, all")
     return tuple(PRESETS) if "all" in names else tuple(names)
+
+
+def _added(_ctx: click.Context, _parameter: click.Parameter, values: Sequence[str]) -> tuple[Added, ...]:
+    try:
+        return tuple(map(adding.parse, values))
+    except ValueError as error:
+        raise click.BadParameter(str(error)) from error
 
 
 class Filtering(click.Command):
@@ -93,6 +101,16 @@ POLICIES: Final = (
         help="An earlier place that some files still name (listed as stale), besides where it was made; repeatable.",
     ),
     _choice("--ambiguous", ["keep", "relocate", "fail"], "Text where the old prefix may be part of another path."),
+    click.option(
+        "--add",
+        "added",
+        multiple=True,
+        callback=_added,
+        metavar="SRC=DEST",
+        help="Take the file or folder SRC along too, as DEST below the prefix, relocated like the rest; a file with "
+        "DEST/ under its own name. What is there is never replaced, folders are merged; repeatable. With several "
+        "environments DEST begins with the name of one.",
+    ),
     click.option(
         "--exclude",
         multiple=True,

@@ -8,10 +8,10 @@ from dataclasses import dataclass
 from typing import Final
 
 from sfxpack import hooks
-from sfxpack.model import Entry, Request, Saving
+from sfxpack.model import Addition, Entry, Request, Saving
 from sfxpack.plan import reading_order
 from sfxpack.subject import Subject, subjects
-from sfxpack.whole import savings, warnings
+from sfxpack.whole import additions, savings, warnings
 
 _IN_PACKAGES: Final = re.compile(rb"(?:.*/)?(?:site|dist)-packages/(?:__pycache__/)?([^/]+)(?:/.*)?")
 
@@ -49,6 +49,8 @@ class Preview:
     parts: tuple[Part, ...]
     files: tuple[File, ...]
     savings: tuple[Saving, ...]
+    additions: tuple[Addition, ...]
+    """What `--add` brings along."""
     warnings: tuple[str, ...]
 
 
@@ -80,6 +82,7 @@ def preview(request: Request) -> Preview:
         parts=tuple(sorted(parts, key=lambda part: (-part.size, part.name))),
         files=tuple(sorted(files, key=lambda file: (-file.size, file.path))),
         savings=savings(found),
+        additions=additions(found),
         warnings=warnings(found),
     )
 

@@ -17,7 +17,7 @@ from rich.table import Table
 from sfxpack.build import Result
 from sfxpack.format.layout import MAX_PREFIX, NO_LIMIT
 from sfxpack.inspect import Inspection
-from sfxpack.model import Finding, Origin, Saving
+from sfxpack.model import Addition, Finding, Origin, Saving
 from sfxpack.ownership import Ownership, Package
 from sfxpack.ownership import as_json as ownership_as_json
 from sfxpack.preview import Preview
@@ -98,6 +98,8 @@ def as_json(result: Result) -> dict[str, Any]:
     value["prefix_limit"] = None if result.prefix_limit == NO_LIMIT else result.prefix_limit
     value["findings"] = findings_as_json(result.findings)
     value["ownership"] = ownership_as_json(result.ownership)
+    value["added"] = additions_as_json(result.additions)
+    del value["additions"]
     return value
 
 
@@ -126,7 +128,7 @@ def print_result(result: Result, console: Console, *, verbose: bool) -> None:
     table.add_row("relocates", strategies or "nothing: no file holds the prefix")
     limit = limit_text(result.prefix_limit, result.prefix_limit_path, conda=result.prefix_limit_conda)
     table.add_row("prefix", escape(limit))
-    for label, text in savings_rows(result.savings):
+    for label, text in (*additions_rows(result.additions), *savings_rows(result.savings)):
         table.add_row(label, escape(text))
     if packages := packages_text(result.ownership):
         table.add_row("packages", escape(packages))
@@ -141,6 +143,18 @@ def print_result(result: Result, console: Console, *, verbose: bool) -> None:
     console.print("\ncarry it and install it:", style="bold")
     console.print(escape(f"  scp {shlex.quote(str(result.path))} HOST:"), soft_wrap=True)
     console.print(escape(f"  sh {name} --prefix /opt/{result.name}"), soft_wrap=True)
+
+
+def additions_rows(additions: Iterable[Addition]) -> Iterator[tuple[str, str]]:
+    """What `--add` brings along, a row each."""
+    for added in additions:
+        place = os.fsdecode(added.path) or "the prefix itself"
+        yield "added", f"{place}: {counted(added.files, 'file', 'files')}, {size(added.size)}"
+
+
+def additions_as_json(additions: Iterable[Addition]) -> list[dict[str, Any]]:
+    """The same for programs."""
+    return [{"path": os.fsdecode(item.path), "files": item.files, "size": item.size} for item in additions]
 
 
 def savings_rows(savings: Iterable[Saving]) -> Iterator[tuple[str, str]]:
@@ -199,7 +213,7 @@ def print_preview(found: Preview, console: Console, *, verbose: bool) -> None:
     table = Table.grid(padding=(0, 2))
     table.add_row("would write", escape(found.output))
     table.add_row("would hold", f"{found.entries} files, links and directories, {size(found.size)}")
-    for label, text in savings_rows(found.savings):
+    for label, text in (*additions_rows(found.additions), *savings_rows(found.savings)):
         table.add_row(label, escape(text))
     console.print(table)
     for warning in found.warnings:
@@ -218,7 +232,9 @@ def print_preview(found: Preview, console: Console, *, verbose: bool) -> None:
 def preview_as_json(found: Preview) -> dict[str, Any]:
     """The same for programs, all files included."""
     files = [{"path": os.fsdecode(file.path), "size": file.size} for file in found.files]
-    return dataclasses.asdict(found) | {"files": files}
+    value = dataclasses.asdict(found) | {"files": files, "added": additions_as_json(found.additions)}
+    del value["additions"]
+    return value
 
 
 def print_findings(findings: Iterable[Finding], console: Console, *, verbose: bool) -> None:
@@ -261,7 +277,9 @@ def print_inspection(facts: Inspection, console: Console) -> None:
     for need in facts.requirements:
         who = f" ({need['path']})" if need["path"] else ""
         table.add_row("needs" if need["hard"] else "wants", escape(f"{need['kind']} {need['value']}{who}"))
-    for label, text in savings_rows(Saving(**item) for item in facts.report.get("left_out", [])):
+    added = (Addition(**{**item, "path": item["path"].encode()}) for item in facts.report.get("added", []))
+    saved = (Saving(**item) for item in facts.report.get("left_out", []))
+    for label, text in (*additions_rows(added), *savings_rows(saved)):
         table.add_row(label, escape(text))
     console.print(table)
     owned = facts.report.get("ownership", {})

@@ -19,7 +19,7 @@ from sfxpack.format.layout import NO_LIMIT, Platform, SiteFlag, Strategy
 from sfxpack.format.sites import UNITS
 from sfxpack.format.tables import IndexRequirement, is_condas
 from sfxpack.large import Large
-from sfxpack.model import Entry, Environment, Finding, Origin, Policy, Request, Saving, Site
+from sfxpack.model import Addition, Entry, Environment, Finding, Origin, Policy, Request, Saving, Site
 from sfxpack.ownership import Ownership
 from sfxpack.reading import Progress, Reading, silent, usable_cores
 from sfxpack.subject import Subject, subjects
@@ -105,6 +105,8 @@ class Scan:
     """Whether the packages are as they were installed."""
     savings: tuple[Saving, ...]
     """What is left out, by the rule that does it."""
+    additions: tuple[Addition, ...]
+    """What `--add` would bring along."""
     origin: Origin | None
     """Where the tree was made, if it lies elsewhere now and that was worked out."""
 
@@ -162,6 +164,7 @@ def scan(request: Request, progress: Progress = silent) -> Scan:
         warnings=(*whole.warnings([found]), *refusals.warnings(request, findings, owned)),
         ownership=owned,
         savings=found.selection.savings,
+        additions=found.additions(),
         origin=found.environment.origin,
     )
 

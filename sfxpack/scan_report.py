@@ -19,6 +19,8 @@ from sfxpack.ownership import as_json as ownership_as_json
 from sfxpack.plan import site_limit
 from sfxpack.report import (
     FIRST,
+    additions_as_json,
+    additions_rows,
     counted,
     findings_as_json,
     limit_text,
@@ -88,6 +90,7 @@ def as_json(result: Scan, *, verbose: bool) -> dict[str, Any]:
         "files": [_file_as_json(file, verbose=verbose) for file in result.files],
         "findings": findings_as_json(result.findings),
         "ownership": ownership_as_json(result.ownership),
+        "added": additions_as_json(result.additions),
         "left_out": [dataclasses.asdict(saving) for saving in result.savings],
         "warnings": list(result.warnings),
     }
@@ -179,6 +182,7 @@ def _rows(result: Scan) -> Iterator[tuple[str, str]]:
     for label, texts in made.items():
         if some := [text for text in texts if not text.startswith("0 ")]:
             yield label, ", ".join(some)
+    yield from additions_rows(result.additions)
     yield from savings_rows(result.savings)
     if packages := packages_text(result.ownership):
         yield "packages", packages

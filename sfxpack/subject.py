@@ -6,12 +6,12 @@ import os
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from sfxpack import editable, external, requirements, resources, sites, slim
+from sfxpack import adding, editable, external, requirements, resources, sites, slim
 from sfxpack.environments import discover
 from sfxpack.environments.spelling import product_name
 from sfxpack.errors import UsageError
 from sfxpack.format.layout import EntryKind, Platform
-from sfxpack.model import Entry, Environment, Policy, Request, Site
+from sfxpack.model import Addition, Entry, Environment, Policy, Request, Site
 from sfxpack.selection import Selection, select
 from sfxpack.tree import Tree, list_tree
 
@@ -42,6 +42,15 @@ class Subject:
         """A path below the environment's root, as seen from the artifact's prefix."""
         return self.mount + b"/" + path if self.mount else path
 
+    def additions(self) -> tuple[Addition, ...]:
+        """What `--add` brought along, after filters."""
+        files = [entry for entry in self.tree.entries if entry.kind is not EntryKind.DIRECTORY]
+        return tuple(
+            Addition(self.place(target) if target else self.mount, len(own), sum(entry.size for entry in own))
+            for target, paths in self.environment.added.items()
+            for own in ([entry for entry in files if entry.path in paths],)
+        )
+
     def links(self) -> dict[bytes, tuple[bytes, tuple[Site, ...]]]:
         """Symbolic links by path: neutral text and sites."""
         entries = self.tree.entries
@@ -65,13 +74,14 @@ def subjects(request: Request) -> tuple[Subject, ...]:
     name = request.name or "-".join(names)
     if len(found) == 1:
         return (_subject(request, found[0], name, b""),)
+    shares = adding.share(request.added, names)
     folded = [other.casefold() for other in names]
     for environment, other in zip(found, names, strict=True):
         if folded.count(other.casefold()) > 1:
             raise UsageError(f"{environment.root}: another environment would lie below {other!r} too; write NAME=PATH")
     parts = tuple(
-        _subject(request, environment, name, os.fsencode(mount))
-        for environment, mount in zip(found, names, strict=True)
+        _subject(replace(request, added=own), environment, name, os.fsencode(mount))
+        for environment, mount, own in zip(found, names, shares, strict=True)
     )
     for part in parts:
         if part.platform is not parts[0].platform:
@@ -98,6 +108,7 @@ def _subject(request: Request, environment: Environment, name: str, mount: bytes
     written = tuple(os.fsencode(path.absolute()) for path in outputs.values())
     tree = list_tree(environment, written)
     environment, tree = editable.treat(environment, tree, request.editable, written)
+    environment, tree = adding.treat(environment, tree, request.added, written)
     environment, tree = external.treat(environment, tree, request.external)
     selection = select(environment, tree, request)
     if request.slim_base and not any(saving.rule.startswith("--slim-base") for saving in selection.savings):

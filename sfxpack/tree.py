@@ -15,7 +15,7 @@ from sfxpack.format import layout
 from sfxpack.format.layout import EntryKind
 from sfxpack.model import MODES, ONE_NAME, Entry, Environment, Finding
 
-_OWN: Final = frozenset({b".sfxpack", b".sfxpack.new"})
+OWN: Final = frozenset({b".sfxpack", b".sfxpack.new"})
 """What sfxpack itself keeps in a prefix."""
 _SET_ID: Final = stat.S_ISUID | stat.S_ISGID
 _READABLE: Final = 0o444
@@ -66,7 +66,7 @@ def list_tree(
         raise UnreadableError(_unreadable(walk.unreadable))
     found.update((entry.path, entry) for entry in environment.additions)
     for entry in environment.additions:
-        found.update((parent.path, parent) for parent in _parents(entry) if parent.path not in found)
+        found.update((parent.path, parent) for parent in parents(entry) if parent.path not in found)
     return Tree.of(found.values(), walk.findings)
 
 
@@ -81,7 +81,7 @@ class _Walk:
     ) -> None:
         self._is_skipped = is_skipped
         self._root = os.fsencode(environment.root)
-        self._skipped = _OWN | environment.omissions | frozenset(_below(self._root, ignore))
+        self._skipped = OWN | environment.omissions | frozenset(_below(self._root, ignore))
         self.findings: list[Finding] = []
         self.unreadable: list[tuple[bytes, str]] = []
         """(absolute path, reason)."""
@@ -157,8 +157,8 @@ def _below(root: bytes, paths: Iterable[bytes]) -> Iterator[bytes]:
             yield relative
 
 
-def _parents(entry: Entry) -> Iterator[Entry]:
-    """The directories an addition needs."""
+def parents(entry: Entry) -> Iterator[Entry]:
+    """The directories that an entry from elsewhere needs."""
     parent = entry.path.rpartition(b"/")[0]
     while parent:
         yield Entry(parent, EntryKind.DIRECTORY, 0o755, 0, entry.mtime_ns)

@@ -10,7 +10,7 @@ from typing import TypeVar
 
 from sfxpack import ownership, requirements
 from sfxpack.format.layout import EntryKind
-from sfxpack.model import Entry, Finding, Requirement, Saving, Site
+from sfxpack.model import Addition, Entry, Finding, Requirement, Saving, Site
 from sfxpack.ownership import Ownership
 from sfxpack.reading import Reading
 from sfxpack.subject import Subject
@@ -79,6 +79,11 @@ def savings(subjects: Iterable[Subject]) -> tuple[Saving, ...]:
         files[saving.rule] += saving.files
         sizes[saving.rule] += saving.size
     return tuple(Saving(rule, files[rule], sizes[rule]) for rule in files)
+
+
+def additions(subjects: Iterable[Subject]) -> tuple[Addition, ...]:
+    """What was added to any of them."""
+    return tuple(addition for subject in subjects for addition in subject.additions())
 
 
 def _entries(reading: Reading) -> Iterator[Entry]:

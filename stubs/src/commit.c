@@ -221,17 +221,7 @@ static int set_mode(int fd, uint32_t mode)
 static enum sfx_error publish_beside(struct sfx_commit *commit, bool sync, struct sfx_fault *fault)
 {
     const struct sfx_place *place = commit->place;
-    struct sfx_os_stat old = {.mode = commit->mode};
-    int error = commit->replaces ? sfx_os_stat_fd(place->folder, &old) : 0;
-    if (!error)
-        error = set_mode(commit->tree, old.mode & 02777u);
-    if (!error && sync)
-        error = sfx_os_sync_system(commit->tree);
-    enum sfx_error stopped = error ? SFX_OK : sfx_check_interrupted(fault);
-    if (stopped)
-        return stopped;
-    if (!error)
-        error = commit->replaces ? replace(place) : put(place);
+    int error = commit->replaces ? replace(place) : put(place);
     if (error == EEXIST || error == ENOTEMPTY)
         return sfx_fail(fault, SFX_ERROR_PREFIX, "%s appeared while this installer ran; choose another prefix", place->path);
     if (error)
@@ -241,15 +231,17 @@ static enum sfx_error publish_beside(struct sfx_commit *commit, bool sync, struc
     return SFX_OK;
 }
 
-static enum sfx_error publish_inside(struct sfx_commit *commit, bool sync, struct sfx_fault *fault)
+enum sfx_error sfx_commit_flush(const struct sfx_commit *commit, bool sync, struct sfx_fault *fault)
 {
-    if (sync) {
-        int error = sfx_os_sync_system(commit->tree);
-        if (error)
-            return sfx_fail_os(fault, error, "cannot write %s to the disk", commit->shown);
-    }
-    enum sfx_error stopped = sfx_check_interrupted(fault);
-    return stopped ? stopped : sfx_journal_publish(commit, sync, fault);
+    struct sfx_os_stat old = {.mode = commit->mode};
+    int error = commit->replaces && !commit->inside ? sfx_os_stat_fd(commit->place->folder, &old) : 0;
+    if (!error && !commit->inside)
+        error = set_mode(commit->tree, old.mode & 02777u);
+    if (!error && sync)
+        error = sfx_os_sync_system(commit->tree);
+    if (error)
+        return sfx_fail_os(fault, error, "cannot write %s to the disk", commit->shown);
+    return sfx_check_interrupted(fault);
 }
 
 static int remove_staging(struct sfx_commit *commit)
@@ -265,7 +257,7 @@ static int remove_staging(struct sfx_commit *commit)
 
 enum sfx_error sfx_commit_publish(struct sfx_commit *commit, bool sync, struct sfx_fault *fault)
 {
-    enum sfx_error error = commit->inside ? publish_inside(commit, sync, fault) : publish_beside(commit, sync, fault);
+    enum sfx_error error = commit->inside ? sfx_journal_publish(commit, sync, fault) : publish_beside(commit, sync, fault);
     if (!error)
         commit->made_folder = false;     /* it is the prefix now, or all there is of the old tree */
     return error;

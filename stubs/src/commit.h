@@ -29,6 +29,8 @@ struct sfx_commit {
 enum sfx_error sfx_commit_recover(struct sfx_place *place, bool inside, struct sfx_fault *fault);
 /* Make the staging folder. The lock is held and the place was looked at under it. */
 enum sfx_error sfx_commit_begin(struct sfx_place *place, bool inside, struct sfx_commit *ret_commit, struct sfx_fault *fault);
+/* The last before publishing: the mode of the tree, and with SYNC all of it on the disk. */
+enum sfx_error sfx_commit_flush(const struct sfx_commit *commit, bool sync, struct sfx_fault *fault);
 /* Publish. After SFX_OK the new tree stands, and one of the next two must follow. */
 enum sfx_error sfx_commit_publish(struct sfx_commit *commit, bool sync, struct sfx_fault *fault);
 /* The tree stays: if its manifest is `pending` it becomes an installation. RET_RESIDUE tells that the old tree could not be

@@ -170,14 +170,20 @@ static enum sfx_error publish(const struct sfx_production *production, struct sf
 {
     struct sfx_session *session = production->session;
     struct sfx_progress progress;
+    bool sync = !session->options.no_sync;
     enum sfx_error error = sfx_check_interrupted(fault);
     if (error)
         return error;
-    sfx_event_phase(&session->events, "publish");
     sfx_progress_start(&progress, session, "");
-    if (!session->options.no_sync)
+    if (sync) {
+        sfx_event_phase(&session->events, "sync");
         sfx_progress_note(&progress, "waiting for the disk");
-    error = sfx_commit_publish(commit, !session->options.no_sync, fault);
+    }
+    error = sfx_commit_flush(commit, sync, fault);
+    if (!error) {
+        sfx_event_phase(&session->events, "publish");
+        error = sfx_commit_publish(commit, sync, fault);
+    }
     sfx_progress_end(&progress);
     if (!error)
         error = settle(production, commit, fault);

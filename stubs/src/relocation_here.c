@@ -235,8 +235,10 @@ static enum sfx_error publish(struct renewal *renewal, struct sfx_fault *fault)
 {
     struct sfx_relocation *relocation = renewal->relocation;
     bool sync = !relocation->session->options.no_sync;
-    sfx_event_phase(&relocation->session->events, "publish");
+    if (sync)
+        sfx_event_phase(&relocation->session->events, "sync");
     enum sfx_error error = write_journal(relocation, fault);
+    sfx_event_phase(&relocation->session->events, "publish");
     if (!error)
         error = put_all(renewal, fault);
     int os_error = !error && sync ? sfx_os_sync_system(relocation->root) : 0;

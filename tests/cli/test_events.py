@@ -68,7 +68,7 @@ def test_installing(app: Installer, tmp_path: Path) -> None:
     prefix = tmp_path / "env"
     done = app.run("--prefix", prefix, "--json")
     found = events(done.stdout)
-    assert kinds(found) == ["start", "phase check", "phase extract", "phase publish", "result installed"]
+    assert kinds(found) == ["start", "phase check", "phase extract", "phase sync", "phase publish", "result installed"]
     build = json.loads(app.run("--info", "--json").stdout)["build"]
     assert found[0] == {
         "event": "start", "format": 1, "action": "install", "prefix": str(prefix),
@@ -166,7 +166,14 @@ def test_waiting_for_another_run(app: Installer, tmp_path: Path) -> None:
             said += process.stdout.readline()
         lock.unlink()
         found = events(said + process.communicate(timeout=TIMEOUT)[0])
-    assert kinds(found)[1:] == ["phase check", "phase lock", "phase extract", "phase publish", "result installed"]
+    assert kinds(found)[1:] == [
+        "phase check",
+        "phase lock",
+        "phase extract",
+        "phase sync",
+        "phase publish",
+        "result installed",
+    ]
 
 
 def test_nobody_reads(app: Installer, tmp_path: Path) -> None:
@@ -197,14 +204,22 @@ def test_verifying_and_relocating(app: Installer, tmp_path: Path) -> None:
     assert kinds(found) == ["start", "phase verify", "file share/empty", "result differs"]
     found = events(tool(prefix, "relocate", new, "--json", status=Exit.EXCEPTIONS).stdout)
     assert kinds(found) == [
-        "start", "phase check", "phase copy", "file share/empty", "file mine/", "phase publish", "result copied",
+        "start", "phase check", "phase copy", "file share/empty", "file mine/",
+        "phase sync", "phase publish", "result copied",
     ]  # fmt: skip
     assert (found[0]["prefix"], found[-1]["prefix"]) == (str(prefix), str(new))
     assert "1 file not installed with it" in {event.get("text") for event in found}
     assert kinds(events(tool(new, "relocate", "--json").stdout))[-1] == "result in-place"
     new.rename(moved)
     found = events(tool(moved, "relocate", "--json", "-q", status=Exit.EXCEPTIONS).stdout)
-    assert kinds(found)[2:] == ["phase relocate", "file share/empty", "file mine/", "phase publish", "result relocated"]
+    assert kinds(found)[2:] == [
+        "phase relocate",
+        "file share/empty",
+        "file mine/",
+        "phase sync",
+        "phase publish",
+        "result relocated",
+    ]
     found = events(tool(moved, "relocate", new, "--move", "--json", status=Exit.EXCEPTIONS).stdout)
     assert kinds(found)[-1] == "result moved"
     assert "--json" in events(tool(new, "info", "--json", status=Exit.USAGE).stdout)[-1]["error"]

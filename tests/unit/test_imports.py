@@ -18,7 +18,7 @@ RANKS = (
     {"environments", "sites", "requirements", "scrub", "outside"},
     {"rebuild"},
     {"projects"},
-    {"external", "editable", "slim"},
+    {"adding", "external", "editable", "slim"},
     {"neutral", "records", "reference", "loading"},
     {"plan"},
     {"compress", "header", "content", "ownership", "selection"},
