@@ -227,7 +227,7 @@ static enum sfx_error carry_all(struct carrier *carrier, struct sfx_fault *fault
     carrier->device = root.device;
     enum sfx_error failed = walk(carrier, "", "", fault);
     if (!failed && carrier->kept > 0)
-        sfx_say(carrier->session, "kept %u file%s you added or changed%s", carrier->kept, carrier->kept > 1 ? "s" : "",
+        sfx_tell(carrier->session, "kept %u file%s you added or changed%s", carrier->kept, carrier->kept > 1 ? "s" : "",
                 carrier->renamed ? "; what would have been overwritten ends in " SUFFIX : "");
     return failed;
 }

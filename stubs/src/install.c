@@ -199,6 +199,7 @@ static enum sfx_error install_at(struct sfx_session *session, struct sfx_place *
         return error;
     session->events.result = decision == ALREADY_THERE ? "already-installed" : "installed";
     if (decision == ALREADY_THERE) {
+        sfx_log(session, "already installed in %s", place->prefix);
         say_end(session, place, true);
         return SFX_OK;
     }

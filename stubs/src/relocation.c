@@ -197,10 +197,10 @@ static bool leads_into(const char *path, const char *folder)
 /* What became of it, in a line; what was listed makes it an end with exceptions. */
 static enum sfx_error say_end(const struct sfx_relocation *relocation, const char *verb, struct sfx_fault *fault)
 {
-    const struct sfx_session *session = relocation->session;
+    struct sfx_session *session = relocation->session;
     SFX_CLEAN_STRING char *title = sfx_product_title(relocation->index);
     if (relocation->removed > 0)
-        sfx_say(session, "removed %u file%s that Python compiled and will compile again", relocation->removed,
+        sfx_tell(session, "removed %u file%s that Python compiled and will compile again", relocation->removed,
                 relocation->removed == 1 ? "" : "s");
     sfx_say(session, "%s is %s to %s", title ? title : "", verb, relocation->target);
     if (relocation->exceptions == 0)

@@ -133,7 +133,7 @@ static enum sfx_error make_links(struct copying *copying, struct sfx_fault *faul
             copying->done[i] = 1;
             relocation->uncopied++;
             relocation->exceptions += thing->mounted;        /* the others are listed like what can be copied */
-            sfx_say_file(relocation->session, "not copied", sfx_bytes_of(path_at(copying, i)),
+            sfx_tell_file(relocation->session, "not copied", sfx_bytes_of(path_at(copying, i)),
                          thing->mounted ? "something is mounted there" : "neither file, folder nor link");
         }
     }

@@ -90,9 +90,7 @@ static bool names_prefix(const struct sfx_relocation *relocation, const struct s
 
 static void list(struct sfx_relocation *relocation, struct sfx_bytes path, const char *why)
 {
-    const char *text = why ? why : "";
-    sfx_say_file(relocation->session, "left as it is", path, text);
-    sfx_log(relocation->session, "left as it is: %.*s (%s)", SFX_TEXT(path), text);
+    sfx_tell_file(relocation->session, "left as it is", path, why ? why : "");
 }
 
 static void list_entry(struct sfx_relocation *relocation, uint32_t entry, const char *text)

@@ -154,6 +154,14 @@ enum sfx_error sfx_session_open_artifact(struct sfx_session *session, bool front
 
 /* ---- Saying ---- */
 
+/* A name with a newline would make a line of its own, or speak to the terminal. */
+static void make_printable(char *line)
+{
+    for (; line && *line; line++)
+        if ((unsigned char)*line < 0x20 || *line == 0x7f)
+            *line = '?';
+}
+
 static char *format_line(const char *format, va_list arguments) __attribute__((format(printf, 1, 0)));
 
 static char *format_line(const char *format, va_list arguments)
@@ -165,6 +173,7 @@ static char *format_line(const char *format, va_list arguments)
     char *line = size >= 0 ? malloc((size_t)size + 1) : NULL;
     if (line)
         vsnprintf(line, (size_t)size + 1, format, arguments);
+    make_printable(line);
     return line;
 }
 
@@ -191,28 +200,46 @@ void sfx_keep_log(struct sfx_session *session, const char *path)
     session->log_kept = session->log.size;
 }
 
-void sfx_say(const struct sfx_session *session, const char *format, ...)
+static void say_line(const struct sfx_session *session, const char *line)
 {
-    va_list arguments;
-    if (session->options.quiet)
+    if (!line || session->options.quiet)
         return;
-    va_start(arguments, format);
-    SFX_CLEAN_STRING char *line = format_line(format, arguments);
-    va_end(arguments);
-    if (line && session->events.on)
+    if (session->events.on)
         sfx_event_text(&session->events, "note", line);
-    else if (line)
+    else
         puts(line);
 }
 
-void sfx_say_file(const struct sfx_session *session, const char *label, struct sfx_bytes path, const char *text)
+void sfx_say(const struct sfx_session *session, const char *format, ...)
 {
-    if (session->events.on)
-        sfx_event_file(&session->events, path, text);
-    else if (label)
-        sfx_say(session, "%s: %.*s (%s)", label, SFX_TEXT(path), text);
-    else
-        sfx_say(session, "%s: %.*s", text, SFX_TEXT(path));
+    va_list arguments;
+    va_start(arguments, format);
+    SFX_CLEAN_STRING char *line = format_line(format, arguments);
+    va_end(arguments);
+    say_line(session, line);
+}
+
+void sfx_tell(struct sfx_session *session, const char *format, ...)
+{
+    va_list arguments;
+    va_start(arguments, format);
+    SFX_CLEAN_STRING char *line = format_line(format, arguments);
+    va_end(arguments);
+    say_line(session, line);
+    if (line)
+        add_to_log(session, line);
+}
+
+void sfx_tell_file(struct sfx_session *session, const char *label, struct sfx_bytes path, const char *text)
+{
+    SFX_CLEAN_STRING char *line = label ? sfx_print("%s: %.*s (%s)", label, SFX_TEXT(path), text)
+                                        : sfx_print("%s: %.*s", text, SFX_TEXT(path));
+    make_printable(line);
+    sfx_event_file(&session->events, path, text);
+    if (!session->events.on)
+        say_line(session, line);
+    if (line)
+        add_to_log(session, line);
 }
 
 void sfx_warn(struct sfx_session *session, const char *format, ...)

@@ -31,8 +31,10 @@ void sfx_keep_log(struct sfx_session *session, const char *path);
 
 /* A line on standard output, unless --quiet; for programs a `note`. */
 void sfx_say(const struct sfx_session *session, const char *format, ...) __attribute__((format(printf, 2, 3)));
-/* What becomes of a file: `LABEL: PATH (TEXT)`, without LABEL `TEXT: PATH`; said, and for programs a `file`. */
-void sfx_say_file(const struct sfx_session *session, const char *label, struct sfx_bytes path, const char *text);
+/* The same, and in the log. */
+void sfx_tell(struct sfx_session *session, const char *format, ...) __attribute__((format(printf, 2, 3)));
+/* What becomes of a file: `LABEL: PATH (TEXT)`, without LABEL `TEXT: PATH`; said and logged, for programs a `file`. */
+void sfx_tell_file(struct sfx_session *session, const char *label, struct sfx_bytes path, const char *text);
 /* A line on standard error unless --quiet, and in the log; for programs a `warning` too. */
 void sfx_warn(struct sfx_session *session, const char *format, ...) __attribute__((format(printf, 2, 3)));
 /* A line in the log alone, with the time. */

@@ -162,7 +162,7 @@ static void free_conditions(uint8_t **conditions)
     free(*conditions);
 }
 
-static uint32_t list_differences(const struct sfx_session *session, const struct sfx_index *index,
+static uint32_t list_differences(struct sfx_session *session, const struct sfx_index *index,
                                  const uint8_t *conditions, uint32_t *ret_regenerated)
 {
     uint32_t differences = 0;
@@ -173,26 +173,26 @@ static uint32_t list_differences(const struct sfx_session *session, const struct
         *ret_regenerated += condition == SFX_REGENERATED;
         differences += condition > SFX_FOLLOWS;
         if (condition >= SFX_FOLLOWS)
-            sfx_say_file(session, NULL, path, sfx_condition_text(condition));
+            sfx_tell_file(session, NULL, path, sfx_condition_text(condition));
     }
     return differences;
 }
 
 /* 1 if the tree does not lie where it is rendered for, or is only in part rendered for it. */
-static uint32_t check_place(const struct sfx_session *session, const struct sfx_installed *installed, const char *path)
+static uint32_t check_place(struct sfx_session *session, const struct sfx_installed *installed, const char *path)
 {
     __attribute__((cleanup(sfx_os_closep))) int fd = -1;
     struct sfx_os_stat here;
     struct sfx_os_stat there;
     if (sfx_os_stat(installed->root, SFX_RELOCATING, &there) == 0) {
-        sfx_say(session, "half relocated: a run of `sfx relocate` did not end; run it again");
+        sfx_tell(session, "half relocated: a run of `sfx relocate` did not end; run it again");
         return 1;
     }
     if (sfx_os_open(SFX_OS_HERE, installed->record.prefix, SFX_OS_DIRECTORY_FOLLOW, &fd) == 0 &&
         sfx_os_stat_fd(fd, &there) == 0 && sfx_os_stat_fd(installed->root, &here) == 0 && here.device == there.device &&
         here.inode == there.inode)
         return 0;
-    sfx_say(session, "moved: made for %s, lies in %s; `sfx relocate` makes it right", installed->record.prefix, path);
+    sfx_tell(session, "moved: made for %s, lies in %s; `sfx relocate` makes it right", installed->record.prefix, path);
     return 1;
 }
 
@@ -216,7 +216,7 @@ enum sfx_error sfx_verify_installation(struct sfx_session *session, struct sfx_f
         const struct sfx_index *index = &installed.record.index;
         uint32_t differences = check_place(session, &installed, path);
         differences += list_differences(session, index, conditions, &regenerated);
-        sfx_say(session, "%s: %u entries, %u difference%s, %u regenerated", path, index->header.entry_count, differences,
+        sfx_tell(session, "%s: %u entries, %u difference%s, %u regenerated", path, index->header.entry_count, differences,
                 differences == 1 ? "" : "s", regenerated);
         if (differences > 0)
             error = sfx_fail(fault, SFX_ERROR_EXCEPTIONS, "%s", "");

@@ -268,6 +268,20 @@ def test_log_of_what_comes_after(maker: Maker, tmp_path: Path) -> None:
     assert added[-2:] == ["left as it is: share/empty (changed)", f"relocated from {prefix} to {moved}, 6 files"]
 
 
+def test_names_make_no_lines(app: Installer, tmp_path: Path) -> None:
+    prefix, moved = tmp_path / "env", tmp_path / "moved"
+    app.run("--prefix", prefix)
+    name = "new\n2026-01-01T00:00:00Z \x1b[1mline"
+    (prefix / name).touch()
+    done = tool(prefix, "relocate", moved, "--log", tmp_path / "log", status=Exit.EXCEPTIONS)
+    told = "left as it is: new?2026-01-01T00:00:00Z ?[1mline (not installed with it)"
+    assert told in done.stdout.splitlines()
+    assert told in lines(moved / LOG)
+    assert told in lines(tmp_path / "log")
+    done = tool(moved, "relocate", tmp_path / "more", "--json", status=Exit.EXCEPTIONS)
+    assert name in {event.get("path") for event in events(done.stdout)}
+
+
 def test_log_of_a_failure(app: Installer, tmp_path: Path) -> None:
     (tmp_path / "env").mkdir()
     (tmp_path / "env/mine").touch()
