@@ -17,12 +17,11 @@ static void append(struct sfx_fault *fault, const char *format, va_list argument
         fault->message[used] = '\0';
 }
 
-/* Names from an artifact must not speak to the terminal. */
-static void make_printable(struct sfx_fault *fault)
+void sfx_make_printable(char *text)
 {
-    for (char *byte = fault->message; *byte != '\0'; byte++) {
-        if ((unsigned char)*byte < 0x20 || *byte == 0x7f)
-            *byte = '?';
+    for (; *text != '\0'; text++) {
+        if ((unsigned char)*text < 0x20 || *text == 0x7f)
+            *text = '?';
     }
 }
 
@@ -44,7 +43,7 @@ enum sfx_error sfx_fail(struct sfx_fault *fault, enum sfx_error error, const cha
     va_start(arguments, format);
     append(fault, format, arguments);
     va_end(arguments);
-    make_printable(fault);
+    sfx_make_printable(fault->message);
     return error;
 }
 
@@ -61,7 +60,7 @@ enum sfx_error sfx_fail_os(struct sfx_fault *fault, int os_error, const char *fo
     va_end(arguments);
     append_text(fault, ": ");
     append_text(fault, strerror(os_error));
-    make_printable(fault);
+    sfx_make_printable(fault->message);
     return fault->error;
 }
 
@@ -75,7 +74,7 @@ enum sfx_error sfx_fail_format(struct sfx_fault *fault, enum sfx_verdict verdict
     append(fault, format, arguments);
     va_end(arguments);
     append_text(fault, ")");
-    make_printable(fault);
+    sfx_make_printable(fault->message);
     return SFX_ERROR_FORMAT;
 }
 

@@ -39,6 +39,8 @@ enum sfx_error sfx_fail_os(struct sfx_fault *fault, int os_error, const char *fo
 /* As sfx_fail for SFX_ERROR_FORMAT: the message is the verdict's text, then the detail in parentheses. */
 enum sfx_error sfx_fail_format(struct sfx_fault *fault, enum sfx_verdict verdict, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
+/* Replace control characters: names from an artifact must neither speak to the terminal nor make lines of their own. */
+void sfx_make_printable(char *text);
 /* The exit code of an error (layout.h), never SFX_EXIT_DONE for an error. */
 int sfx_exit_code(const struct sfx_fault *fault);
 

@@ -154,14 +154,6 @@ enum sfx_error sfx_session_open_artifact(struct sfx_session *session, bool front
 
 /* ---- Saying ---- */
 
-/* A name with a newline would make a line of its own, or speak to the terminal. */
-static void make_printable(char *line)
-{
-    for (; line && *line; line++)
-        if ((unsigned char)*line < 0x20 || *line == 0x7f)
-            *line = '?';
-}
-
 static char *format_line(const char *format, va_list arguments) __attribute__((format(printf, 1, 0)));
 
 static char *format_line(const char *format, va_list arguments)
@@ -171,9 +163,10 @@ static char *format_line(const char *format, va_list arguments)
     int size = vsnprintf(NULL, 0, format, again);
     va_end(again);
     char *line = size >= 0 ? malloc((size_t)size + 1) : NULL;
-    if (line)
-        vsnprintf(line, (size_t)size + 1, format, arguments);
-    make_printable(line);
+    if (!line)
+        return NULL;
+    vsnprintf(line, (size_t)size + 1, format, arguments);
+    sfx_make_printable(line);
     return line;
 }
 
@@ -234,7 +227,8 @@ void sfx_tell_file(struct sfx_session *session, const char *label, struct sfx_by
 {
     SFX_CLEAN_STRING char *line = label ? sfx_print("%s: %.*s (%s)", label, SFX_TEXT(path), text)
                                         : sfx_print("%s: %.*s", text, SFX_TEXT(path));
-    make_printable(line);
+    if (line)
+        sfx_make_printable(line);
     sfx_event_file(&session->events, path, text);
     if (!session->events.on)
         say_line(session, line);

@@ -17,6 +17,7 @@ import pytest
 
 from sfxpack.format.layout import Exit, RequirementKind
 from sfxpack.format.tables import IndexRequirement
+from tests.cli.test_hooks import hooked
 from tests.installers import TIMEOUT, Installer, Maker, lock_text, many, small, tool, with_product
 from tests.testkit import with_index
 
@@ -111,6 +112,23 @@ def test_what_cannot_be_compiled(maker: Maker, tmp_path: Path) -> None:
     app = maker.make(with_product(small(), compile=b"share/release"))
     found = events(app.run("--prefix", tmp_path / "env", "--json", status=Exit.EXCEPTIONS).stdout)
     assert kinds(found)[-3:] == ["phase compile", "warning", "result installed"]
+
+
+def test_scripts_and_messages_of_the_vendor(maker: Maker, tmp_path: Path) -> None:
+    """What they write does not come between the lines."""
+    texts = {"pre_install": "echo one; echo two >&2\n", "post_install": "printf three\n"}
+    app = maker.make(hooked(small(), **texts, message_before="Read\nme", message_after="Thanks", license="All of it"))
+    done = app.run("--prefix", tmp_path / "env", "--json", "--accept-license")
+    found = events(done.stdout)
+    assert kinds(found)[1:] == [
+        "phase check", "phase hook", "phase extract", "phase sync", "phase publish", "phase hook", "result installed",
+    ]  # fmt: skip
+    notes = [event["text"] for event in found if event["event"] == "note"]
+    assert {"Read\nme", "Thanks", "pre-install: one", "pre-install: two", "post-install: three"} < set(notes)
+    assert done.stderr == "two\n"
+    assert "post-install: three" in lines(tmp_path / "env" / LOG)
+    refused = events(app.run("--prefix", tmp_path / "no", "--json", status=Exit.USAGE).stdout)
+    assert "--accept-license" in refused[-1]["error"]
 
 
 def test_nothing_is_asked(app: Installer, tmp_path: Path) -> None:

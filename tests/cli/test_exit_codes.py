@@ -16,6 +16,7 @@ from pathlib import Path
 import pytest
 
 from sfxpack.format.layout import Exit, Platform
+from tests.cli.test_hooks import hooked
 from tests.installers import TIMEOUT, Maker, lock_text, many, small, with_product
 
 pytestmark = pytest.mark.skipif(not sys.platform.startswith("linux"), reason="the stub of this system is not built yet")
@@ -90,6 +91,11 @@ def locked(maker: Maker, folder: Path) -> Case:
     return Case(maker.make(small()).command("--prefix", folder / "env"), "process 7 on host elsewhere holds the lock")
 
 
+def hook(maker: Maker, folder: Path) -> Case:
+    app = maker.make(hooked(small(), post_install="echo no licence server >&2; exit 3\n"))
+    return Case(app.command("--prefix", folder / "env"), "post-install ended with status 3; all is as it was before")
+
+
 def exceptions(maker: Maker, folder: Path) -> Case:
     maker.make(small()).run("--prefix", folder / "env")
     (folder / "env/lib/mod.py").write_text("changed")
@@ -121,11 +127,12 @@ CASES = {
     Exit.NO_SPACE: no_space,
     Exit.IO: input_output,
     Exit.LOCKED: locked,
+    Exit.HOOK: hook,
     Exit.EXCEPTIONS: exceptions,
     Exit.INTERRUPTED: stopped(signal.SIGINT),
     Exit.TERMINATED: stopped(signal.SIGTERM),
 }
-NOT_YET = {Exit.HOOK, Exit.SIGNATURE}
+NOT_YET = {Exit.SIGNATURE}
 
 
 def test_every_code_has_a_case() -> None:
