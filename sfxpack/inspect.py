@@ -108,5 +108,10 @@ def facts(opened: Artifact) -> Inspection:
 
 
 def requirement_text(kind: RequirementKind, value: int) -> str:
-    """`2.34` of a C library, `x86-64-v3` of a processor."""
-    return f"{value >> 16}.{value & 0xFFFF}" if kind is RequirementKind.GLIBC else f"x86-64-v{value}"
+    """`2.34` of a C library, `x86-64-v3` of a processor; nothing of musl, any version of which will do."""
+    texts = {
+        RequirementKind.GLIBC: f"{value >> 16}.{value & 0xFFFF}",
+        RequirementKind.CPU_LEVEL: f"x86-64-v{value}",
+        RequirementKind.MUSL: "",
+    }
+    return texts[kind]

@@ -276,7 +276,7 @@ def print_inspection(facts: Inspection, console: Console) -> None:
         table.add_row(label, escape(text))
     for need in facts.requirements:
         who = f" ({need['path']})" if need["path"] else ""
-        table.add_row("needs" if need["hard"] else "wants", escape(f"{need['kind']} {need['value']}{who}"))
+        table.add_row("needs" if need["hard"] else "wants", escape(f"{need['kind']} {need['value']}".rstrip() + who))
     added = (Addition(**{**item, "path": item["path"].encode()}) for item in facts.report.get("added", []))
     saved = (Saving(**item) for item in facts.report.get("left_out", []))
     for label, text in (*additions_rows(added), *savings_rows(saved)):

@@ -1,4 +1,4 @@
-"""What the environment's programs need of the target: its machine, the level of it and the version of its C library."""
+"""What the environment's programs need of the target: its machine, the level of it, and the C library."""
 
 from __future__ import annotations
 
@@ -34,6 +34,9 @@ _BASELINE: Final = 1
 _HWCAPS: Final = b"/glibc-hwcaps/"
 """Libraries that the loader takes on a processor of their level only (ld.so(8))."""
 
+_MUSL: Final = b"/lib/ld-musl-"
+"""Where musl's loader is (`--syslibdir` of its configure: /lib); one that lies elsewhere comes with its programs."""
+
 
 def platform(entries: Iterable[Entry]) -> Platform | None:
     """What the tree's programs are for: its interpreter, else most of its programs and libraries; None without any."""
@@ -62,6 +65,7 @@ def requirements(entries: Iterable[Entry], binaries: Mapping[bytes, Binary]) -> 
             for path, binary in binaries.items()
             if binary.cpu_level > _BASELINE and _HWCAPS not in path
         },
+        RequirementKind.MUSL: {path: 0 for path, binary in binaries.items() if binary.loader.startswith(_MUSL)},
     }
     found = []
     for kind, values in wanted.items():

@@ -48,7 +48,11 @@ _CHOICES: Final = {
     "--limit strict": "never leaves {} blank",
     "--binary-padding slash": "fills {} up with slashes before the path instead of NULs after it",
 }
-_KINDS: Final = {RequirementKind.GLIBC: "the C library, glibc", RequirementKind.CPU_LEVEL: "a processor of level"}
+_KINDS: Final = {
+    RequirementKind.GLIBC: "the C library, glibc ",
+    RequirementKind.CPU_LEVEL: "a processor of level ",
+    RequirementKind.MUSL: "the C library, musl",
+}
 _MISSING: Final = "missing"
 _LABEL: Final = 13
 """Columns of the first column."""
@@ -189,7 +193,7 @@ def _rows(result: Scan) -> Iterator[tuple[str, str]]:
     yield from _limit_rows(result)
     for need in sorted(result.requirements, key=lambda need: -need.flags):
         label = "needs" if need.flags & RequirementFlag.HARD else "wants"
-        yield label, f"{_KINDS[need.kind]} {requirement_text(need.kind, need.value)} ({os.fsdecode(need.path)})"
+        yield label, f"{_KINDS[need.kind]}{requirement_text(need.kind, need.value)} ({os.fsdecode(need.path)})"
     for version, path in result.cxx:
         yield "wants", f"libstdc++ with {version} ({os.fsdecode(path)})"
 

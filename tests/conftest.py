@@ -92,6 +92,12 @@ def c_programs() -> Path:
 
 
 @pytest.fixture(scope="session")
+def volumes_stub(c_programs: Path) -> Path:
+    """The stub, for file systems and quotas that `SFX_TEST_*` in the environment make up."""
+    return c_programs / "stub_volumes"
+
+
+@pytest.fixture(scope="session")
 def vector_runner(c_programs: Path) -> Path:
     """The stub's reader as a program: a vector in, verdict and tree out."""
     return c_programs / "run_vectors"

@@ -285,6 +285,8 @@ class RequirementKind(IntEnum):
 
     GLIBC = 1
     CPU_LEVEL = 2
+    MUSL = 3
+    """The loader of musl, at its fixed place."""
 
 
 class RequirementFlag(IntEnum):

@@ -228,7 +228,7 @@ REQUIREMENT: Final = Record(
         Field("kind", "u8", "a RequirementKind", "known, else bad_requirement"),
         Field("flags", "u8", "RequirementFlag bits", "known bits, else bad_requirement"),
         Field("reserved", "z2", "for later versions", "0, else unknown_feature"),
-        Field("value", "u32", "GLIBC: major << 16 | minor; CPU_LEVEL: 1 to 4", "free"),
+        Field("value", "u32", "GLIBC: major << 16 | minor; CPU_LEVEL: 1 to 4; MUSL: 0", "free"),
         Field(
             "path",
             "str",

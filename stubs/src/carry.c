@@ -172,7 +172,7 @@ static enum sfx_error keep_folder(struct carrier *carrier, const char *path, con
         return error;
     int os_error = sfx_os_make_directory(carrier->tree, name, 0700);
     if (!os_error || os_error == EEXIST)
-        os_error = sfx_os_set_mode_at(carrier->tree, name, found->mode & 0777);
+        os_error = sfx_os_set_mode_at(carrier->tree, name, found->mode & 02777);
     if (!os_error)
         os_error = sfx_os_set_time_at(carrier->tree, name, found->mtime);
     return os_error ? fail_at(carrier, os_error, path, fault) : SFX_OK;

@@ -1,28 +1,11 @@
-/* The checks of preflight.h, one function each; they look and write nothing. */
-#include <stdarg.h>
+/* The checks of machine and prefix, one function each; see checks.h. */
+#include "checks.h"
+
 #include <stdio.h>
 
 #include "libc.h"
 #include "os.h"
-#include "preflight.h"
-
-#define LARGEST_UNIT 16384u              /* network file systems give their transfer size as block size */
-#define SMALL_UNIT 4096u
-#define BYTES_OF_ENTRY 512u              /* inode and directory entry, more or less */
-#define BYTES_OF_SITE 64u                /* derived values are at most this long */
-
-void sfx_check_add(struct sfx_checks *checks, const char *name, enum sfx_outcome outcome, enum sfx_error error,
-                   const char *format, ...)
-{
-    char text[2048];
-    va_list arguments;
-    if (checks->count == SFX_MAX_CHECKS)
-        return;
-    va_start(arguments, format);
-    vsnprintf(text, sizeof text, format, arguments);
-    va_end(arguments);
-    checks->list[checks->count++] = (struct sfx_check){name, outcome, error, strdup(text)};
-}
+#include "session.h"
 
 /* ---- Machine ---- */
 
@@ -34,26 +17,26 @@ static void check_system(enum sfx_platform platform, struct sfx_checks *checks)
     sfx_os_machine(system, machine);
     SFX_CLEAN_STRING char *here = sfx_print("%s-%s", system, machine);
     if (!here || strcmp(here, wanted) == 0)
-        sfx_check_add(checks, "system", SFX_CHECK_OK, SFX_OK, "%s", wanted);
+        sfx_check_add(checks, SFX_CHECK_SYSTEM, SFX_CHECK_OK, "%s", wanted);
     else if (strncmp(wanted, system, strlen(system)) == 0 && wanted[strlen(system)] == '-')
-        sfx_check_add(checks, "system", SFX_CHECK_FAILED, SFX_ERROR_SYSTEM, "this installer is for %s; this machine is %s", wanted,
+        sfx_check_fail(checks, SFX_CHECK_SYSTEM, SFX_ERROR_SYSTEM, "this installer is for %s; this machine is %s", wanted,
                       machine);
     else
-        sfx_check_add(checks, "system", SFX_CHECK_FAILED, SFX_ERROR_SYSTEM, "this installer is for %s; this system is %s", wanted,
+        sfx_check_fail(checks, SFX_CHECK_SYSTEM, SFX_ERROR_SYSTEM, "this installer is for %s; this system is %s", wanted,
                       here);
 }
 
 /* What a requirement that is not met means. */
-static void unmet(struct sfx_checks *checks, const char *name, const struct sfx_index *index,
+static void unmet(struct sfx_checks *checks, enum sfx_check_name name, const struct sfx_index *index,
                   const struct sfx_requirement *requirement, const char *needs, const char *has)
 {
     struct sfx_bytes path = sfx_index_string(index, requirement->path);
     bool hard = (requirement->flags & SFX_REQUIREMENT_FLAG_HARD) != 0;
     if (hard)
-        sfx_check_add(checks, name, SFX_CHECK_FAILED, SFX_ERROR_SYSTEM, "%.*s needs %s; this machine has %s",
+        sfx_check_fail(checks, name, SFX_ERROR_SYSTEM, "%.*s needs %s; this machine has %s",
                       SFX_TEXT(path), needs, has);
     else
-        sfx_check_add(checks, name, SFX_CHECK_WARNING, SFX_OK, "%.*s will not work: it needs %s; this machine has %s",
+        sfx_check_add(checks, name, SFX_CHECK_WARNING, "%.*s will not work: it needs %s; this machine has %s",
                       SFX_TEXT(path), needs, has);
 }
 
@@ -66,12 +49,22 @@ static void check_glibc(const struct sfx_index *index, const struct sfx_requirem
     if (libc->glibc)
         snprintf(has, sizeof has, "%u.%u", libc->glibc >> 16, libc->glibc & 0xffff);
     else
-        snprintf(has, sizeof has, "%s", libc->has_musl ? "musl only" : "none in the usual places");
+        snprintf(has, sizeof has, "%s", libc->has_musl ? "musl only" : "none where it is looked for");
     if (libc->glibc >= requirement->value)
-        sfx_check_add(checks, "C library", SFX_CHECK_OK, SFX_OK, "needs %u.%u, has %s", requirement->value >> 16,
+        sfx_check_add(checks, SFX_CHECK_C_LIBRARY, SFX_CHECK_OK, "needs %u.%u, has %s", requirement->value >> 16,
                       requirement->value & 0xffff, has);
     else
-        unmet(checks, "C library", index, requirement, needs, has);
+        unmet(checks, SFX_CHECK_C_LIBRARY, index, requirement, needs, has);
+}
+
+static void check_musl(const struct sfx_index *index, const struct sfx_requirement *requirement, const struct sfx_libc *libc,
+                       struct sfx_checks *checks)
+{
+    static const char has[] = "no loader of it in /lib";
+    if (libc->has_musl)
+        sfx_check_add(checks, SFX_CHECK_C_LIBRARY, SFX_CHECK_OK, "needs musl, which is there");
+    else
+        unmet(checks, SFX_CHECK_C_LIBRARY, index, requirement, "the C library musl", libc->glibc ? "the GNU C library only" : has);
 }
 
 static void check_cpu(const struct sfx_index *index, const struct sfx_requirement *requirement, struct sfx_checks *checks)
@@ -82,11 +75,11 @@ static void check_cpu(const struct sfx_index *index, const struct sfx_requiremen
     snprintf(needs, sizeof needs, "a processor of level x86-64-v%u", requirement->value);
     snprintf(has, sizeof has, "level x86-64-v%d", level);
     if (level == 0)
-        sfx_check_add(checks, "processor", SFX_CHECK_WARNING, SFX_OK, "needs %s; what this machine has cannot be found out", needs);
+        sfx_check_add(checks, SFX_CHECK_PROCESSOR, SFX_CHECK_WARNING, "needs %s; what this machine has cannot be found out", needs);
     else if ((uint32_t)level >= requirement->value)
-        sfx_check_add(checks, "processor", SFX_CHECK_OK, SFX_OK, "needs %s, has %s", needs, has);
+        sfx_check_add(checks, SFX_CHECK_PROCESSOR, SFX_CHECK_OK, "needs %s, has %s", needs, has);
     else
-        unmet(checks, "processor", index, requirement, needs, has);
+        unmet(checks, SFX_CHECK_PROCESSOR, index, requirement, needs, has);
 }
 
 void sfx_check_machine(const struct sfx_artifact *artifact, struct sfx_checks *checks)
@@ -102,7 +95,9 @@ void sfx_check_machine(const struct sfx_artifact *artifact, struct sfx_checks *c
         struct sfx_requirement requirement = sfx_index_requirement(index, i);
         if (requirement.kind == SFX_REQUIREMENT_KIND_GLIBC)
             check_glibc(index, &requirement, &libc, checks);
-        else if (requirement.kind == SFX_REQUIREMENT_KIND_CPU_LEVEL)
+        else if (requirement.kind == SFX_REQUIREMENT_KIND_MUSL)
+            check_musl(index, &requirement, &libc, checks);
+        else
             check_cpu(index, &requirement, checks);
     }
 }
@@ -115,11 +110,11 @@ static void check_limit(const struct sfx_index *index, size_t size, struct sfx_c
     bool condas;
     struct sfx_bytes path = sfx_index_limiting(index, &condas);
     if (limit == SFX_NO_LIMIT)
-        sfx_check_add(checks, "prefix length", SFX_CHECK_OK, SFX_OK, "%zu bytes, no limit", size);
+        sfx_check_add(checks, SFX_CHECK_PREFIX_LENGTH, SFX_CHECK_OK, "%zu bytes, no limit", size);
     else if (size <= limit)
-        sfx_check_add(checks, "prefix length", SFX_CHECK_OK, SFX_OK, "%zu bytes of %u", size, limit);
+        sfx_check_add(checks, SFX_CHECK_PREFIX_LENGTH, SFX_CHECK_OK, "%zu bytes of %u", size, limit);
     else
-        sfx_check_add(checks, "prefix length", SFX_CHECK_FAILED, SFX_ERROR_LONG,
+        sfx_check_fail(checks, SFX_CHECK_PREFIX_LENGTH, SFX_ERROR_LONG,
                       "the prefix has %zu bytes and may have %u, the most %.*s allows; choose a shorter one%s",
                       size, limit, path.size ? (int)path.size : 12, path.size ? (const char *)path.data : "its contents",
                       condas ? "" : ", or have the environment built at a longer path and packed there");
@@ -133,12 +128,12 @@ static void check_paths(const struct sfx_index *index, size_t size, struct sfx_c
         longest = path.size > longest.size ? path : longest;
     }
     if (size + 1 + longest.size > SFX_MAX_PATH)
-        sfx_check_add(checks, "longest path", SFX_CHECK_FAILED, SFX_ERROR_LONG,
+        sfx_check_fail(checks, SFX_CHECK_LONGEST_PATH, SFX_ERROR_LONG,
                       "%.*s would get a path of %zu bytes, more than the %u a system takes; choose a shorter prefix",
                       (int)(longest.size < 256 ? longest.size : 256), (const char *)longest.data, size + 1 + longest.size,
                       SFX_MAX_PATH);
     else
-        sfx_check_add(checks, "longest path", SFX_CHECK_OK, SFX_OK, "%zu bytes", size + 1 + longest.size);
+        sfx_check_add(checks, SFX_CHECK_LONGEST_PATH, SFX_CHECK_OK, "%zu bytes", size + 1 + longest.size);
 }
 
 static bool is_unquoted(const struct sfx_site *site, size_t size)
@@ -196,7 +191,7 @@ static void check_quoting(const struct sfx_index *index, const char *prefix, str
         return;
     uint32_t found = name_files(index, 0, is_unquoted, &names);
     if (found > 0)
-        sfx_check_add(checks, "quoting", SFX_CHECK_WARNING, SFX_OK,
+        sfx_check_add(checks, SFX_CHECK_QUOTING, SFX_CHECK_WARNING,
                       "the prefix has blanks or special characters, which may break %u file%s: %s", found, found > 1 ? "s" : "",
                       names.data ? names.data : "");
 }
@@ -204,7 +199,7 @@ static void check_quoting(const struct sfx_index *index, const char *prefix, str
 static void check_colon(const char *prefix, struct sfx_checks *checks)
 {
     if (strchr(prefix, ':') != NULL)
-        sfx_check_add(checks, "search paths", SFX_CHECK_WARNING, SFX_OK,
+        sfx_check_add(checks, SFX_CHECK_SEARCH_PATHS, SFX_CHECK_WARNING,
                       "the prefix has a colon, which divides search paths such as PATH: programs are only found by their "
                       "full names; better choose another prefix");
 }
@@ -215,9 +210,9 @@ static void check_data(const struct sfx_index *index, size_t size, struct sfx_ch
     SFX_CLEAN_TEXT struct sfx_text names = {0};
     uint32_t found = name_files(index, size, is_too_short, &names);
     if (found == 0)
-        sfx_check_add(checks, "paths in data", SFX_CHECK_OK, SFX_OK, "all fit");
+        sfx_check_add(checks, SFX_CHECK_PATHS_IN_DATA, SFX_CHECK_OK, "all fit");
     else
-        sfx_check_add(checks, "paths in data", SFX_CHECK_OK, SFX_OK, "left blank in %u file%s, too short for the prefix: %s",
+        sfx_check_add(checks, SFX_CHECK_PATHS_IN_DATA, SFX_CHECK_OK, "left blank in %u file%s, too short for the prefix: %s",
                       found, found > 1 ? "s" : "", names.data ? names.data : "");
 }
 
@@ -228,88 +223,4 @@ void sfx_check_prefix(const struct sfx_index *index, const char *prefix, struct 
     check_data(index, strlen(prefix), checks);
     check_quoting(index, prefix, checks);
     check_colon(prefix, checks);
-}
-
-/* ---- Place ---- */
-
-static uint64_t file_size(const struct sfx_index *index, uint32_t at, const struct sfx_entry *entry,
-                          const struct sfx_prefix *prefix, size_t prefix_size)
-{
-    int64_t growth = entry->site_count > 0 ? sfx_growth(index, at, prefix) : 0;
-    uint64_t size = (uint64_t)((int64_t)sfx_index_content(index, entry->target).size + growth);
-    return entry->site_count > 0 ? size + entry->site_count * BYTES_OF_SITE + 2 * prefix_size : size;
-}
-
-static uint64_t needed_bytes(const struct sfx_index *index, uint64_t own_size, const struct sfx_place *place, uint64_t unit)
-{
-    struct sfx_prefix *prefix = NULL;
-    struct sfx_fault ignored;
-    uint64_t needed = own_size + index->product.report.size + index->product.notices.size + 8 * unit;
-    if (sfx_prefix_open(place->prefix, index, &prefix, &ignored) != SFX_OK)
-        return 0;                        /* the same fault comes again, with its message */
-    for (uint32_t i = 0; i < index->header.entry_count; i++) {
-        struct sfx_entry entry = sfx_index_entry(index, i);
-        uint64_t size = entry.kind == SFX_ENTRY_KIND_DIRECTORY ? unit : 0;
-        if (entry.kind == SFX_ENTRY_KIND_FILE)
-            size = file_size(index, i, &entry, prefix, strlen(place->prefix));
-        needed += BYTES_OF_ENTRY + (size + unit - 1) / unit * unit;
-    }
-    sfx_prefix_close(prefix);
-    return needed;
-}
-
-static void check_space(const struct sfx_index *index, uint64_t own_size, const struct sfx_place *place, const char *folder,
-                        const struct sfx_os_space *space, struct sfx_checks *checks)
-{
-    uint64_t unit = space->block_size <= LARGEST_UNIT ? space->block_size : SMALL_UNIT;
-    uint64_t bytes = needed_bytes(index, own_size, place, unit);
-    uint64_t inodes = (uint64_t)index->header.entry_count + 16;
-    char needs[32];
-    char has[32];
-    sfx_size_text(bytes, needs);
-    sfx_size_text(space->free_bytes, has);
-    if (bytes > space->free_bytes)
-        sfx_check_add(checks, "space", SFX_CHECK_FAILED, SFX_ERROR_SPACE, "%s is needed and %s is free in %s; make room or choose "
-                      "a prefix on another disk", needs, has, folder);
-    else
-        sfx_check_add(checks, "space", SFX_CHECK_OK, SFX_OK, "needs %s, %s free", needs, has);
-    if (space->free_inodes == UINT64_MAX)
-        return;
-    if (inodes > space->free_inodes)
-        sfx_check_add(checks, "inodes", SFX_CHECK_FAILED, SFX_ERROR_SPACE, "%llu inodes are needed and %llu are free in %s; remove "
-                      "files or choose a prefix on another disk", (unsigned long long)inodes,
-                      (unsigned long long)space->free_inodes, folder);
-    else
-        sfx_check_add(checks, "inodes", SFX_CHECK_OK, SFX_OK, "needs %llu, %llu free", (unsigned long long)inodes,
-                      (unsigned long long)space->free_inodes);
-}
-
-static void check_folder(const char *folder, const struct sfx_os_space *space, struct sfx_checks *checks)
-{
-    if (space->read_only)
-        sfx_check_add(checks, "permission", SFX_CHECK_FAILED, SFX_ERROR_IO, "%s is on a file system that is read-only; choose "
-                      "another prefix", folder);
-    else if (!sfx_os_is_writable(folder))
-        sfx_check_add(checks, "permission", SFX_CHECK_FAILED, SFX_ERROR_IO, "you may not write in %s; choose another prefix",
-                      folder);
-    else
-        sfx_check_add(checks, "permission", SFX_CHECK_OK, SFX_OK, "%s is writable", folder);
-    if (space->no_exec)
-        sfx_check_add(checks, "executable", SFX_CHECK_WARNING, SFX_OK, "%s is mounted noexec: programs there cannot be run",
-                      folder);
-}
-
-void sfx_check_place(const struct sfx_index *index, uint64_t own_size, const struct sfx_place *place, struct sfx_checks *checks)
-{
-    struct sfx_os_space space;
-    bool inside = place->folder >= 0 && !(place->occupation == SFX_PLACE_INSTALLED && place->can_replace_beside);
-    SFX_CLEAN_STRING char *folder = inside ? strdup(place->path) : sfx_path_existing(place->parent_path);
-    if (!folder)
-        return;
-    if (sfx_os_space(folder, &space) != 0) {
-        sfx_check_add(checks, "space", SFX_CHECK_WARNING, SFX_OK, "how much is free in %s cannot be found out", folder);
-        return;
-    }
-    check_folder(folder, &space, checks);
-    check_space(index, own_size, place, folder, &space, checks);
 }

@@ -3,6 +3,7 @@
 
 #include <stdlib.h>
 
+#include "checks.h"
 #include "text.h"
 
 enum kind {
@@ -11,6 +12,8 @@ enum kind {
     SET_TEXT,                            /* the value into the string at `place` */
     SET_NUMBER,                          /* the value, decimal, into the uint64_t at `place` */
     SET_JOBS,
+    SET_MODE,
+    SET_SKIP,                            /* a check, or several */
     SET_EXTRACT,                         /* two values: pattern and folder */
 };
 
@@ -32,6 +35,8 @@ static const struct option options_known[] = {
     {"jobs", 'j', false, SET_JOBS, 0, PLACE(jobs)},
     {"quiet", 'q', false, SET_FLAG, 0, PLACE(quiet)},
     {"log", 0, false, SET_TEXT, 0, PLACE(log)},
+    {"mode", 0, false, SET_MODE, 0, 0},
+    {"skip-check", 0, false, SET_SKIP, 0, 0},
     {"skip-hooks", 0, false, SET_FLAG, 0, PLACE(skip_hooks)},
     {"accept-license", 0, false, SET_FLAG, 0, PLACE(accept_license)},
     {"no-sync", 0, false, SET_FLAG, 0, PLACE(no_sync)},
@@ -148,6 +153,13 @@ static enum sfx_error set_value(const struct parser *parser, const struct option
             return sfx_fail(parser->fault, SFX_ERROR_USAGE, "--jobs takes a number from 1 to 256, not `%s`", value);
         parser->options->jobs = (unsigned)number;
         return SFX_OK;
+    case SET_MODE:
+        parser->options->modes = sfx_modes_find(value);
+        if (!parser->options->modes)
+            return sfx_fail(parser->fault, SFX_ERROR_USAGE, "--mode takes private, group, shared or keep, not `%s`", value);
+        return SFX_OK;
+    case SET_SKIP:
+        return sfx_check_skip(value, &parser->options->skipped, parser->fault);
     case SET_EXTRACT:
         parser->options->pattern = value;
         return set_action(parser, option);
@@ -275,6 +287,8 @@ static enum sfx_error finish_relocate(const struct parser *parser)
     struct sfx_options *options = parser->options;
     bool relocates = options->action == SFX_ACTION_TOOL_RELOCATE;
     options->target = parser->operands[1];
+    if (options->modes)
+        return sfx_fail(parser->fault, SFX_ERROR_USAGE, "--mode is the installer's; its --force changes an installation");
     if (!relocates && options->target)
         return sfx_fail(parser->fault, SFX_ERROR_USAGE, "unexpected argument %s; --help lists the commands", options->target);
     if (!relocates && (options->move || options->strict))

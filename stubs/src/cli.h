@@ -3,6 +3,7 @@
 #define SFX_CLI_H
 
 #include "fault.h"
+#include "modes.h"
 
 enum sfx_action {
     SFX_ACTION_INSTALL,
@@ -33,6 +34,8 @@ struct sfx_options {
     const char *as;
     const char *target;                  /* of relocate; NULL: where the installation lies */
     unsigned jobs;                       /* 0: by the machine */
+    enum sfx_modes modes;
+    uint32_t skipped;                    /* checks, bits 1 << enum sfx_check_name */
     bool batch;
     bool force;
     bool quiet;

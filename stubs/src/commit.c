@@ -180,7 +180,8 @@ enum sfx_error sfx_commit_begin(struct sfx_place *place, bool inside, struct sfx
     const char *name = inside ? SFX_STAGING_INSIDE : place->staging;
     const char *base_path = inside ? place->path : place->parent_path;
     int base = inside ? place->folder : place->parent;
-    *commit = (struct sfx_commit){place, inside, place->occupation == SFX_PLACE_INSTALLED, false, false, 0755, base, -1, -1, NULL};
+    *commit = (struct sfx_commit){place, inside, place->occupation == SFX_PLACE_INSTALLED, false, false, 0755, false, base, -1, -1,
+                                  NULL};
     commit->shown = sfx_print("%s%s%s%s", base_path, base_path[1] ? "/" : "", name, inside ? "/" SFX_STAGING_TREE : "");
     if (!commit->shown)
         return sfx_fail(fault, SFX_ERROR_MEMORY, "out of memory");
@@ -209,12 +210,15 @@ static int put(const struct sfx_place *place)
     return sfx_os_rename(place->parent, place->staging, place->parent, place->name, SFX_OS_REPLACE);
 }
 
-/* FAT gives no modes but its own, and refuses others. */
+/* With the set-group bit the folder got from its parent. FAT gives no modes but its own, and refuses others. */
 static int set_mode(int fd, uint32_t mode)
 {
     struct sfx_os_stat found;
-    int error = sfx_os_set_mode(fd, mode);
-    bool fixed = error == EPERM && sfx_os_stat_fd(fd, &found) == 0 && found.mode != 0700;
+    int error = sfx_os_stat_fd(fd, &found);
+    if (error)
+        return error;
+    error = sfx_os_set_mode(fd, mode | (found.mode & 02000u));
+    bool fixed = error == EPERM && (found.mode & 0777) != 0700;
     return fixed ? 0 : error;
 }
 
@@ -234,7 +238,7 @@ static enum sfx_error publish_beside(struct sfx_commit *commit, bool sync, struc
 enum sfx_error sfx_commit_flush(const struct sfx_commit *commit, bool sync, struct sfx_fault *fault)
 {
     struct sfx_os_stat old = {.mode = commit->mode};
-    int error = commit->replaces && !commit->inside ? sfx_os_stat_fd(commit->place->folder, &old) : 0;
+    int error = commit->keeps_mode && !commit->inside ? sfx_os_stat_fd(commit->place->folder, &old) : 0;
     if (!error && !commit->inside)
         error = set_mode(commit->tree, old.mode & 02777u);
     if (!error && sync)

@@ -18,7 +18,8 @@ struct sfx_commit {
     bool replaces;                       /* an installation stands there */
     bool made_folder;                    /* the staging folder exists, and may go */
     bool pending;                        /* the tree's manifest has the name that makes it none yet */
-    uint32_t mode;                       /* BESIDE: of the prefix, unless it replaces one */
+    uint32_t mode;                       /* BESIDE: of the prefix */
+    bool keeps_mode;                     /* rather that of the installation it replaces */
     int base;                            /* where the staging folder stands: parent, or the prefix */
     int staging;                         /* INSIDE: the open staging folder */
     int tree;                            /* where the tree is made */

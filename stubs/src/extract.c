@@ -112,7 +112,7 @@ static int write_whole(const struct plan *plan, const char *path, const struct s
                        const struct sfx_segment *segments, size_t count)
 {
     int fd;
-    int error = sfx_os_create(plan->tree->directory, path, sfx_tree_file_mode(entry), &fd);
+    int error = sfx_os_create(plan->tree->directory, path, sfx_tree_file_mode(plan->tree, entry), &fd);
     if (error)
         return error;
     error = sfx_os_write_segments(fd, segments, count, SFX_OS_APPEND);
@@ -264,7 +264,7 @@ static enum sfx_error make_large(const struct plan *plan, uint32_t at, uint64_t 
     int64_t growth = sfx_growths_before(plan->growths, at, UINT64_MAX);
     int fd;
     sfx_path_copy(sfx_index_string(plan->index, entry.path), path);
-    int error = sfx_os_create(plan->tree->directory, path, entry.mode | 0600u, &fd);
+    int error = sfx_os_create(plan->tree->directory, path, sfx_tree_mode(plan->tree, &entry) | 0600u, &fd);
     if (error)
         return fail_at(plan, error, path, fault);
     error = sfx_os_truncate(fd, (uint64_t)((int64_t)size + growth));
@@ -279,8 +279,8 @@ static enum sfx_error finish_large(const struct plan *plan, uint32_t at, struct 
     struct sfx_entry entry = sfx_index_entry(plan->index, at);
     sfx_path_copy(sfx_index_string(plan->index, entry.path), path);
     int error = sfx_os_set_time_at(plan->tree->directory, path, sfx_tree_mtime(plan->tree, &entry));
-    if (!error && sfx_tree_file_mode(&entry) != (entry.mode | 0600u))
-        error = sfx_os_set_mode_at(plan->tree->directory, path, sfx_tree_file_mode(&entry));
+    if (!error && sfx_tree_file_mode(plan->tree, &entry) != (sfx_tree_mode(plan->tree, &entry) | 0600u))
+        error = sfx_os_set_mode_at(plan->tree->directory, path, sfx_tree_file_mode(plan->tree, &entry));
     return error ? fail_at(plan, error, path, fault) : SFX_OK;
 }
 

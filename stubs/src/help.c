@@ -16,6 +16,8 @@ static const char installer[] =
     "                         changed is kept\n"
     "  -j, --jobs N           threads (default: the processors it may use)\n"
     "  -q, --quiet            say nothing but errors\n"
+    "      --mode MODE        who may use it: private, group, shared; else as packed\n"
+    "      --skip-check NAME  install though this check of --check-only failed\n"
     "      --log FILE         add the log to FILE too\n"
     "      --no-sync          do not wait for the disk\n"
     "      --break-lock       take over the lock of a run on another machine\n"

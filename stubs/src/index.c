@@ -316,7 +316,7 @@ static enum sfx_error check_requirements(const struct sfx_index *index, struct s
         if (!requirement.reserved_is_zero)
             return sfx_fail_format(fault, SFX_VERDICT_UNKNOWN_FEATURE, "requirement %" PRIu32, i);
         bool is_known = requirement.kind == SFX_REQUIREMENT_KIND_GLIBC
-            || requirement.kind == SFX_REQUIREMENT_KIND_CPU_LEVEL;
+            || requirement.kind == SFX_REQUIREMENT_KIND_CPU_LEVEL || requirement.kind == SFX_REQUIREMENT_KIND_MUSL;
         if (!is_known || (requirement.flags & ~SFX_REQUIREMENT_FLAG_HARD) != 0)
             return sfx_fail_format(fault, SFX_VERDICT_BAD_REQUIREMENT, "requirement %" PRIu32, i);
         enum sfx_error error = sfx_check_string(index, requirement.path, "requirement", i, fault);

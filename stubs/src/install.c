@@ -165,7 +165,8 @@ static enum sfx_error attempt(struct sfx_session *session, struct sfx_place *pla
         error = decide(session, place, ret_decision, fault);
     if (error || *ret_decision == ALREADY_THERE)
         return error;
-    error = sfx_preflight_place(session, &session->artifact.index, sfx_own_size(&session->artifact), place, fault);
+    struct sfx_target target = sfx_preflight_target(session, place);
+    error = sfx_preflight_place(session, &target, fault);
     if (error)
         return error;
     struct hooking hooking = {session, place};
@@ -180,6 +181,7 @@ static enum sfx_error attempt(struct sfx_session *session, struct sfx_place *pla
         .before = before,
         .after = sfx_hook_runs(session, &session->artifact.index, SFX_HOOK_KIND_POST_INSTALL) ? after : NULL,
         .context = &hooking,
+        .modes = target.modes,
     };
     log_start(session, place);
     if (session->options.skip_hooks)
@@ -259,5 +261,6 @@ enum sfx_error sfx_check_only(struct sfx_session *session, struct sfx_fault *fau
     error = sfx_place_open(prefix, &place, &place_fault);
     if (!error)
         error = decide(session, &place, &decision, &place_fault);
-    return sfx_preflight_report(session, prefix, &place, &place_fault, fault);
+    struct sfx_target target = sfx_preflight_target(session, &place);
+    return sfx_preflight_report(session, prefix, &target, &place_fault, fault);
 }

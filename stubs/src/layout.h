@@ -161,6 +161,7 @@ enum sfx_shebang_form {
 enum sfx_requirement_kind {
     SFX_REQUIREMENT_KIND_GLIBC = 1,
     SFX_REQUIREMENT_KIND_CPU_LEVEL = 2,
+    SFX_REQUIREMENT_KIND_MUSL = 3,
 };
 
 enum sfx_requirement_flag {

@@ -55,6 +55,7 @@ struct sfx_os_stat {
     uint64_t device;
     uint64_t inode;
     uint64_t links;                      /* names of the inode */
+    bool is_anothers;                    /* owned by another user, not root */
 };
 int sfx_os_stat(int directory, const char *path, struct sfx_os_stat *ret_stat);
 int sfx_os_stat_fd(int fd, struct sfx_os_stat *ret_stat);
@@ -79,11 +80,23 @@ struct sfx_os_space {
     uint64_t free_bytes;
     uint64_t block_size;
     uint64_t free_inodes;                /* UINT64_MAX: no limit */
-    uint64_t name_max;
     bool read_only;
     bool no_exec;
 };
 int sfx_os_space(const char *path, struct sfx_os_space *ret_space);
+/* What else a file system is like, as far as it can be told without writing. */
+struct sfx_os_volume {
+    bool ignores_case;
+    bool is_fat;                         /* no links, and names as Windows takes them */
+    size_t longest_name;                 /* bytes of a component */
+    uint64_t largest_file;               /* also by the limit of this process; UINT64_MAX: none */
+};
+void sfx_os_volume(const char *path, struct sfx_os_volume *ret_volume);                     /* of a folder */
+struct sfx_os_quota {
+    uint64_t bytes;                      /* what this user may still take; UINT64_MAX: no limit, or none that is seen */
+    uint64_t inodes;
+};
+void sfx_os_quota(const char *path, struct sfx_os_quota *ret_quota);                        /* in a folder */
 
 /* Process and machine */
 struct sfx_os_process {
@@ -103,7 +116,9 @@ void sfx_os_machine(char ret_system[64], char ret_machine[64]);
 int sfx_os_cpu_level(void);                                                                 /* x86-64: 1 to 4; else or unknown: 0 */
 unsigned sfx_os_cpu_count(void);                                                            /* that this process may use, at least 1 */
 bool sfx_os_is_root(void);
-int sfx_os_home(char **ret_path);                                                           /* of the user database; malloced */
+bool sfx_os_is_home(const char *path);                                                      /* of a user who can log in */
+enum sfx_os_guard { SFX_OS_SELINUX = 1, SFX_OS_FAPOLICYD = 2 };
+unsigned sfx_os_guards(void);                                                               /* those that are enforcing */
 bool sfx_os_is_terminal(int fd);
 /* A line from FD without its newline; stops for a signal (EINTR) and at the end (ENODATA). */
 int sfx_os_read_line(int fd, char *buffer, size_t size);

@@ -241,6 +241,7 @@ static void fill_stat(const struct stat *found, struct sfx_os_stat *ret_stat)
     ret_stat->device = (uint64_t)found->st_dev;
     ret_stat->inode = (uint64_t)found->st_ino;
     ret_stat->links = (uint64_t)found->st_nlink;
+    ret_stat->is_anothers = found->st_uid != geteuid() && found->st_uid != 0;
 }
 
 int sfx_os_stat(int directory, const char *path, struct sfx_os_stat *ret_stat)

@@ -180,7 +180,6 @@ int sfx_os_space(const char *path, struct sfx_os_space *ret_space)
     ret_space->block_size = unit ? unit : 512;
     ret_space->free_bytes = (uint64_t)found.f_bavail * ret_space->block_size;
     ret_space->free_inodes = found.f_files == 0 ? UINT64_MAX : (uint64_t)found.f_favail;
-    ret_space->name_max = found.f_namemax ? found.f_namemax : 255;
     ret_space->read_only = (found.f_flag & ST_RDONLY) != 0;
 #ifdef ST_NOEXEC
     ret_space->no_exec = (found.f_flag & ST_NOEXEC) != 0;
@@ -319,13 +318,44 @@ bool sfx_os_is_root(void)
     return geteuid() == 0;
 }
 
-int sfx_os_home(char **ret_path)
+/* Folders of service accounts are what a vendor may install in; people's start at 1000, on macOS at 500. */
+#ifdef __APPLE__
+#define FIRST_PERSON 500
+#else
+#define FIRST_PERSON 1000
+#endif
+
+/* FOUND: what stands at PATH, or NULL. */
+static bool is_home_of(const struct passwd *user, const char *path, const struct stat *found)
 {
-    const struct passwd *user = getpwuid(geteuid());
+    struct stat home;
     if (!user || !user->pw_dir || user->pw_dir[0] != '/')
-        return ENOENT;
-    *ret_path = strdup(user->pw_dir);
-    return *ret_path ? 0 : ENOMEM;
+        return false;
+    if (strcmp(user->pw_dir, path) == 0)
+        return true;
+    return found && stat(user->pw_dir, &home) == 0 && home.st_dev == found->st_dev && home.st_ino == found->st_ino;
+}
+
+/* This user's own, from whatever database; others' as far as they are listed. */
+bool sfx_os_is_home(const char *path)
+{
+    struct stat found;
+    const struct stat *there = stat(path, &found) == 0 ? &found : NULL;
+    bool is = is_home_of(getpwuid(geteuid()), path, there);
+    const struct passwd *user;
+    setpwent();
+    while (!is && (user = getpwent()))
+        is = (user->pw_uid == 0 || user->pw_uid >= FIRST_PERSON) && is_home_of(user, path, there);
+    endpwent();
+    return is;
+}
+
+unsigned sfx_os_guards(void)
+{
+    char enforcing[4];
+    read_small("/sys/fs/selinux/enforce", enforcing, sizeof enforcing);
+    bool fapolicyd = access("/run/fapolicyd.pid", F_OK) == 0 || access("/run/fapolicyd/fapolicyd.fifo", F_OK) == 0;
+    return (enforcing[0] == '1' ? SFX_OS_SELINUX : 0u) | (fapolicyd ? SFX_OS_FAPOLICYD : 0u);
 }
 
 bool sfx_os_is_terminal(int fd)

@@ -175,21 +175,51 @@ static bool is_forbidden(const char *path)
 
 static bool is_home(const char *path)
 {
-    SFX_CLEAN_STRING char *recorded = NULL;
     SFX_CLEAN_STRING char *normal = NULL;
+    SFX_CLEAN_STRING char *real = NULL;
     struct sfx_fault ignored;
     const char *home = getenv("HOME");
     if (home && *home == '/' && sfx_path_absolute(home, &normal, &ignored) == SFX_OK && strcmp(path, normal) == 0)
         return true;
-    return sfx_os_home(&recorded) == 0 && strcmp(path, recorded) == 0;
+    if (normal && sfx_os_real_path(normal, &real) == 0 && strcmp(path, real) == 0)
+        return true;
+    return sfx_os_is_home(path);
+}
+
+/* Directly below the folder of all homes, and another's: users need not be in a database that this program can read. */
+static bool is_others_home(const char *path)
+{
+    static const char *const homes[] = {"/home/", "/Users/", NULL};
+    struct sfx_os_stat found;
+    for (const char *const *at = homes; *at; at++) {
+        size_t size = strlen(*at);
+        if (strncmp(path, *at, size) == 0 && !strchr(path + size, '/'))
+            return sfx_os_stat(SFX_OS_HERE, path, &found) == 0 && found.is_anothers;
+    }
+    return false;
+}
+
+/* PATH without a link in it, as far as it exists; malloced. */
+static char *real_path(const struct sfx_place *place)
+{
+    SFX_CLEAN_STRING char *parent = NULL;
+    char *real = NULL;
+    if (sfx_os_real_path(place->path, &real) == 0)
+        return real;
+    if (sfx_os_real_path(place->parent_path, &parent) != 0)
+        return strdup(place->path);
+    return sfx_print("%s/%s", parent[1] ? parent : "", place->name);
 }
 
 enum sfx_error sfx_place_check_allowed(const struct sfx_place *place, struct sfx_fault *fault)
 {
-    if (is_home(place->prefix) || is_home(place->path))
+    SFX_CLEAN_STRING char *real = real_path(place);
+    if (!real)
+        return no_memory(fault);
+    if (is_home(place->prefix) || is_home(real) || is_others_home(real))
         return sfx_fail(fault, SFX_ERROR_PREFIX, "%s is a home directory; choose a folder in it, for example %s/env",
                         place->prefix, place->prefix);
-    if (is_forbidden(place->prefix) || is_forbidden(place->path))
+    if (is_forbidden(place->prefix) || is_forbidden(real))
         return sfx_fail(fault, SFX_ERROR_PREFIX, "%s belongs to the system; choose another prefix, for example /opt/env",
                         place->prefix);
     return SFX_OK;

@@ -93,13 +93,28 @@ static enum sfx_error write_tree(const struct sfx_production *production, const 
     return error;
 }
 
+static enum sfx_error write_record(const struct sfx_production *production, const struct sfx_commit *commit,
+                                   struct sfx_fault *fault)
+{
+    struct sfx_session *session = production->session;
+    struct sfx_recording recording = {
+        .tree = commit->tree,
+        .shown = commit->shown,
+        .artifact = &session->artifact,
+        .prefix = production->prefix,
+        .modes = production->modes,
+        .log = production->log ? session->log.data : NULL,
+    };
+    return sfx_record_write(&recording, fault);
+}
+
 /* Everything that goes into the staging folder. */
 static enum sfx_error fill(const struct sfx_production *production, const struct sfx_commit *commit, struct sfx_fault *fault)
 {
     struct sfx_session *session = production->session;
     struct sfx_prefix *prefix = NULL;
     struct sfx_tree tree = {.index = &session->artifact.index, .directory = commit->tree, .shown = commit->shown,
-                            .wanted = production->wanted};
+                            .wanted = production->wanted, .modes = production->modes};
     enum sfx_error error = sfx_prefix_open(production->prefix, &session->artifact.index, &prefix, fault);
     if (error)
         return error;
@@ -118,8 +133,7 @@ static enum sfx_error fill(const struct sfx_production *production, const struct
     if (!error)
         sfx_log(session, "extracted %u entries", tree.index->header.entry_count);
     if (!error && production->record)
-        error = sfx_record_write(commit->tree, commit->shown, &session->artifact, production->prefix,
-                                 production->log ? session->log.data : NULL, fault);
+        error = write_record(production, commit, fault);
     if (!error && commit->pending) {
         int os_error = sfx_os_rename(commit->tree, SFX_MANIFEST_PATH, commit->tree, SFX_PENDING_PATH, SFX_OS_REPLACE);
         if (os_error)
@@ -207,7 +221,8 @@ static enum sfx_error make(const struct sfx_production *production, bool *ret_ch
     if (*ret_changed)
         return SFX_OK;
     error = sfx_commit_begin(place, production->inside, &commit, fault);
-    commit.mode = production->mode ? production->mode : 0755;
+    commit.mode = production->mode ? production->mode : sfx_mode(production->modes, 0755);
+    commit.keeps_mode = commit.replaces && !production->session->options.modes;
     commit.pending = production->after != NULL;
     if (!error && production->before)
         error = production->before(production->context, &commit, fault);

@@ -4,6 +4,7 @@
 
 #include "commit.h"
 #include "lock.h"
+#include "modes.h"
 #include "session.h"
 
 struct sfx_production {
@@ -22,7 +23,8 @@ struct sfx_production {
     enum sfx_error (*before)(void *context, const struct sfx_commit *commit, struct sfx_fault *fault);
     enum sfx_error (*after)(void *context, const struct sfx_commit *commit, struct sfx_fault *fault);
     void *context;                       /* of these three */
-    uint32_t mode;                       /* of the prefix, if it is made; 0: 0755 */
+    enum sfx_modes modes;
+    uint32_t mode;                       /* of the prefix, if it is made; 0: by MODES */
 };
 
 /* Undo what killed runs left at PLACE, under its lock, and look again. */

@@ -19,32 +19,33 @@ static enum sfx_error fail_at(int error, const char *shown, const char *name, st
 }
 
 /* A new file of HEAD, then SIZE bytes of the artifact from OFFSET on. */
-static enum sfx_error copy_part(int tree, const char *name, uint32_t mode, struct sfx_bytes head,
-                                const struct sfx_artifact *artifact, uint64_t offset, uint64_t size, const char *shown,
-                                struct sfx_fault *fault)
+static enum sfx_error write_part(const struct sfx_recording *recording, const char *name, uint32_t mode, struct sfx_bytes head,
+                                 uint64_t offset, uint64_t size, struct sfx_fault *fault)
 {
     __attribute__((cleanup(sfx_os_closep))) int fd = -1;
     uint8_t buffer[32768];
-    int error = sfx_os_create(tree, name, mode, &fd);
+    uint32_t wanted = sfx_mode(recording->modes, mode);
+    int error = sfx_os_create(recording->tree, name, wanted, &fd);
     if (!error)
-        sfx_os_set_mode(fd, mode);       /* against a default access list; FAT refuses, and needs none */
+        sfx_os_set_mode(fd, wanted);     /* against a default access list; FAT refuses, and needs none */
     if (!error && head.size > 0)
         error = sfx_os_write(fd, head.data, head.size);
     while (!error && size > 0) {
         size_t part = size < sizeof buffer ? (size_t)size : sizeof buffer;
-        enum sfx_error failed = sfx_os_pread(artifact->fd, buffer, part, offset, fault);
+        enum sfx_error failed = sfx_os_pread(recording->artifact->fd, buffer, part, offset, fault);
         if (failed)
             return failed;
         error = sfx_os_write(fd, buffer, part);
         offset += part;
         size -= part;
     }
-    return error ? fail_at(error, shown, name, fault) : SFX_OK;
+    return error ? fail_at(error, recording->shown, name, fault) : SFX_OK;
 }
 
-static enum sfx_error write_text(int tree, const char *name, struct sfx_bytes text, const char *shown, struct sfx_fault *fault)
+static enum sfx_error write_text(const struct sfx_recording *recording, const char *name, struct sfx_bytes text,
+                                 struct sfx_fault *fault)
 {
-    return copy_part(tree, name, 0644, text, NULL, 0, 0, shown, fault);
+    return write_part(recording, name, 0644, text, 0, 0, fault);
 }
 
 static uint8_t *put(uint8_t *at, uint64_t value, size_t size)
@@ -75,55 +76,62 @@ static void add_line(struct sfx_text *text, const char *key, struct sfx_bytes va
     sfx_text_add(text, "\n", 1);
 }
 
-static enum sfx_error write_state(int tree, const char *shown, const struct sfx_artifact *artifact, const char *prefix,
-                                  struct sfx_fault *fault)
+static enum sfx_error write_state(const struct sfx_recording *recording, struct sfx_fault *fault)
 {
     SFX_CLEAN_TEXT struct sfx_text text = {0};
+    const struct sfx_artifact *artifact = recording->artifact;
     const struct sfx_product *product = &artifact->index.product;
-    add_line(&text, "prefix", sfx_bytes_of(prefix));
+    add_line(&text, "prefix", sfx_bytes_of(recording->prefix));
     add_line(&text, "name", sfx_index_string(&artifact->index, product->name));
     add_line(&text, "release", sfx_index_string(&artifact->index, product->release));
     sfx_text_format(&text, "build=");
     sfx_text_hex(&text, artifact->locator.index_digest, SFX_DIGEST_SIZE);
-    sfx_text_add(&text, "\n", 1);
+    sfx_text_format(&text, "\nmode=%s\n", sfx_modes_name(recording->modes));
     if (text.failed)
         return sfx_fail(fault, SFX_ERROR_MEMORY, "out of memory");
-    return write_text(tree, STATE, (struct sfx_bytes){(const uint8_t *)text.data, text.size}, shown, fault);
+    return write_text(recording, STATE, (struct sfx_bytes){(const uint8_t *)text.data, text.size}, fault);
 }
 
 enum sfx_error sfx_record_generated(int root, const char *shown, struct sfx_bytes text, struct sfx_fault *fault)
 {
+    struct sfx_recording recording = {.tree = root, .shown = shown, .modes = sfx_record_modes(root)};
     int error = sfx_os_unlink(root, SFX_STATE_DIRECTORY "/generated");
     if (error && error != ENOENT)
         return sfx_fail_os(fault, error, "%s/" SFX_STATE_DIRECTORY "/generated cannot be replaced", shown);
-    return write_text(root, SFX_STATE_DIRECTORY "/generated", text, shown, fault);
+    return write_text(&recording, SFX_STATE_DIRECTORY "/generated", text, fault);
 }
 
-enum sfx_error sfx_record_write(int tree, const char *shown, const struct sfx_artifact *artifact, const char *prefix,
-                                const char *log, struct sfx_fault *fault)
+/* The folder was made before, and a default access list may have changed its mode; FAT refuses, and needs none. */
+static void set_folder_mode(const struct sfx_recording *recording)
 {
-    const struct sfx_locator *locator = &artifact->locator;
-    const struct sfx_product *product = &artifact->index.product;
-    struct sfx_bytes licence = sfx_index_hook(&artifact->index, SFX_HOOK_KIND_LICENSE);
+    struct sfx_os_stat found;
+    if (sfx_os_stat(recording->tree, SFX_STATE_DIRECTORY, &found) == 0)
+        sfx_os_set_mode_at(recording->tree, SFX_STATE_DIRECTORY, sfx_mode(recording->modes, 0755) | (found.mode & 02000u));
+}
+
+enum sfx_error sfx_record_write(const struct sfx_recording *recording, struct sfx_fault *fault)
+{
+    const struct sfx_index *index = &recording->artifact->index;
+    const struct sfx_locator *locator = &recording->artifact->locator;
+    struct sfx_bytes licence = sfx_index_hook(index, SFX_HOOK_KIND_LICENSE);
     uint8_t record[SFX_MANIFEST_SIZE];
     fill_manifest(locator, record);
-    enum sfx_error error = copy_part(tree, SFX_STATE_DIRECTORY "/sfx", 0755, (struct sfx_bytes){NULL, 0}, artifact,
-                                     locator->stub_offset, locator->stub_size, shown, fault);
+    set_folder_mode(recording);
+    enum sfx_error error = write_part(recording, SFX_STATE_DIRECTORY "/sfx", 0755, (struct sfx_bytes){NULL, 0},
+                                      locator->stub_offset, locator->stub_size, fault);
     if (!error)
-        error = write_text(tree, SFX_STATE_DIRECTORY "/NOTICES", sfx_index_string(&artifact->index, product->notices), shown,
-                           fault);
+        error = write_text(recording, SFX_STATE_DIRECTORY "/NOTICES", sfx_index_string(index, index->product.notices), fault);
     if (!error)
-        error = write_text(tree, SFX_STATE_DIRECTORY "/report.json", sfx_index_string(&artifact->index, product->report), shown,
-                           fault);
+        error = write_text(recording, SFX_STATE_DIRECTORY "/report.json", sfx_index_string(index, index->product.report), fault);
     if (!error && licence.size > 0)
-        error = write_text(tree, SFX_STATE_DIRECTORY "/LICENSE", licence, shown, fault);
+        error = write_text(recording, SFX_STATE_DIRECTORY "/LICENSE", licence, fault);
     if (!error)
-        error = write_state(tree, shown, artifact, prefix, fault);
-    if (!error && log)
-        error = write_text(tree, SFX_STATE_DIRECTORY "/install.log", sfx_bytes_of(log), shown, fault);
+        error = write_state(recording, fault);
+    if (!error && recording->log)
+        error = write_text(recording, SFX_STATE_DIRECTORY "/install.log", sfx_bytes_of(recording->log), fault);
     if (!error)
-        error = copy_part(tree, SFX_MANIFEST_PATH, 0644, (struct sfx_bytes){record, sizeof record}, artifact, locator->index_offset,
-                          locator->index_size, shown, fault);
+        error = write_part(recording, SFX_MANIFEST_PATH, 0644, (struct sfx_bytes){record, sizeof record}, locator->index_offset,
+                           locator->index_size, fault);
     return error;
 }
 
@@ -155,34 +163,55 @@ static enum sfx_error read_whole(int root, const char *name, uint64_t most, cons
     return SFX_OK;
 }
 
-static enum sfx_error read_prefix(int root, const char *shown, char **ret_prefix, struct sfx_fault *fault)
+/* The value of the first line `KEY=...` of the state, malloced; RET_VALUE stays as it is if there is none. */
+static enum sfx_error read_value(int root, const char *shown, const char *key, char **ret_value, struct sfx_fault *fault)
 {
     SFX_CLEAN_STRING char *text = NULL;
     uint8_t *bytes;
     size_t size;
+    size_t length = strlen(key);
     enum sfx_error error = read_whole(root, STATE, MAX_STATE, shown, &bytes, &size, fault);
     if (error)
         return error;
     text = (char *)bytes;
     for (char *line = text; line; line = strchr(line, '\n') ? strchr(line, '\n') + 1 : NULL) {
-        if (strncmp(line, "prefix=/", 8) != 0)
+        if (strncmp(line, key, length) != 0 || line[length] != '=')
             continue;
         line[strcspn(line, "\n")] = '\0';
-        if (strlen(line + 7) > SFX_MAX_PREFIX)
-            break;
-        *ret_prefix = strdup(line + 7);
-        return *ret_prefix ? SFX_OK : sfx_fail(fault, SFX_ERROR_MEMORY, "out of memory");
+        *ret_value = strdup(line + length + 1);
+        return *ret_value ? SFX_OK : sfx_fail(fault, SFX_ERROR_MEMORY, "out of memory");
     }
-    return sfx_fail_format(fault, SFX_VERDICT_BAD_STRING, "%s/%s names no prefix", shown, STATE);
+    return SFX_OK;
 }
 
-static int replace_state(int tree, const struct sfx_text *text, bool sync)
+static enum sfx_error read_prefix(int root, const char *shown, char **ret_prefix, struct sfx_fault *fault)
+{
+    SFX_CLEAN_STRING char *prefix = NULL;
+    enum sfx_error error = read_value(root, shown, "prefix", &prefix, fault);
+    if (error)
+        return error;
+    if (!prefix || prefix[0] != '/' || strlen(prefix) > SFX_MAX_PREFIX)
+        return sfx_fail_format(fault, SFX_VERDICT_BAD_STRING, "%s/%s names no prefix", shown, STATE);
+    *ret_prefix = prefix;
+    prefix = NULL;
+    return SFX_OK;
+}
+
+enum sfx_modes sfx_record_modes(int root)
+{
+    SFX_CLEAN_STRING char *name = NULL;
+    struct sfx_fault ignored;
+    read_value(root, "", "mode", &name, &ignored);
+    return name ? sfx_modes_find(name) : SFX_MODES_UNSET;
+}
+
+static int replace_state(int tree, const struct sfx_text *text, uint32_t mode, bool sync)
 {
     static const char new[] = STATE ".new";
     __attribute__((cleanup(sfx_os_closep))) int fd = -1;
     int error = sfx_os_unlink(tree, new);
     if (!error || error == ENOENT)
-        error = sfx_os_create(tree, new, 0644, &fd);
+        error = sfx_os_create(tree, new, mode, &fd);
     if (!error)
         error = sfx_os_write(fd, text->data, text->size);
     if (!error && sync)
@@ -208,7 +237,8 @@ enum sfx_error sfx_record_move(int root, int tree, const char *shown, const char
             sfx_text_add(&text, line, length);
         line += length;
     }
-    int os_error = text.failed ? ENOMEM : replace_state(tree, &text, sync);
+    uint32_t mode = sfx_mode(sfx_record_modes(root), 0644);
+    int os_error = text.failed ? ENOMEM : replace_state(tree, &text, mode, sync);
     return os_error ? fail_at(os_error, shown, STATE, fault) : SFX_OK;
 }
 
@@ -242,6 +272,7 @@ enum sfx_error sfx_record_open(int root, const char *shown, struct sfx_record *r
         name_manifest(fault, shown);
     else
         error = read_prefix(root, shown, &ret_record->prefix, fault);
+    ret_record->modes = sfx_record_modes(root);
     if (error)
         sfx_record_close(ret_record);
     return error;

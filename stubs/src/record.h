@@ -3,14 +3,22 @@
 #define SFX_RECORD_H
 
 #include "artifact.h"
+#include "modes.h"
 
 #define SFX_MANIFEST_PATH SFX_STATE_DIRECTORY "/manifest"
 /* The manifest's name until the tree is an installation: hooks still run. */
 #define SFX_PENDING_PATH SFX_STATE_DIRECTORY "/pending"
 
-/* Write manifest, stub, notices, report, state, the product's licence and, if LOG is not NULL, `install.log` into TREE/.sfxpack, which exists. */
-enum sfx_error sfx_record_write(int tree, const char *shown, const struct sfx_artifact *artifact, const char *prefix,
-                                const char *log, struct sfx_fault *fault);
+struct sfx_recording {
+    int tree;                            /* open; it has a `.sfxpack` */
+    const char *shown;                   /* its path */
+    const struct sfx_artifact *artifact;
+    const char *prefix;
+    enum sfx_modes modes;
+    const char *log;                     /* or NULL */
+};
+/* Write manifest, stub, notices, report, state, the product's licence and the log into TREE/.sfxpack. */
+enum sfx_error sfx_record_write(const struct sfx_recording *recording, struct sfx_fault *fault);
 
 /* The state of the open prefix ROOT, but for PREFIX, into TREE/.sfxpack, which may be the same; replaces what is there. */
 enum sfx_error sfx_record_move(int root, int tree, const char *shown, const char *prefix, bool sync, struct sfx_fault *fault);
@@ -24,6 +32,7 @@ struct sfx_record {
     struct sfx_index index;
     uint8_t build[SFX_DIGEST_SIZE];
     char *prefix;                        /* the prefix the tree is rendered for */
+    enum sfx_modes modes;
 };
 /* ROOT is the open prefix, SHOWN its path. */
 enum sfx_error sfx_record_open(int root, const char *shown, struct sfx_record *ret_record, struct sfx_fault *fault);
@@ -31,5 +40,7 @@ void sfx_record_close(struct sfx_record *record);
 /* Only what is needed to tell which build stands there: its name, and the prefix it is rendered for (malloced). */
 enum sfx_error sfx_record_identity(int root, const char *shown, uint8_t ret_build[SFX_DIGEST_SIZE], char **ret_prefix,
                                    struct sfx_fault *fault);
+/* UNSET: none recorded. */
+enum sfx_modes sfx_record_modes(int root);
 
 #endif

@@ -369,13 +369,14 @@ enum sfx_error sfx_relocate_copy(struct sfx_relocation *relocation, struct sfx_p
 {
     struct sfx_session *session = relocation->session;
     struct sfx_os_stat root;
+    const struct sfx_target target = {relocation->index, 0, place, relocation->here.record.modes};
     enum sfx_error error = SFX_OK;
     if (place->left_beside || place->left_inside)
         error = sfx_produce_recover(session, place, fault);
     if (!error && place->occupation != SFX_PLACE_ABSENT && place->occupation != SFX_PLACE_EMPTY)
         error = sfx_fail(fault, SFX_ERROR_PREFIX, "%s is not empty; choose another folder", place->path);
     if (!error)
-        error = sfx_preflight_place(session, relocation->index, 0, place, fault);
+        error = sfx_preflight_place(session, &target, fault);
     if (!error)
         error = sfx_relocation_survey(relocation, here->lock, fault);
     int os_error = error ? 0 : sfx_os_stat_fd(relocation->root, &root);

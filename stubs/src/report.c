@@ -48,6 +48,8 @@ static void print_requirements(const struct sfx_index *index)
         if (requirement.kind == SFX_REQUIREMENT_KIND_GLIBC)
             printf("requires    GNU C library %u.%u (%.*s%s)\n", requirement.value >> 16, requirement.value & 0xffff,
                    SFX_TEXT(path), how);
+        else if (requirement.kind == SFX_REQUIREMENT_KIND_MUSL)
+            printf("requires    musl (%.*s%s)\n", SFX_TEXT(path), how);
         else
             printf("requires    processor x86-64-v%u (%.*s%s)\n", requirement.value, SFX_TEXT(path), how);
     }
@@ -106,11 +108,11 @@ static void add_requirements(struct sfx_text *text, const struct sfx_index *inde
     sfx_text_format(text, ",\n  \"requirements\": [");
     for (uint32_t i = 0; i < index->header.requirement_count; i++) {
         struct sfx_requirement requirement = sfx_index_requirement(index, i);
-        bool glibc = requirement.kind == SFX_REQUIREMENT_KIND_GLIBC;
+        static const char *const kinds[] = {"", "glibc", "cpu_level", "musl"};
         bool hard = (requirement.flags & SFX_REQUIREMENT_FLAG_HARD) != 0;
-        sfx_text_format(text, "%s{\"kind\": \"%s\", \"hard\": %s, \"value\": ", i ? ", " : "", glibc ? "glibc" : "cpu_level",
+        sfx_text_format(text, "%s{\"kind\": \"%s\", \"hard\": %s, \"value\": ", i ? ", " : "", kinds[requirement.kind],
                         hard ? "true" : "false");
-        if (glibc)
+        if (requirement.kind == SFX_REQUIREMENT_KIND_GLIBC)
             sfx_text_format(text, "\"%u.%u\"", requirement.value >> 16, requirement.value & 0xffff);
         else
             sfx_text_format(text, "%u", requirement.value);
@@ -329,6 +331,7 @@ enum sfx_error sfx_report_installation(struct sfx_session *session, struct sfx_f
         return error;
     print_product(&record.index, record.build);
     printf("prefix      %s\n", record.prefix);
+    printf("mode        %s\n", sfx_modes_name(record.modes));
     if (strcmp(record.prefix, path) != 0)
         printf("lies in     %s\n", path);
     print_index(&record.index);

@@ -143,7 +143,7 @@ enum sfx_error sfx_extract_some(struct sfx_session *session, struct sfx_fault *f
         return error;
     struct sfx_production production = {
         .session = session, .place = &place, .prefix = prefix, .inside = place.occupation == SFX_PLACE_EMPTY,
-        .wanted = wanted, .kept = kept, .verb = "extracting",
+        .wanted = wanted, .kept = kept, .verb = "extracting", .modes = session->options.modes,
     };
     error = sfx_produce(&production, NULL, fault);
     if (!error)

@@ -56,9 +56,14 @@ uint64_t sfx_tree_mtime(const struct sfx_tree *tree, const struct sfx_entry *ent
     return entry->mtime - entry->mtime % tree->time_step;
 }
 
-uint32_t sfx_tree_file_mode(const struct sfx_entry *entry)
+uint32_t sfx_tree_mode(const struct sfx_tree *tree, const struct sfx_entry *entry)
 {
-    return entry->mode | 0400u;
+    return sfx_mode(tree->modes, entry->mode);
+}
+
+uint32_t sfx_tree_file_mode(const struct sfx_tree *tree, const struct sfx_entry *entry)
+{
+    return sfx_tree_mode(tree, entry) | 0400u;
 }
 
 enum sfx_error sfx_tree_directories(const struct sfx_tree *tree, struct sfx_fault *fault)
@@ -69,7 +74,7 @@ enum sfx_error sfx_tree_directories(const struct sfx_tree *tree, struct sfx_faul
         if (entry.kind != SFX_ENTRY_KIND_DIRECTORY || !sfx_tree_wants(tree, i))
             continue;
         sfx_path_copy(sfx_index_string(tree->index, entry.path), path);
-        int error = sfx_os_make_directory(tree->directory, path, entry.mode | 0700u);
+        int error = sfx_os_make_directory(tree->directory, path, sfx_tree_mode(tree, &entry) | 0700u);
         if (error)
             return fail_at(tree, error, "create", path, fault);
     }
@@ -146,8 +151,9 @@ enum sfx_error sfx_tree_links(const struct sfx_tree *tree, struct sfx_fault *fau
 
 static bool needs_mode(const struct sfx_tree *tree, const struct sfx_entry *entry)
 {
-    uint32_t made = entry->kind == SFX_ENTRY_KIND_DIRECTORY ? entry->mode | 0700u : sfx_tree_file_mode(entry);
-    return !tree->exact_modes || made != entry->mode;
+    uint32_t mode = sfx_tree_mode(tree, entry);
+    uint32_t made = entry->kind == SFX_ENTRY_KIND_DIRECTORY ? mode | 0700u : sfx_tree_file_mode(tree, entry);
+    return !tree->exact_modes || made != mode;
 }
 
 /* A directory keeps the set-group bit it got from its parent. */
@@ -177,7 +183,7 @@ enum sfx_error sfx_tree_finish(const struct sfx_tree *tree, struct sfx_fault *fa
         sfx_path_copy(sfx_index_string(tree->index, entry.path), path);
         int error = is_directory ? sfx_os_set_time_at(tree->directory, path, sfx_tree_mtime(tree, &entry)) : 0;
         if (!error && mode)
-            error = set_mode(tree, path, entry.mode);
+            error = set_mode(tree, path, sfx_tree_mode(tree, &entry));
         if (error)
             return fail_at(tree, error, "set mode and time of", path, fault);
     }

@@ -3,6 +3,7 @@
 #define SFX_TREE_H
 
 #include "index.h"
+#include "modes.h"
 #include "relocate.h"
 
 /* What of an artifact goes where. */
@@ -12,6 +13,7 @@ struct sfx_tree {
     int directory;                       /* open; entries are made below it, nothing of them exists yet */
     const char *shown;                   /* its path, for messages */
     const uint8_t *wanted;               /* one byte an entry, not zero: make it; NULL: all */
+    enum sfx_modes modes;                /* of what is made */
     bool exact_modes;                    /* created things have the modes given, or setting them is no use */
     uint64_t time_step;                  /* seconds; 2 on FAT */
 };
@@ -21,8 +23,9 @@ enum sfx_error sfx_tree_probe(struct sfx_tree *tree, struct sfx_fault *fault);
 bool sfx_tree_wants(const struct sfx_tree *tree, uint32_t entry);
 /* The mtime ENTRY gets on this file system. */
 uint64_t sfx_tree_mtime(const struct sfx_tree *tree, const struct sfx_entry *entry);
-/* The mode of a file until sfx_tree_finish: this user can read it back. */
-uint32_t sfx_tree_file_mode(const struct sfx_entry *entry);
+/* The mode ENTRY gets, and that of a file until sfx_tree_finish: this user can read it back. */
+uint32_t sfx_tree_mode(const struct sfx_tree *tree, const struct sfx_entry *entry);
+uint32_t sfx_tree_file_mode(const struct sfx_tree *tree, const struct sfx_entry *entry);
 /* Directories, all writable for their owner. First of all. */
 enum sfx_error sfx_tree_directories(const struct sfx_tree *tree, struct sfx_fault *fault);
 /* Hard links and links. After all files. */

@@ -122,7 +122,7 @@ def test_record(app: Installer, stub: Path, tmp_path: Path) -> None:
     assert (record / "report.json").read_text() == "{}"
     state = dict(line.split("=", 1) for line in (record / "state").read_text().splitlines())
     assert state.pop("build") == json.loads(app.run("--info", "--json").stdout)["build"]
-    assert state == {"prefix": str(prefix), "name": "app", "release": "1"}
+    assert state == {"prefix": str(prefix), "name": "app", "release": "1", "mode": "keep"}
 
 
 @pytest.mark.parametrize("name", ["my env", "ü'$(x)\"", "n" * 250, "-x"])

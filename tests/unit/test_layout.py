@@ -68,7 +68,7 @@ def full_sample() -> Sample:
         kit.link(b"l", b"d/a"),
     )
     base = kit.sample(entries, (b"/lib".ljust(17, b"\0"), b"alpha", line, b"head"), levels=(0, 0, 0, 1))
-    requirement = IndexRequirement(RequirementKind.CPU_LEVEL, 1, 1, b"d/a")
+    requirement = IndexRequirement(max(RequirementKind), 1, 1, b"d/a")
     return kit.with_index(base, requirements=(requirement,), hooks=(IndexHook(HookKind.LICENSE, b"terms"),))
 
 

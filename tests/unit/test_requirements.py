@@ -116,5 +116,24 @@ def test_without_an_interpreter_all_is_soft(require: Callable[[str], str], tmp_p
     assert requirements(entries, {}) == ()
 
 
+def test_musl_is_needed_by_programs_that_name_its_loader(require: Callable[[str], str], tmp_path: Path) -> None:
+    content = shared_library(tmp_path, require("gcc")).read_bytes()
+    plain = binary(content)
+    loaders = {
+        b"bin/python3.12": b"/lib/ld-musl-x86_64.so.1",
+        b"bin/tool": b"/lib/ld-musl-x86_64.so.1",
+        b"bin/other": b"/lib64/ld-linux-x86-64.so.2",
+        b"bin/whole": b"/opt/env/lib/ld-musl-x86_64.so.1",
+    }
+    found = {path: replace(plain, loader=loader) for path, loader in loaders.items()}
+    entries = [file(os.fsdecode(path), content) for path in found]
+    assert requirements(with_folders(entries), found) == (
+        Requirement(RequirementKind.MUSL, 0, hard=True, path=b"bin/python3.12"),
+        Requirement(RequirementKind.MUSL, 0, hard=False, path=b"bin/tool"),
+    )
+    rest = {path: found[path] for path in (b"bin/other", b"bin/whole")}
+    assert requirements(with_folders(entries), rest) == ()
+
+
 def test_links_in_a_circle() -> None:
     assert platform([link("bin/python", "python3"), link("bin/python3", "python"), file("lib/a.so", head(62))])
