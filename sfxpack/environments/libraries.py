@@ -15,7 +15,7 @@ from sfxpack import elf
 from sfxpack.elf import DT_RPATH, DT_RUNPATH, Elf
 
 _SYSTEM: Final = re.compile(
-    rb"(?:ld-linux[^/]*|ld64|ld|linux-vdso|linux-gate)\.so\.\d+|ld-musl-[^/]*|libc\.musl-[^/]*"
+    rb"(?:ld-linux[^/]*|ld64|ld|linux-vdso|linux-gate)\.so\.\d+|ld-musl-[^/]*|libc\.musl-[^/]*|libc\.so"
     rb"|(?:libc|libm|libdl|libpthread|librt|libutil|libresolv|libanl|libmvec|libthread_db|libBrokenLocale|libcidn"
     rb"|libnss_[a-z]+|libc_malloc_debug)\.so\.\d+|libnsl\.so\.1"
 )

@@ -325,7 +325,7 @@ bool sfx_os_is_root(void)
 #define FIRST_PERSON 1000
 #endif
 
-/* FOUND: what stands at PATH, or NULL. */
+/* FOUND: what stands at PATH, an absolute one, or NULL. */
 static bool is_home_of(const struct passwd *user, const char *path, const struct stat *found)
 {
     struct stat home;
@@ -333,7 +333,9 @@ static bool is_home_of(const struct passwd *user, const char *path, const struct
         return false;
     if (strcmp(user->pw_dir, path) == 0)
         return true;
-    return found && stat(user->pw_dir, &home) == 0 && home.st_dev == found->st_dev && home.st_ino == found->st_ino;
+    if (!found || strcmp(strrchr(user->pw_dir, '/'), strrchr(path, '/')) != 0)
+        return false;                    /* to look at every home would mount them all */
+    return stat(user->pw_dir, &home) == 0 && home.st_dev == found->st_dev && home.st_ino == found->st_ino;
 }
 
 /* This user's own, from whatever database; others' as far as they are listed. */

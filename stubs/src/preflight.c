@@ -45,7 +45,7 @@ static enum sfx_error act_on(struct sfx_session *session, struct sfx_checks *che
     if (failure && !sfx_check_is_skippable(failure->name))
         return sfx_fail(fault, failure->error, "%s", text_of(failure));
     if (failure)
-        return sfx_fail(fault, failure->error, "%s (to install all the same: --skip-check %s)", text_of(failure),
+        return sfx_fail(fault, failure->error, "%s (to go on all the same: --skip-check %s)", text_of(failure),
                         sfx_check_text(failure->name));
     for (size_t i = 0; i < checks->count; i++) {
         const struct sfx_check *check = &checks->list[i];

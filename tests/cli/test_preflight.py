@@ -85,7 +85,7 @@ def test_a_skipped_failure(maker: Maker, volumes_stub: Path, tmp_path: Path) -> 
     prefix = tmp_path / "env"
     said = app.run("--prefix", prefix, status=Exit.NO_SPACE, env=env).stderr
     assert f"your quota in {tmp_path} leaves 1.0 kB" in said
-    assert said.endswith("(to install all the same: --skip-check quota)\n")
+    assert said.endswith("(to go on all the same: --skip-check quota)\n")
     app.run("--prefix", prefix, "--skip-check", "quota", status=Exit.IO, env=env)
     assert not prefix.exists()
     options = ("--prefix", prefix, "--skip-check", "file-size,names", "--skip-check=quota")

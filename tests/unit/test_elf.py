@@ -112,6 +112,7 @@ def test_libraries_of_a_program_as_the_loader_finds_them(require: Callable[[str]
         ("ld64.so.2", True),
         ("ld-musl-x86_64.so.1", True),
         ("libc.musl-x86_64.so.1", True),
+        ("libc.so", True),
         ("libpthread.so.0", True),
         ("libmvec.so.1", True),
         ("libnss_dns.so.2", True),

@@ -13,6 +13,7 @@ import pytest
 from sfxpack import binaries
 from sfxpack.binaries import Binary
 from sfxpack.format.layout import EntryKind, Platform, RequirementKind
+from sfxpack.inspect import requirement_text
 from sfxpack.model import Entry, Requirement
 from sfxpack.requirements import platform, platform_of, requirements
 from tests.compiled import program, shared_library
@@ -137,3 +138,13 @@ def test_musl_is_needed_by_programs_that_name_its_loader(require: Callable[[str]
 
 def test_links_in_a_circle() -> None:
     assert platform([link("bin/python", "python3"), link("bin/python3", "python"), file("lib/a.so", head(62))])
+
+
+def test_each_kind_has_a_text() -> None:
+    values = {
+        RequirementKind.GLIBC: (2 << 16 | 34, "2.34"),
+        RequirementKind.CPU_LEVEL: (3, "x86-64-v3"),
+        RequirementKind.MUSL: (0, ""),
+    }
+    assert {kind: (value, requirement_text(kind, value)) for kind, (value, _) in values.items()} == values
+    assert set(values) == set(RequirementKind)
