@@ -43,7 +43,8 @@ def no_memory(maker: Maker, folder: Path) -> Case:
     def limit() -> None:
         resource.setrlimit(resource.RLIMIT_AS, (4 << 20, 4 << 20))
 
-    return Case(maker.make(many(4, 3_000_000)).command("--prefix", folder / "env"), "memory", before=limit)
+    command = maker.make(many(4, 3_000_000)).command("--prefix", folder / "env", "-j1")
+    return Case(command, "memory", before=limit)
 
 
 def usage(maker: Maker, folder: Path) -> Case:
