@@ -243,7 +243,7 @@ enum sfx_error sfx_carry(struct sfx_session *session, const struct sfx_place *pl
                                                  "told from it; move the folder away and install again", place->path);
     if (error)
         return error;
-    error = sfx_installed_check_all(&old, session->options.jobs, &conditions, fault);
+    error = sfx_installed_check_all(&old, session->options.jobs, NULL, &conditions, fault);
     struct carrier carrier = {.session = session, .place = place, .old = &old, .conditions = conditions, .tree = commit->tree,
                               .copies = commit->pending};
     if (!error)

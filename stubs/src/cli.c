@@ -43,6 +43,8 @@ static const struct option options_known[] = {
     {"break-lock", 0, false, SET_FLAG, 0, PLACE(break_lock)},
     {"move", 0, false, SET_FLAG, 0, PLACE(move)},
     {"strict", 0, false, SET_FLAG, 0, PLACE(strict)},
+    {"purge", 0, false, SET_FLAG, 0, PLACE(purge)},
+    {"modify-rc", 0, false, SET_FLAG, 0, PLACE(modify_rc)},
     {"json", 0, false, SET_FLAG, 0, PLACE(json)},
     {"info", 0, false, SET_ACTION, SFX_ACTION_INFO, 0},
     {"list", 0, false, SET_ACTION, SFX_ACTION_LIST, 0},
@@ -256,6 +258,10 @@ static enum sfx_error finish_installer(const struct parser *parser)
         return sfx_fail(parser->fault, SFX_ERROR_USAGE, "unexpected argument %s; to install there: --prefix %s", operand, operand);
     if (options->move || options->strict)
         return sfx_fail(parser->fault, SFX_ERROR_USAGE, "--move and --strict are of PREFIX/.sfxpack/sfx relocate");
+    if (options->purge)
+        return sfx_fail(parser->fault, SFX_ERROR_USAGE, "--purge is of PREFIX/.sfxpack/sfx uninstall");
+    if (options->modify_rc && options->action != SFX_ACTION_INSTALL)
+        return sfx_fail(parser->fault, SFX_ERROR_USAGE, "--modify-rc goes with installing");
     bool wants_tree = options->as || (options->directory && options->action != SFX_ACTION_EXTRACT);
     if (wants_tree && (!options->as || !options->directory || options->action != SFX_ACTION_INSTALL))
         return sfx_fail(parser->fault, SFX_ERROR_USAGE, "--tree and --as go together and with no other action");
@@ -281,8 +287,8 @@ static enum sfx_error unknown_command(const char *typed, const struct command *c
     return sfx_fail(fault, SFX_ERROR_USAGE, "unknown command %s; --help lists the commands", typed);
 }
 
-/* What only `relocate` takes. */
-static enum sfx_error finish_relocate(const struct parser *parser)
+/* What only `relocate` or `uninstall` take. */
+static enum sfx_error finish_command(const struct parser *parser)
 {
     struct sfx_options *options = parser->options;
     bool relocates = options->action == SFX_ACTION_TOOL_RELOCATE;
@@ -293,8 +299,12 @@ static enum sfx_error finish_relocate(const struct parser *parser)
         return sfx_fail(parser->fault, SFX_ERROR_USAGE, "unexpected argument %s; --help lists the commands", options->target);
     if (!relocates && (options->move || options->strict))
         return sfx_fail(parser->fault, SFX_ERROR_USAGE, "--move and --strict go with relocate");
+    if (options->action != SFX_ACTION_TOOL_UNINSTALL && options->purge)
+        return sfx_fail(parser->fault, SFX_ERROR_USAGE, "--purge goes with uninstall");
     if (relocates && options->prefix)
         return sfx_fail(parser->fault, SFX_ERROR_USAGE, "write sfx relocate %s, without --prefix", options->prefix);
+    if (options->modify_rc)
+        return sfx_fail(parser->fault, SFX_ERROR_USAGE, "--modify-rc is the installer's");
     if (options->move && !options->target)
         return sfx_fail(parser->fault, SFX_ERROR_USAGE, "--move needs the new folder: sfx relocate NEW --move");
     return SFX_OK;
@@ -306,6 +316,7 @@ static enum sfx_error finish_tool(const struct parser *parser)
         {"info", SFX_ACTION_TOOL_INFO},
         {"verify", SFX_ACTION_TOOL_VERIFY},
         {"relocate", SFX_ACTION_TOOL_RELOCATE},
+        {"uninstall", SFX_ACTION_TOOL_UNINSTALL},
     };
     const size_t count = sizeof commands / sizeof *commands;
     struct sfx_options *options = parser->options;
@@ -324,7 +335,7 @@ static enum sfx_error finish_tool(const struct parser *parser)
         options->action = commands[i].action;
         if (options->json && options->action == SFX_ACTION_TOOL_INFO)
             return sfx_fail(parser->fault, SFX_ERROR_USAGE, "--json does not go with %s", command);
-        return finish_relocate(parser);
+        return finish_command(parser);
     }
     return unknown_command(command, commands, count, parser->fault);
 }

@@ -19,6 +19,7 @@ enum sfx_action {
     SFX_ACTION_TOOL_INFO,                /* without an artifact: on the installation the program lies in */
     SFX_ACTION_TOOL_VERIFY,
     SFX_ACTION_TOOL_RELOCATE,
+    SFX_ACTION_TOOL_UNINSTALL,
     SFX_ACTION_TOOL_HELP,
 };
 
@@ -46,6 +47,8 @@ struct sfx_options {
     bool move;
     bool strict;
     bool json;
+    bool purge;
+    bool modify_rc;
 };
 
 enum sfx_error sfx_cli_parse(int count, char **arguments, struct sfx_options *ret_options, struct sfx_fault *fault);

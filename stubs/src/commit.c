@@ -162,6 +162,9 @@ enum sfx_error sfx_commit_recover(struct sfx_place *place, bool inside, struct s
     enum sfx_error error = SFX_OK;
     if (inside) {
         error = sfx_journal_undo(place, fault);
+        int failed = !error && place->spent_record ? sfx_record_remove(place->folder, true) : 0;
+        if (failed)
+            error = sfx_fail_os(fault, failed, "cannot remove %s/" SFX_STATE_DIRECTORY, place->path);
     } else {
         error = undo_swap(place, fault);
         if (!error)

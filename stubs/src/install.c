@@ -8,9 +8,11 @@
 #include "preflight.h"
 #include "produce.h"
 #include "prompt.h"
+#include "rc.h"
 #include "record.h"
 #include "relocation.h"
 #include "texts.h"
+#include "uninstall.h"
 
 /* What a place is good for. */
 enum decision { PRODUCE_BESIDE, PRODUCE_INSIDE, ALREADY_THERE };
@@ -68,9 +70,10 @@ static enum sfx_error decide(const struct sfx_session *session, const struct sfx
 /* Traces of a killed run are removed first; where this user may not, an installation that is complete is still one. */
 static enum sfx_error recover(struct sfx_session *session, struct sfx_place *place, struct sfx_fault *fault)
 {
-    if (!place->left_beside && !place->left_inside)
-        return SFX_OK;
-    enum sfx_error error = sfx_produce_recover(session, place, fault);
+    enum sfx_error error = place->uninstalling ? sfx_uninstall_finish(session, place, fault) : SFX_OK;
+    if (error || (!place->left_beside && !place->left_inside))
+        return error;
+    error = sfx_produce_recover(session, place, fault);
     bool complete = place->occupation == SFX_PLACE_INSTALLED && !session->options.force;
     return error == SFX_ERROR_IO && complete ? SFX_OK : error;
 }
@@ -98,17 +101,20 @@ static void say_activation(const struct sfx_session *session, const struct sfx_p
 static void say_end(const struct sfx_session *session, const struct sfx_place *place, bool already)
 {
     SFX_CLEAN_TEXT struct sfx_text quoted = {0};
+    SFX_CLEAN_TEXT struct sfx_text quoted_tool = {0};
     SFX_CLEAN_STRING char *title = sfx_product_title(&session->artifact.index);
-    if (!title)
+    SFX_CLEAN_STRING char *tool = sfx_print("%s/" SFX_STATE_DIRECTORY "/sfx", place->prefix);
+    if (!title || !tool)
         return;
     sfx_text_shell(&quoted, place->prefix);
+    sfx_text_shell(&quoted_tool, tool);
     sfx_say(session, "%s is %s in %s", title, already ? "already installed" : "installed", place->prefix);
     if (session->artifact.index.product.activation.size > 0)
         say_activation(session, place);
     else
         sfx_say(session, "use:       its programs are in %s/bin", quoted.data);
     sfx_say(session, "move:      mv it, then run NEW/" SFX_STATE_DIRECTORY "/sfx relocate");
-    sfx_say(session, "remove:    rm -r %s", quoted.data);
+    sfx_say(session, "remove:    %s uninstall", quoted_tool.data);
 }
 
 static void log_start(struct sfx_session *session, const struct sfx_place *place)
@@ -192,6 +198,7 @@ static enum sfx_error attempt(struct sfx_session *session, struct sfx_place *pla
 static enum sfx_error install_at(struct sfx_session *session, struct sfx_place *place, struct sfx_fault *fault)
 {
     enum decision decision = ALREADY_THERE;
+    struct sfx_fault ignored;
     enum sfx_error error;
     bool changed;
     do {
@@ -203,14 +210,15 @@ static enum sfx_error install_at(struct sfx_session *session, struct sfx_place *
     if (decision == ALREADY_THERE) {
         sfx_log(session, "already installed in %s", place->prefix);
         say_end(session, place, true);
-        return SFX_OK;
+        return sfx_rc_add(session, &session->artifact.index, place->prefix, fault);
     }
     sfx_log(session, "installed in %s", place->prefix);
     error = sfx_compile(session, place->prefix, fault);
     sfx_keep_log(session, place->path);
     say_end(session, place, false);
+    enum sfx_error outside = sfx_rc_add(session, &session->artifact.index, place->prefix, error ? &ignored : fault);
     sfx_texts_after(session);
-    return error;
+    return error ? error : outside;
 }
 
 static enum sfx_error choose_place(struct sfx_session *session, struct sfx_place *ret_place, struct sfx_fault *fault)
@@ -240,6 +248,8 @@ enum sfx_error sfx_install(struct sfx_session *session, struct sfx_fault *fault)
 {
     __attribute__((cleanup(sfx_place_close))) struct sfx_place place = {.parent = -1, .folder = -1};
     enum sfx_error error = announce(session, fault);
+    if (!error)
+        error = sfx_rc_check(session, &session->artifact.index, fault);
     if (!error)
         error = sfx_preflight_machine(session, fault);
     if (!error)

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 
 #include "digest.h"
+#include "neutralise.h"
 #include "os.h"
 #include "pool.h"
 #include "pyc.h"
@@ -75,23 +76,31 @@ static int digest_file(int fd, uint8_t ret_digest[SFX_DIGEST_SIZE])
     return 0;
 }
 
-/* A file with sites: mapped whole, its neutral content digested. A derived value whose source is missing does not match. */
-static enum sfx_error digest_neutral(const struct sfx_installed *installed, uint32_t entry, int fd, uint64_t size,
-                                     uint8_t ret_digest[SFX_DIGEST_SIZE], bool *ret_matches, struct sfx_fault *fault)
+/* A file with sites: mapped whole, its neutral content compared. A derived value whose source is missing does not match. */
+static enum sfx_error check_neutral(const struct sfx_installed *installed, uint32_t entry, int fd, bool takes_any_value,
+                                    bool *ret_matches, struct sfx_fault *fault)
 {
     struct sfx_blake2b hash;
+    uint8_t digest[SFX_DIGEST_SIZE];
+    const struct sfx_index *index = &installed->record.index;
+    const struct sfx_reading reading = {.sink = add_to_digest, .context = &hash, .takes_any_value = takes_any_value};
+    struct sfx_os_stat found = {.size = 0};
     struct sfx_sources sources = sfx_finals_sources(installed->finals);
     const uint8_t *data = NULL;
-    int os_error = size > 0 ? sfx_os_map(fd, size, &data) : 0;
+    int os_error = sfx_os_stat_fd(fd, &found);
+    if (!os_error && found.size > 0)
+        os_error = sfx_os_map(fd, found.size, &data);
     *ret_matches = false;
     if (os_error)
         return sfx_fail_os(fault, os_error, "cannot read a file");
     sfx_blake2b_start(&hash);
-    enum sfx_error error = sfx_neutralise(&installed->record.index, entry, installed->prefix, &sources, data, (size_t)size,
-                                          add_to_digest, &hash, ret_matches, fault);
-    sfx_blake2b_end(&hash, ret_digest);
+    enum sfx_error error = sfx_read_back(index, entry, installed->prefix, &sources, (struct sfx_bytes){data, (size_t)found.size},
+                                         &reading, ret_matches, fault);
+    sfx_blake2b_end(&hash, digest);
+    struct sfx_content content = sfx_index_content(index, sfx_index_entry(index, entry).target);
+    *ret_matches = *ret_matches && memcmp(digest, content.digest, sizeof digest) == 0;
     if (data)
-        sfx_os_unmap(data, size);
+        sfx_os_unmap(data, found.size);
     return error == SFX_ERROR_IO ? SFX_OK : error;
 }
 
@@ -103,7 +112,7 @@ static enum sfx_error check_content(const struct sfx_installed *installed, uint3
     struct sfx_entry entry = sfx_index_entry(index, at);
     struct sfx_content content = sfx_index_content(index, entry.target);
     uint8_t digest[SFX_DIGEST_SIZE];
-    bool matches = true;
+    bool matches;
     *ret_condition = SFX_OTHER_CONTENT;
     if (entry.site_count == 0 && found->size != content.size)
         return SFX_OK;
@@ -113,13 +122,13 @@ static enum sfx_error check_content(const struct sfx_installed *installed, uint3
     if (entry.site_count == 0) {
         if (digest_file(fd, digest) != 0)
             return SFX_OK;
+        matches = memcmp(digest, content.digest, sizeof digest) == 0;
     } else {
-        enum sfx_error error = digest_neutral(installed, at, fd, found->size, digest, &matches, fault);
+        enum sfx_error error = check_neutral(installed, at, fd, false, &matches, fault);
         if (error)
             return error;
     }
-    bool same = matches && memcmp(digest, content.digest, sizeof digest) == 0;
-    *ret_condition = same ? SFX_AS_INSTALLED : SFX_OTHER_CONTENT;
+    *ret_condition = matches ? SFX_AS_INSTALLED : SFX_OTHER_CONTENT;
     return SFX_OK;
 }
 
@@ -219,6 +228,19 @@ static bool follows_change(const struct sfx_installed *installed, uint32_t entry
     return false;
 }
 
+bool sfx_installed_follows_only(const struct sfx_installed *installed, uint32_t entry)
+{
+    __attribute__((cleanup(sfx_os_closep))) int fd = -1;
+    struct sfx_fault ignored;
+    struct sfx_entry record = sfx_index_entry(&installed->record.index, entry);
+    uint32_t file = record.kind == SFX_ENTRY_KIND_HARD_LINK ? record.target : entry;
+    char path[SFX_MAX_PATH + 1];
+    bool matches = false;
+    sfx_path_copy(sfx_index_string(&installed->record.index, record.path), path);
+    return sfx_os_open(installed->root, path, SFX_OS_READ, &fd) == 0 &&
+           check_neutral(installed, file, fd, true, &matches, &ignored) == SFX_OK && matches;
+}
+
 enum sfx_error sfx_installed_check(const struct sfx_installed *installed, uint32_t entry, enum sfx_condition *ret_condition,
                                    struct sfx_fault *fault)
 {
@@ -241,6 +263,8 @@ enum sfx_error sfx_installed_check(const struct sfx_installed *installed, uint32
 struct inspection {
     const struct sfx_installed *installed;
     uint8_t *conditions;
+    struct sfx_progress *progress;
+    _Atomic uint64_t done;               /* bytes */
 };
 
 static void *enter(void *context)
@@ -255,7 +279,8 @@ static void leave(void *worker)
 
 static enum sfx_error inspect(void *context, void *worker, uint32_t at, struct sfx_fault *fault)
 {
-    const struct inspection *inspection = context;
+    struct inspection *inspection = context;
+    const struct sfx_index *index = &inspection->installed->record.index;
     uint32_t count = inspection->installed->record.index.header.entry_count;
     enum sfx_error error = SFX_OK;
     (void)worker;
@@ -265,18 +290,28 @@ static enum sfx_error inspect(void *context, void *worker, uint32_t at, struct s
         if (!error)
             error = sfx_installed_check(inspection->installed, i, &condition, fault);
         inspection->conditions[i] = (uint8_t)condition;
+        struct sfx_entry entry = sfx_index_entry(index, i);
+        if (entry.kind == SFX_ENTRY_KIND_FILE)
+            inspection->done += sfx_index_content(index, entry.target).size;
     }
     return error;
 }
 
-enum sfx_error sfx_installed_check_all(const struct sfx_installed *installed, unsigned jobs, uint8_t **ret_conditions,
-                                       struct sfx_fault *fault)
+static void tick(void *context)
+{
+    const struct inspection *inspection = context;
+    if (inspection->progress)
+        sfx_progress_show(inspection->progress, inspection->done, inspection->installed->record.index.product.tree_size);
+}
+
+enum sfx_error sfx_installed_check_all(const struct sfx_installed *installed, unsigned jobs, struct sfx_progress *progress,
+                                       uint8_t **ret_conditions, struct sfx_fault *fault)
 {
     uint32_t count = installed->record.index.header.entry_count;
     *ret_conditions = calloc((size_t)count + 1, 1);
     if (!*ret_conditions)
         return sfx_fail(fault, SFX_ERROR_MEMORY, "out of memory");
-    struct inspection inspection = {installed, *ret_conditions};
+    struct inspection inspection = {installed, *ret_conditions, progress, 0};
     struct sfx_work work = {
         .count = (count + ENTRIES_AT_ONCE - 1) / ENTRIES_AT_ONCE,
         .workers = jobs ? jobs : sfx_os_cpu_count(),
@@ -284,6 +319,7 @@ enum sfx_error sfx_installed_check_all(const struct sfx_installed *installed, un
         .enter = enter,
         .leave = leave,
         .run = inspect,
+        .tick = tick,
     };
     return sfx_pool_run(&work, fault);
 }

@@ -3,6 +3,7 @@
 #define SFX_INSTALLED_H
 
 #include "finals.h"
+#include "progress.h"
 #include "record.h"
 #include "relocate.h"
 
@@ -30,9 +31,11 @@ const char *sfx_condition_text(enum sfx_condition condition);
 /* The condition of one entry. May be called from several threads. */
 enum sfx_error sfx_installed_check(const struct sfx_installed *installed, uint32_t entry, enum sfx_condition *ret_condition,
                                    struct sfx_fault *fault);
-/* The conditions of all entries, by JOBS threads (0: as many as processors); malloced. */
-enum sfx_error sfx_installed_check_all(const struct sfx_installed *installed, unsigned jobs, uint8_t **ret_conditions,
-                                       struct sfx_fault *fault);
+/* Whether a file that FOLLOWS is as it was installed but for the values of other files. */
+bool sfx_installed_follows_only(const struct sfx_installed *installed, uint32_t entry);
+/* The conditions of all entries, by JOBS threads (0: as many as processors); malloced. PROGRESS may be NULL. */
+enum sfx_error sfx_installed_check_all(const struct sfx_installed *installed, unsigned jobs, struct sfx_progress *progress,
+                                       uint8_t **ret_conditions, struct sfx_fault *fault);
 /* Whether the .pyc at PATH, in the index or not, is valid for a source of the index that is as it was installed. */
 bool sfx_installed_is_regenerated(const struct sfx_installed *installed, struct sfx_bytes path);
 

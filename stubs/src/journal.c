@@ -165,22 +165,6 @@ enum sfx_error sfx_journal_publish(struct sfx_commit *commit, bool sync, struct 
     return SFX_OK;
 }
 
-static int read_journal(int staging, struct sfx_text *text)
-{
-    __attribute__((cleanup(sfx_os_closep))) int fd = -1;
-    uint8_t buffer[4096];
-    size_t got = 0;
-    int error = sfx_os_open(staging, SFX_STAGING_JOURNAL, SFX_OS_READ, &fd);
-    if (error)
-        return error == ENOENT ? 0 : error;
-    do {
-        error = sfx_os_read(fd, buffer, sizeof buffer, &got);
-        if (got > 0)
-            sfx_text_add(text, buffer, got);
-    } while (!error && got > 0);
-    return error ? error : text->failed ? ENOMEM : 0;
-}
-
 /* Nothing but what this file makes may be in a staging folder that is going to be removed. */
 static bool is_ours(int staging)
 {
@@ -216,9 +200,9 @@ static int recover(const struct sfx_place *place, int staging)
     SFX_CLEAN_TEXT struct sfx_text text = {0};
     __attribute__((cleanup(sfx_os_closep))) int tree = -1;
     __attribute__((cleanup(sfx_os_closep))) int old = -1;
-    int error = read_journal(staging, &text);
+    int error = sfx_text_read(&text, staging, SFX_STAGING_JOURNAL, SIZE_MAX);
     if (error || text.size == 0)
-        return error;
+        return error == ENOENT ? 0 : error;
     error = sfx_os_open(staging, SFX_STAGING_TREE, SFX_OS_DIRECTORY, &tree);
     if (error)                           /* already being removed: all was done, or undone */
         return error == ENOENT ? 0 : error;

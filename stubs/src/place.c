@@ -35,12 +35,24 @@ static bool exists(int directory, const char *name)
     return sfx_os_stat(directory, name, &found) == 0;
 }
 
-/* What stands in an open folder that has no manifest. */
+/* `.sfxpack` without a manifest: what `sfx uninstall` leaves of it when it is killed at its very end. */
+static bool is_spent_record(int folder)
+{
+    __attribute__((cleanup(sfx_os_closep))) int fd = -1;
+    SFX_CLEAN_STRING char *names = NULL;
+    size_t count = 0;
+    return sfx_os_open(folder, SFX_STATE_DIRECTORY, SFX_OS_DIRECTORY, &fd) == 0 && sfx_os_list(fd, &names, &count) == 0 &&
+           (count == 0 || exists(folder, SFX_UNINSTALLING));
+}
+
+/* What stands in an open folder. */
 static enum sfx_error look_inside(struct sfx_place *place, struct sfx_fault *fault)
 {
     SFX_CLEAN_STRING char *names = NULL;
     size_t count = 0;
     size_t others = 0;
+    bool complete = exists(place->folder, SFX_MANIFEST_PATH);
+    place->spent_record = !complete && is_spent_record(place->folder);
     bool staged = false;
     int error = sfx_os_list(place->folder, &names, &count);
     if (error)
@@ -53,11 +65,14 @@ static enum sfx_error look_inside(struct sfx_place *place, struct sfx_fault *fau
         place->left_inside = place->left_inside || staging || lock;
         others += !staging && !lock && strcmp(name, "lost+found") != 0;
     }
+    others -= place->spent_record;
+    place->left_inside = place->left_inside || place->spent_record;
     bool pending = !staged && exists(place->folder, SFX_PENDING_PATH);
     place->left_beside = place->left_beside || pending;
-    if (exists(place->folder, SFX_MANIFEST_PATH))
+    place->uninstalling = complete && exists(place->folder, SFX_UNINSTALLING);
+    if (complete && !place->uninstalling)
         place->occupation = SFX_PLACE_INSTALLED;
-    else if (staged || pending)
+    else if (staged || pending || place->uninstalling || (place->spent_record && others == 0))
         place->occupation = SFX_PLACE_LEFTOVER;
     else
         place->occupation = others ? SFX_PLACE_OCCUPIED : SFX_PLACE_EMPTY;
@@ -78,7 +93,7 @@ static void look_beside(struct sfx_place *place)
 
 enum sfx_error sfx_place_look(struct sfx_place *place, struct sfx_fault *fault)
 {
-    place->left_beside = place->left_inside = place->can_replace_beside = false;
+    place->left_beside = place->left_inside = place->spent_record = place->uninstalling = place->can_replace_beside = false;
     place->occupation = SFX_PLACE_ABSENT;
     sfx_os_closep(&place->folder);
     if (place->parent < 0) {

@@ -3,14 +3,18 @@
 #define SFX_PLACE_H
 
 #include "fault.h"
+#include "index.h"
 
 enum sfx_occupation {
     SFX_PLACE_ABSENT,
     SFX_PLACE_EMPTY,                     /* a folder with nothing in it (`lost+found` counts as nothing) */
     SFX_PLACE_INSTALLED,                 /* a folder with a manifest */
-    SFX_PLACE_LEFTOVER,                  /* no manifest, but a run of ours that was killed left its traces, or is at work */
+    SFX_PLACE_LEFTOVER,                  /* no installation, but a run of ours that was killed left its traces, or is at work */
     SFX_PLACE_OCCUPIED,                  /* anything else */
 };
+
+/* The journal of `sfx uninstall` (uninstall.h). */
+#define SFX_UNINSTALLING SFX_STATE_DIRECTORY "/uninstalling"
 
 struct sfx_place {
     char *prefix;                        /* absolute, normalised: what is rendered */
@@ -26,6 +30,8 @@ struct sfx_place {
     enum sfx_occupation occupation;
     bool left_beside;                    /* traces of a run in the parent, or the prefix itself is one (SFX_PENDING) */
     bool left_inside;                    /* the same in the prefix */
+    bool spent_record;                   /* of that, a `.sfxpack` without a manifest */
+    bool uninstalling;                   /* an installation that was being removed when that run ended */
     bool can_replace_beside;             /* the parent is writable and the prefix no mount point */
 };
 

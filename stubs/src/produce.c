@@ -10,6 +10,7 @@
 #include "os.h"
 #include "pool.h"
 #include "progress.h"
+#include "rc.h"
 #include "record.h"
 #include "tree.h"
 
@@ -208,6 +209,21 @@ static enum sfx_error publish(const struct sfx_production *production, struct sf
     return SFX_OK;
 }
 
+/* What an installation has outside of its tree, and that its folder was there before, holds for the one that replaces it. */
+static enum sfx_error take_over(const struct sfx_production *production, const struct sfx_commit *commit,
+                                struct sfx_fault *fault)
+{
+    bool kept = production->inside;
+    int error = 0;
+    if (commit->replaces) {
+        kept = sfx_record_keeps_folder(production->place->folder);
+        error = sfx_copy_file(production->place->folder, SFX_OUTSIDE, commit->tree, SFX_OUTSIDE);
+    }
+    if ((!error || error == ENOENT) && kept)
+        error = sfx_record_keep_folder(commit->tree);
+    return error && error != ENOENT ? sfx_fail_os(fault, error, "cannot write in %s/" SFX_STATE_DIRECTORY, commit->shown) : SFX_OK;
+}
+
 /* The lock is held. */
 static enum sfx_error make(const struct sfx_production *production, bool *ret_changed, struct sfx_fault *fault)
 {
@@ -228,6 +244,8 @@ static enum sfx_error make(const struct sfx_production *production, bool *ret_ch
         error = production->before(production->context, &commit, fault);
     if (!error)
         error = production->fill ? production->fill(production->context, &commit, fault) : fill(production, &commit, fault);
+    if (!error && production->record)
+        error = take_over(production, &commit, fault);
     if (!error)
         error = publish(production, &commit, fault);
     sfx_commit_close(&commit);

@@ -6,10 +6,13 @@
 
 #include "digest.h"
 #include "os.h"
+#include "place.h"
 #include "text.h"
+#include "tree.h"
 
 #define STATE SFX_STATE_DIRECTORY "/state"
 #define MAX_STATE 65536u
+#define KEPT "folder=kept\n"
 
 /* ---- Writing ---- */
 
@@ -205,18 +208,25 @@ enum sfx_modes sfx_record_modes(int root)
     return name ? sfx_modes_find(name) : SFX_MODES_UNSET;
 }
 
-static int replace_state(int tree, const struct sfx_text *text, uint32_t mode, bool sync)
+int sfx_record_replace(int root, const char *path, const struct sfx_text *text, uint32_t mode, bool sync)
 {
-    static const char new[] = STATE ".new";
     __attribute__((cleanup(sfx_os_closep))) int fd = -1;
-    int error = sfx_os_unlink(tree, new);
+    __attribute__((cleanup(sfx_os_closep))) int folder = -1;
+    SFX_CLEAN_STRING char *new = sfx_print("%s.new", path);
+    if (!new || text->failed)
+        return ENOMEM;
+    int error = sfx_os_unlink(root, new);
     if (!error || error == ENOENT)
-        error = sfx_os_create(tree, new, mode, &fd);
-    if (!error)
+        error = sfx_os_create(root, new, mode, &fd);
+    if (!error && text->size > 0)
         error = sfx_os_write(fd, text->data, text->size);
     if (!error && sync)
         error = sfx_os_sync_file(fd);
-    return error ? error : sfx_os_rename(tree, new, tree, STATE, SFX_OS_REPLACE);
+    if (!error)
+        error = sfx_os_rename(root, new, root, path, SFX_OS_REPLACE);
+    if (!error && sync && sfx_os_open(root, SFX_STATE_DIRECTORY, SFX_OS_DIRECTORY, &folder) == 0)
+        sfx_os_sync_file(folder);
+    return error;
 }
 
 enum sfx_error sfx_record_move(int root, int tree, const char *shown, const char *prefix, bool sync, struct sfx_fault *fault)
@@ -233,13 +243,50 @@ enum sfx_error sfx_record_move(int root, int tree, const char *shown, const char
     for (const char *line = old; *line;) {
         size_t length = strcspn(line, "\n");
         length += line[length] == '\n';
-        if (strncmp(line, "prefix=", 7) != 0)
+        bool dropped = strncmp(line, "prefix=", 7) == 0 || (root != tree && strncmp(line, KEPT, sizeof KEPT - 1) == 0);
+        if (!dropped)
             sfx_text_add(&text, line, length);
         line += length;
     }
     uint32_t mode = sfx_mode(sfx_record_modes(root), 0644);
-    int os_error = text.failed ? ENOMEM : replace_state(tree, &text, mode, sync);
+    int os_error = sfx_record_replace(tree, STATE, &text, mode, sync);
     return os_error ? fail_at(os_error, shown, STATE, fault) : SFX_OK;
+}
+
+int sfx_record_remove(int root, bool sync)
+{
+    __attribute__((cleanup(sfx_os_closep))) int fd = -1;
+    SFX_CLEAN_STRING char *names = NULL;
+    size_t count = 0;
+    int error = sfx_os_unlink(root, SFX_MANIFEST_PATH);
+    if (!error || error == ENOENT)
+        error = sfx_os_open(root, SFX_STATE_DIRECTORY, SFX_OS_DIRECTORY, &fd);
+    if (!error && sync)
+        sfx_os_sync_file(fd);
+    if (!error)
+        error = sfx_os_list(fd, &names, &count);
+    const char *name = names;
+    for (size_t i = 0; !error && i < count; i++, name += strlen(name) + 1)
+        if (strcmp(name, sfx_path_name(SFX_UNINSTALLING)) != 0)
+            error = sfx_tree_remove(fd, name, NULL);
+    if (!error && sync)
+        sfx_os_sync_file(fd);
+    return error ? error : sfx_tree_remove(root, SFX_STATE_DIRECTORY, NULL);
+}
+
+int sfx_record_keep_folder(int tree)
+{
+    __attribute__((cleanup(sfx_os_closep))) int fd = -1;
+    int error = sfx_os_open(tree, STATE, SFX_OS_ADD, &fd);
+    return error ? error : sfx_os_write(fd, KEPT, sizeof KEPT - 1);
+}
+
+bool sfx_record_keeps_folder(int root)
+{
+    SFX_CLEAN_STRING char *value = NULL;
+    struct sfx_fault ignored;
+    read_value(root, "", "folder", &value, &ignored);
+    return value && strcmp(value, "kept") == 0;
 }
 
 void sfx_record_add_log(int root, struct sfx_bytes text)

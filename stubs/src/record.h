@@ -4,6 +4,7 @@
 
 #include "artifact.h"
 #include "modes.h"
+#include "text.h"
 
 #define SFX_MANIFEST_PATH SFX_STATE_DIRECTORY "/manifest"
 /* The manifest's name until the tree is an installation: hooks still run. */
@@ -20,8 +21,18 @@ struct sfx_recording {
 /* Write manifest, stub, notices, report, state, the product's licence and the log into TREE/.sfxpack. */
 enum sfx_error sfx_record_write(const struct sfx_recording *recording, struct sfx_fault *fault);
 
-/* The state of the open prefix ROOT, but for PREFIX, into TREE/.sfxpack, which may be the same; replaces what is there. */
+/* The state of the open prefix ROOT, but for PREFIX, into TREE/.sfxpack, which may be the same; replaces what is there. Of
+ * another tree that its folder stays is not taken over. */
 enum sfx_error sfx_record_move(int root, int tree, const char *shown, const char *prefix, bool sync, struct sfx_fault *fault);
+/* Note in TREE's state that its folder was there before: it stays when the installation goes. */
+int sfx_record_keep_folder(int tree);
+/* Whether that is noted in the open prefix ROOT. */
+bool sfx_record_keeps_folder(int root);
+/* PATH below the open prefix ROOT holds TEXT, whole, or what it held before; on the disk if SYNC. */
+int sfx_record_replace(int root, const char *path, const struct sfx_text *text, uint32_t mode, bool sync);
+/* Remove `.sfxpack` of the open prefix ROOT, in which nothing else is left of the installation; killed anywhere, the next run
+ * sees that it was being removed (place.h). */
+int sfx_record_remove(int root, bool sync);
 /* TEXT, paths of what was made after installing, a line each, into the open prefix ROOT; replaces what is there. */
 enum sfx_error sfx_record_generated(int root, const char *shown, struct sfx_bytes text, struct sfx_fault *fault);
 /* Add TEXT to the log of the open prefix ROOT, if it keeps one. */

@@ -287,6 +287,8 @@ enum sfx_error sfx_relocate(struct sfx_session *session, struct sfx_fault *fault
         sfx_event_phase(&session->events, "check");
         error = sfx_place_open(path, &here, fault);
     }
+    if (!error && here.uninstalling)
+        error = sfx_fail(fault, SFX_ERROR_PREFIX, "%s is half removed; run `sfx uninstall` again, or install it again", path);
     if (!error && (here.left_beside || here.left_inside))
         error = sfx_produce_recover(session, &here, fault);
     bool may_not = error == SFX_ERROR_IO || error == SFX_OK;

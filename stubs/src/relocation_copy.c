@@ -6,6 +6,7 @@
 #include "pool.h"
 #include "preflight.h"
 #include "produce.h"
+#include "rc.h"
 #include "relocation.h"
 #include "tree.h"
 
@@ -343,10 +344,19 @@ static int empty_folder(const struct sfx_place *here)
     return error;
 }
 
+/* Lines in a start-up file follow to the new place. */
+static void move_lines(struct sfx_relocation *relocation)
+{
+    __attribute__((cleanup(sfx_os_closep))) int tree = -1;
+    if (sfx_os_open(SFX_OS_HERE, relocation->target, SFX_OS_DIRECTORY_FOLLOW, &tree) == 0)
+        relocation->exceptions += sfx_rc_move(relocation->session, relocation->index, relocation->root, tree,
+                                              relocation->target) != SFX_OK;
+}
+
 static void remove_original(struct sfx_relocation *relocation, const struct sfx_place *here)
 {
     int error;
-    bool beside = here->can_replace_beside;
+    bool beside = here->can_replace_beside && !sfx_record_keeps_folder(here->folder);
     if (beside) {
         error = sfx_os_rename(here->parent, here->name, here->parent, here->staging, SFX_OS_KEEP);
         if (error == ENOSYS)
@@ -396,8 +406,10 @@ enum sfx_error sfx_relocate_copy(struct sfx_relocation *relocation, struct sfx_p
         error = sfx_produce(&production, NULL, fault);
     if (!error && session->options.move && relocation->uncopied > 0)
         sfx_warn(session, "the original in %s stays, as not all of it was copied", here->path);
-    else if (!error && session->options.move)
+    else if (!error && session->options.move) {
+        move_lines(relocation);
         remove_original(relocation, here);
+    }
     if (!error)
         sfx_keep_log(session, place->path);
     return error;

@@ -1,8 +1,11 @@
 /* Text that grows; see text.h. */
 #include "text.h"
 
+#include <errno.h>
 #include <stdarg.h>
 #include <stdio.h>
+
+#include "os.h"
 
 static bool reserve(struct sfx_text *text, size_t more)
 {
@@ -62,6 +65,21 @@ char *sfx_print(const char *format, ...)
     if (text.failed)
         sfx_text_free(&text);
     return text.data;
+}
+
+int sfx_text_read(struct sfx_text *text, int directory, const char *path, size_t most)
+{
+    __attribute__((cleanup(sfx_os_closep))) int fd = -1;
+    uint8_t buffer[4096];
+    size_t got = 0;
+    int error = sfx_os_open(directory, path, SFX_OS_READ, &fd);
+    if (error)
+        return error;
+    do {
+        error = sfx_os_read(fd, buffer, sizeof buffer, &got);
+        sfx_text_add(text, buffer, got);
+    } while (!error && got > 0 && text->size <= most);
+    return error ? error : text->failed ? ENOMEM : text->size > most ? EFBIG : 0;
 }
 
 void sfx_text_free(struct sfx_text *text)

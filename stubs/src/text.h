@@ -21,6 +21,8 @@ void sfx_text_json(struct sfx_text *text, struct sfx_bytes bytes);
 void sfx_text_hex(struct sfx_text *text, const uint8_t *bytes, size_t size);
 /* A word for a POSIX shell, in single quotes where needed. */
 void sfx_text_shell(struct sfx_text *text, const char *word);
+/* Add what a file holds, at most MOST bytes; an errno, EFBIG if it is larger. */
+int sfx_text_read(struct sfx_text *text, int directory, const char *path, size_t most);
 void sfx_text_free(struct sfx_text *text);
 
 static inline void sfx_free_string(char **string)

@@ -188,6 +188,10 @@ static uint32_t check_place(struct sfx_session *session, const struct sfx_instal
         sfx_tell(session, "half relocated: a run of `sfx relocate` did not end; run it again");
         return 1;
     }
+    if (sfx_os_stat(installed->root, SFX_UNINSTALLING, &there) == 0) {
+        sfx_tell(session, "half removed: a run of `sfx uninstall` did not end; run it again");
+        return 1;
+    }
     if (sfx_os_open(SFX_OS_HERE, installed->record.prefix, SFX_OS_DIRECTORY_FOLLOW, &fd) == 0 &&
         sfx_os_stat_fd(fd, &there) == 0 && sfx_os_stat_fd(installed->root, &here) == 0 && here.device == there.device &&
         here.inode == there.inode)
@@ -211,7 +215,7 @@ enum sfx_error sfx_verify_installation(struct sfx_session *session, struct sfx_f
     sfx_event_start(&session->events, "verify", path, &installed.record.index, installed.record.build);
     sfx_event_phase(&session->events, "verify");
     session->events.result = "sound";
-    error = sfx_installed_check_all(&installed, session->options.jobs, &conditions, fault);
+    error = sfx_installed_check_all(&installed, session->options.jobs, NULL, &conditions, fault);
     if (!error) {
         const struct sfx_index *index = &installed.record.index;
         uint32_t differences = check_place(session, &installed, path);

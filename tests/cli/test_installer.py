@@ -89,7 +89,7 @@ def test_prefix_that_is_absent(app: Installer, tmp_path: Path) -> None:
         f"app 1 is installed in {prefix}",
         f"activate:  . {prefix}/bin/activate",
         "move:      mv it, then run NEW/.sfxpack/sfx relocate",
-        f"remove:    rm -r {prefix}",
+        f"remove:    {prefix}/.sfxpack/sfx uninstall",
     ]
     assert done.stderr == ""
     check_small(prefix, str(prefix))

@@ -54,6 +54,17 @@ def installed(pair: tuple[Path, Path], tmp_path_factory: pytest.TempPathFactory)
     return folder / "models"
 
 
+def test_uninstalling(installed: Path, tmp_path: Path) -> None:
+    """All of them go; which one new shells should activate is not guessed."""
+    artifact, prefix = installed.parent / "both.sh", tmp_path / "models"
+    assert "activates one environment" in run(artifact, "--prefix", prefix, "--modify-rc", status=2).stderr
+    assert not prefix.exists()
+    run(artifact, "--prefix", prefix, "--no-sync")
+    run(prefix / "serve-models/bin/python", "-c", "import json", env=WRITES_NOTHING)
+    tool(prefix, "uninstall", "--yes")
+    assert not prefix.exists()
+
+
 def test_each_is_what_it_is_alone(pair: tuple[Path, Path], installed: Path, tmp_path: Path) -> None:
     """Byte for byte, with the prefix PREFIX/NAME: text, shebangs, C strings, links, records."""
     for root in pair:

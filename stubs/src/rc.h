@@ -1,0 +1,24 @@
+/* --modify-rc: lines that activate the installation, in the start-up file of the user's shell. All that is ever written
+ * outside of a prefix, only when asked for, and taken out by `sfx uninstall`.
+ *
+ * `.sfxpack/outside` records it: a line `rc=PATH` (`new=PATH`: the file was made for it), then the very bytes that were added.
+ * They are found again byte by byte; what was edited is the user's and stays. */
+#ifndef SFX_RC_H
+#define SFX_RC_H
+
+#include "session.h"
+
+#define SFX_OUTSIDE SFX_STATE_DIRECTORY "/outside"
+
+/* Before anything is installed: whether it can be done for this artifact and this shell. */
+enum sfx_error sfx_rc_check(const struct sfx_session *session, const struct sfx_index *index, struct sfx_fault *fault);
+/* Add the lines, for the installation of INDEX at PREFIX. What fails leaves the installation as it is, and is said, with
+ * SFX_ERROR_EXCEPTIONS; so of the others. */
+enum sfx_error sfx_rc_add(struct sfx_session *session, const struct sfx_index *index, const char *prefix,
+                          struct sfx_fault *fault);
+/* The lines of the installation ROOT, if there are any, now for TREE at PREFIX; ROOT and TREE may be the same. */
+enum sfx_error sfx_rc_move(struct sfx_session *session, const struct sfx_index *index, int root, int tree, const char *prefix);
+/* Take the lines of the installation ROOT out. */
+enum sfx_error sfx_rc_remove(struct sfx_session *session, int root);
+
+#endif
