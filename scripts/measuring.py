@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shlex
 import shutil
 import subprocess
 import time
@@ -49,11 +50,24 @@ def measure(contender: Contender, log: Path) -> Usage:
     contender.output.parent.mkdir(parents=True, exist_ok=True)
     if contender.folder:
         contender.output.mkdir()
+    usage = watch(contender.command, contender.output.parent, log)
+    contender.done(contender.output)
+    remove(contender.output)
+    return usage
+
+
+def watch(command: Sequence[str | Path], folder: Path, log: Path) -> Usage:
+    """Run a command in a folder; say what it took.
+
+    Raises:
+        ScriptError: it does not succeed.
+    """
+    words = [str(part) for part in command]
     with log.open("wb") as file:
         started = time.perf_counter()
         process = subprocess.Popen(
-            [str(part) for part in contender.command],
-            cwd=contender.output.parent,
+            words,
+            cwd=folder,
             env=environment(),
             stdin=subprocess.DEVNULL,
             stdout=file,
@@ -63,9 +77,8 @@ def measure(contender: Contender, log: Path) -> Usage:
         wall = time.perf_counter() - started
     process.returncode = os.waitstatus_to_exitcode(status)
     if process.returncode != 0:
-        raise ScriptError(f"{log.read_text(errors='replace')}\n{contender.name} ended with {process.returncode}")
-    contender.done(contender.output)
-    remove(contender.output)
+        said = log.read_text(errors="replace")[-4000:]
+        raise ScriptError(f"{said}\n`{shlex.join(words)}` ended with {process.returncode}")
     return Usage(wall, usage.ru_utime + usage.ru_stime, usage.ru_maxrss * 1024)
 
 

@@ -10,7 +10,7 @@ from concurrent.futures import Future
 from dataclasses import replace
 from typing import BinaryIO, Final
 
-from sfxpack import binaries, classify, neutral, sites
+from sfxpack import binaries, classify, holes, neutral, sites
 from sfxpack.binaries import Binary
 from sfxpack.content import Context, Examined
 from sfxpack.entries import changed_error, check_unchanged
@@ -178,7 +178,8 @@ class Large:
         for window in _windows(file, _READ):
             if not binary:
                 probe.feed(window)
-            found = found or self._needles.contains(tail + window)
+            looked_at = window[:OVERLAP] if holes.is_zero(window) else window
+            found = found or self._needles.contains(tail + looked_at)
             tail = window[-OVERLAP:]
             if found and binary:
                 break
@@ -208,9 +209,10 @@ class Large:
             inner = range(seen, min(seen + step, end))
             base = max(start - OVERLAP, 0) & ~3
             window = _read(file, base, min(inner.stop + OVERLAP, end) - base, self.entry)
-            part = sites.find_window(window, base, inner, survey)
-            found += sorted((*part.sites, *part.edits), key=lambda change: change.start)
-            self._note(part.findings)
+            if inner.start == 0 or not holes.is_zero(window):
+                part = sites.find_window(window, base, inner, survey)
+                found += sorted((*part.sites, *part.edits), key=lambda change: change.start)
+                self._note(part.findings)
             seen = inner.stop
             cut = seen if seen == end else _whole(found, seen - OVERLAP)
             done = [change for change in found if change.end <= cut]
@@ -253,20 +255,21 @@ def _whole(changes: list[Site | Edit], cut: int) -> int:
 
 
 def _windows(file: BinaryIO, size: int, digests: Digests | None = None) -> Iterator[bytes]:
-    file.seek(0)
-    while window := file.read(size):
+    end, at = os.fstat(file.fileno()).st_size, 0
+    while window := holes.read(file, at, min(size, end - at)):
         if digests:
             digests.update(window)
         yield window
+        at += len(window)
 
 
 def _read(file: BinaryIO, start: int, size: int, entry: Entry) -> bytes:
-    file.seek(start)
     parts = []
     while size:
-        part = file.read(size)
+        part = holes.read(file, start, size)
         if not part:
             raise changed_error(entry)
         parts.append(part)
+        start += len(part)
         size -= len(part)
-    return b"".join(parts)
+    return parts[0] if len(parts) == 1 else b"".join(parts)

@@ -108,7 +108,7 @@ class _Walk:
             with os.scandir(directory) as items:
                 return list(items)
         except OSError as error:
-            self.unreadable.append((directory, error.strerror or str(error)))
+            self._refuse(directory, error)
             return []
 
     def _entry(self, path: bytes, item: os.DirEntry[bytes]) -> Entry | None:
@@ -120,7 +120,7 @@ class _Walk:
         except FileNotFoundError as error:
             raise ChangedError(f"{os.fsdecode(item.path)}: disappeared while the environment was listed") from error
         except OSError as error:
-            self.unreadable.append((item.path, error.strerror or str(error)))
+            self._refuse(item.path, error)
             return None
         if kind == stat.S_IFREG:
             self._check(path, item, mode)
@@ -134,6 +134,12 @@ class _Walk:
             return Entry(path, EntryKind.DIRECTORY, mode & MODES, 0, status.st_mtime_ns, item.path)
         self.findings.append(Finding("dropped", path, _ODD.get(kind, "neither file, directory nor link")))
         return None
+
+    def _refuse(self, path: bytes, error: OSError) -> None:
+        reason = error.strerror or str(error)
+        if error.errno == errno.ENAMETOOLONG:
+            reason = f"has {len(path)} bytes, more than this system takes; move the environment to a shorter place"
+        self.unreadable.append((path, reason))
 
     def _check(self, path: bytes, item: os.DirEntry[bytes], mode: int) -> None:
         """Note what is wrong with a file or directory; nearly all pass the two tests that cost nothing."""

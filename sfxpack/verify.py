@@ -26,4 +26,4 @@ def verify(path: Path) -> str:
 
 def check_contents(opened: Artifact) -> None:
     """Read all blocks and compare the digests of blocks and contents."""
-    deque(opened.contents(), maxlen=0)
+    deque(opened.pieces(), maxlen=0)

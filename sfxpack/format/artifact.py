@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import itertools
 import os
 from collections.abc import Iterator
 from dataclasses import dataclass
+from operator import itemgetter
 from pathlib import Path
 from types import TracebackType
 from typing import BinaryIO
@@ -52,24 +54,34 @@ class Artifact:
         """Neutral contents in order; memory is one block and one content.
 
         Raises:
-            ArtifactError: as `blocks`, and bad_content_digest.
+            ArtifactError: as `pieces`.
+        """
+        for _, pieces in itertools.groupby(self.pieces(), key=itemgetter(0)):
+            yield b"".join(piece for _, piece in pieces)
+
+    def pieces(self) -> Iterator[tuple[int, bytes]]:
+        """Contents in order, cut where blocks end, each piece with its content's number; memory is one block.
+
+        Raises:
+            ArtifactError: as `blocks`, and bad_content_digest after the last piece.
         """
         blocks = self.blocks()
         held = b""
         at = 0
         for number, content in enumerate(self.index.contents):
-            parts = []
+            state = hasher()
             missing = content.size
-            while missing:
-                if at == len(held):
+            while True:
+                if missing and at == len(held):
                     held, at = next(blocks), 0
-                part = held[at : at + missing]
-                at += len(part)
-                missing -= len(part)
-                parts.append(part)
-            value = parts[0] if len(parts) == 1 else b"".join(parts)
-            require(digest(value) == content.digest, Verdict.BAD_CONTENT_DIGEST, f"content {number}")
-            yield value
+                piece = held[at : at + missing]
+                at += len(piece)
+                missing -= len(piece)
+                state.update(piece)
+                yield number, piece
+                if not missing:
+                    break
+            require(state.digest() == content.digest, Verdict.BAD_CONTENT_DIGEST, f"content {number}")
 
 
 def read(path: Path, at: int, *, front: bool = True) -> Artifact:

@@ -2,6 +2,7 @@
 #include "carry.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 
 #include "installed.h"
@@ -67,6 +68,25 @@ static bool is_users(const struct carrier *carrier, const char *path)
     return true;
 }
 
+/* PATH with the suffix; a name that gets too long by it, for itself or below the prefix, loses its end. Malloced. */
+static char *with_suffix(const struct carrier *carrier, const char *path, unsigned number)
+{
+    char suffix[32];
+    const char *slash = strrchr(path, '/');
+    size_t before = slash ? (size_t)(slash + 1 - path) : 0;
+    size_t size = strlen(path) - before;
+    size_t above = strlen(carrier->place->path) + 1 + before;
+    size_t most = above < SFX_MAX_PATH ? SFX_MAX_PATH - above : SFX_MAX_NAME;
+    most = most < SFX_MAX_NAME ? most : SFX_MAX_NAME;
+    size_t added = (size_t)snprintf(suffix, sizeof suffix, number ? SUFFIX "-%u" : SUFFIX, number);
+    if (added < most && size > most - added) {
+        size = most - added;
+        while (size > 1 && ((uint8_t)path[before + size] & 0xC0) == 0x80)    /* whole characters */
+            size--;
+    }
+    return sfx_print("%.*s%s", (int)(before + size), path, suffix);
+}
+
 /* A name in the new tree that is free: PATH, or PATH with the suffix; malloced. */
 static char *free_name(const struct carrier *carrier, const char *path)
 {
@@ -74,7 +94,7 @@ static char *free_name(const struct carrier *carrier, const char *path)
     char *name = strdup(path);
     for (unsigned i = 0; name && i < MAX_SUFFIXES && sfx_os_stat(carrier->tree, name, &found) == 0; i++) {
         free(name);
-        name = i == 0 ? sfx_print("%s" SUFFIX, path) : sfx_print("%s" SUFFIX "-%u", path, i);
+        name = with_suffix(carrier, path, i);
     }
     return name;
 }
@@ -184,7 +204,7 @@ static enum sfx_error look_at(struct carrier *carrier, const char *path, const c
     enum sfx_error failed = sfx_check_interrupted(fault);
     if (failed || is_no_content(carrier, path))
         return failed;
-    if (strlen(path) > SFX_MAX_PATH - 64 || strlen(target) > SFX_MAX_PATH - 64)
+    if (strlen(path) > SFX_MAX_PATH || strlen(target) > SFX_MAX_PATH)
         return sfx_fail(fault, SFX_ERROR_PREFIX, "%s/%.100s... is too deep to be kept; move it away", carrier->place->path, path);
     int error = sfx_os_stat(carrier->place->folder, path, &found);
     if (error)

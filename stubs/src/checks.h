@@ -60,6 +60,7 @@ struct sfx_target {
     uint64_t own_size;                   /* bytes of `.sfxpack` but for what the index holds */
     const struct sfx_place *place;
     enum sfx_modes modes;
+    uint64_t hole_size;                  /* bytes of the files that need no room */
 };
 /* They look, and write nothing. */
 void sfx_check_machine(const struct sfx_artifact *artifact, struct sfx_checks *checks);

@@ -55,6 +55,7 @@ static void find_need(const struct sfx_target *target, uint64_t unit, struct nee
         }
     }
     sfx_prefix_close(prefix);
+    ret_need->bytes -= target->hole_size < ret_need->bytes ? target->hole_size : ret_need->bytes;
 }
 
 static void check_space(const struct need *need, const char *folder, const struct sfx_os_space *space, struct sfx_checks *checks)

@@ -9,6 +9,7 @@
 #include <stdlib.h>
 
 #include "finals.h"
+#include "holes.h"
 #include "os.h"
 #include "pool.h"
 #include "text.h"
@@ -70,8 +71,6 @@ static void leave(void *worker)
     free(writer);
 }
 
-#define HOLE 65536u                  /* bytes from which zeros are left out, where a file spans blocks */
-
 /* ---- Which entries have which content ---- */
 
 static bool is_wanted_file(const struct plan *plan, uint32_t at, uint32_t *ret_content)
@@ -122,32 +121,7 @@ static int write_whole(const struct plan *plan, const char *path, const struct s
     return error ? error : closed;
 }
 
-static bool is_zero(const uint8_t *data, size_t size)
-{
-    return data[0] == 0 && memcmp(data, data + 1, size - 1) == 0;
-}
-
-/* Leaves out what is zero: the file has its size already, so a hole stays there. */
-static int write_around_holes(int fd, const uint8_t *data, size_t size, uint64_t offset)
-{
-    size_t done = 0;                     /* what is written or left out */
-    for (size_t at = 0, next; at < size; at = next) {
-        uint64_t rest = HOLE - (offset + at) % HOLE;
-        next = rest < size - at ? at + (size_t)rest : size;
-        bool hole = is_zero(data + at, next - at);
-        size_t end = hole ? at : next;
-        if (end > done && (hole || next == size)) {
-            const struct sfx_segment segment = {data + done, end - done};
-            int error = sfx_os_write_segments(fd, &segment, 1, offset + done);
-            if (error)
-                return error;
-        }
-        if (hole)
-            done = next;
-    }
-    return 0;
-}
-
+/* The file has its size already, so a hole stays where zeros are left out. */
 static int write_part(const struct plan *plan, const char *path, const struct sfx_segment *segments, size_t count,
                       uint64_t offset)
 {
@@ -155,8 +129,7 @@ static int write_part(const struct plan *plan, const char *path, const struct sf
     int error = sfx_os_open(plan->tree->directory, path, SFX_OS_WRITE, &fd);
     if (error)
         return error;
-    error = count == 1 ? write_around_holes(fd, segments[0].data, segments[0].size, offset)
-                       : sfx_os_write_segments(fd, segments, count, offset);
+    error = sfx_holes_write(fd, segments, count, offset);
     int closed = sfx_os_close(fd);
     return error ? error : closed;
 }

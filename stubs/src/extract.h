@@ -18,6 +18,9 @@ enum sfx_error sfx_extract(const struct sfx_extraction *extraction, struct sfx_f
 /* Workers that fit the memory limit with buffers for the largest block, at least 1. */
 unsigned sfx_extract_workers(const struct sfx_artifact *artifact, unsigned jobs);
 
+/* Bytes of the files that will be holes and need no room, as far as whole blocks tell; those that may be zeros are looked at. */
+uint64_t sfx_extract_hole_size(const struct sfx_artifact *artifact);
+
 /* What a worker needs for a block. */
 struct sfx_buffers {
     void *context;                       /* of sfx_frame_context */

@@ -25,6 +25,8 @@ static enum sfx_error take(void *context, const uint8_t *data, size_t size, stru
     mover->neutral_size += size;
     if (!mover->move->skips_digest)
         sfx_blake2b_add(&mover->hash, data, size);
+    if (!mover->move->skips_digest && mover->move->drop && size == SFX_STEP)
+        mover->move->drop(data, size);
     if (mover->span == NULL) {
         sfx_rendering_add(mover->job.rendering, data, size);
     } else {

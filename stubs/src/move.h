@@ -12,6 +12,7 @@ struct sfx_move {
     const struct sfx_sources *sources;   /* of final content at TO; NULL for an entry without DERIVED sites */
     /* Whether SOURCES can tell of TARGET; else its values stay as they stand. May be called from several threads. */
     bool (*knows)(void *context, uint32_t target);
+    void (*drop)(const uint8_t *data, size_t size);      /* told of SFX_STEP bytes of a mapped INSTALLED that were used; or NULL */
 };
 
 /* The file at ENTRY, given whole in INSTALLED, rendered for `to`. RET_MATCHES is false unless it is what was installed,

@@ -46,9 +46,15 @@ static enum sfx_error copy(struct reader *reader, uint64_t size)
         reader->matches = false;
         return SFX_OK;
     }
-    const uint8_t *data = reader->installed + reader->at;
-    reader->at += (size_t)size;
-    return give(reader, data, (size_t)size);
+    enum sfx_error error = SFX_OK;
+    for (uint64_t left = size; left > 0 && error == SFX_OK;) {
+        size_t part = left < SFX_STEP ? (size_t)left : SFX_STEP;
+        const uint8_t *data = reader->installed + reader->at;
+        reader->at += part;
+        left -= part;
+        error = give(reader, data, part);
+    }
+    return error;
 }
 
 /* Installed bytes that must be exactly these, and are not neutral. */

@@ -36,6 +36,7 @@ int sfx_os_write_segments(int fd, const struct sfx_segment *segments, size_t cou
 int sfx_os_truncate(int fd, uint64_t size);
 int sfx_os_map(int fd, uint64_t size, const uint8_t **ret_data);                            /* read only; size > 0 */
 void sfx_os_unmap(const uint8_t *data, uint64_t size);
+void sfx_os_drop(const uint8_t *data, size_t size);                                         /* part of a map: read again if used again */
 int sfx_os_set_time(int fd, uint64_t mtime);
 int sfx_os_set_time_at(int directory, const char *path, uint64_t mtime);
 int sfx_os_set_mode(int fd, uint32_t mode);
@@ -115,6 +116,7 @@ int sfx_os_interrupted(void);                                                   
 void sfx_os_machine(char ret_system[64], char ret_machine[64]);
 int sfx_os_cpu_level(void);                                                                 /* x86-64: 1 to 4; else or unknown: 0 */
 unsigned sfx_os_cpu_count(void);                                                            /* that this process may use, at least 1 */
+unsigned sfx_os_descriptors(void);                                                          /* that this process may have open */
 bool sfx_os_is_root(void);
 bool sfx_os_is_home(const char *path);                                                      /* of a user who can log in */
 enum sfx_os_guard { SFX_OS_SELINUX = 1, SFX_OS_FAPOLICYD = 2 };

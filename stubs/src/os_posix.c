@@ -199,6 +199,15 @@ void sfx_os_unmap(const uint8_t *data, uint64_t size)
     munmap((void *)(uintptr_t)data, (size_t)size);
 }
 
+void sfx_os_drop(const uint8_t *data, size_t size)
+{
+    uintptr_t page = (uintptr_t)sysconf(_SC_PAGESIZE);
+    uintptr_t start = ((uintptr_t)data + page - 1) / page * page;
+    uintptr_t end = ((uintptr_t)data + size) / page * page;
+    if (end > start)
+        madvise((void *)start, end - start, MADV_DONTNEED);
+}
+
 static void fill_times(struct timespec times[2], uint64_t mtime)
 {
     times[0] = (struct timespec){(time_t)mtime, 0};

@@ -11,6 +11,8 @@
 #define MAX_WORKERS 256u
 #define STACK_SIZE (1024u * 1024u)       /* musl's default of 128 KB is too small for a few buffers and paths */
 #define TICK_MILLISECONDS 100
+#define DESCRIPTORS_BESIDES 16u          /* standard streams, artifact, folders, lock, log */
+#define DESCRIPTORS_OF_WORKER 3u         /* the file that is read, the one that is written, one that a value is derived from */
 
 struct pool {
     const struct sfx_work *work;
@@ -79,17 +81,12 @@ static void *worker(void *argument)
     struct pool *pool = argument;
     void *state = pool->work->enter(pool->work->context);
     pthread_mutex_lock(&pool->lock);
-    if (state) {
+    if (state) {                         /* else there is no memory for one more, and the others do it all */
         work_on(pool, state);
-    } else {
-        struct sfx_fault fault = {0};
-        sfx_fail(&fault, SFX_ERROR_MEMORY, "out of memory");
-        record(pool, &fault);
-    }
-    pthread_mutex_unlock(&pool->lock);
-    if (state)
+        pthread_mutex_unlock(&pool->lock);
         pool->work->leave(state);
-    pthread_mutex_lock(&pool->lock);
+        pthread_mutex_lock(&pool->lock);
+    }
     pool->running--;
     pthread_cond_signal(&pool->left);
     pthread_mutex_unlock(&pool->lock);
@@ -141,13 +138,23 @@ static unsigned start(struct pool *pool, pthread_t *threads, unsigned wanted)
     return started;
 }
 
+static unsigned least(unsigned a, unsigned b)
+{
+    return a < b ? a : b;
+}
+
+static unsigned how_many(const struct sfx_work *work)
+{
+    unsigned descriptors = sfx_os_descriptors();
+    unsigned fit = descriptors > DESCRIPTORS_BESIDES ? (descriptors - DESCRIPTORS_BESIDES) / DESCRIPTORS_OF_WORKER : 0;
+    return least(least(work->workers, MAX_WORKERS), least(work->count, fit ? fit : 1));
+}
+
 enum sfx_error sfx_pool_run(const struct sfx_work *work, struct sfx_fault *fault)
 {
     pthread_t threads[MAX_WORKERS];
     struct pool pool = {.work = work};
-    unsigned wanted = work->workers > MAX_WORKERS ? MAX_WORKERS : work->workers;
-    if (wanted > work->count)
-        wanted = work->count;
+    unsigned wanted = how_many(work);
     if (wanted == 0)
         return SFX_OK;
     pthread_mutex_init(&pool.lock, NULL);
@@ -168,5 +175,8 @@ enum sfx_error sfx_pool_run(const struct sfx_work *work, struct sfx_fault *fault
         *fault = pool.fault;
         return fault->error;
     }
-    return sfx_check_interrupted(fault);
+    enum sfx_error error = sfx_check_interrupted(fault);
+    if (!error && pool.ended < work->count)
+        error = sfx_fail(fault, SFX_ERROR_MEMORY, "out of memory");
+    return error;
 }

@@ -3,6 +3,7 @@
 
 #include <stdio.h>
 
+#include "extract.h"
 #include "os.h"
 #include "record.h"
 
@@ -76,7 +77,8 @@ struct sfx_target sfx_preflight_target(const struct sfx_session *session, const 
     bool is_groups = above.mode & 02000u && !sfx_os_is_root();
     enum sfx_modes by_place = is_groups ? SFX_MODES_GROUP : SFX_MODES_KEEP;
     enum sfx_modes modes = session->options.modes ? session->options.modes : recorded ? recorded : by_place;
-    return (struct sfx_target){&session->artifact.index, locator->stub_size + locator->index_size, place, modes};
+    return (struct sfx_target){&session->artifact.index, locator->stub_size + locator->index_size, place, modes,
+                               sfx_extract_hole_size(&session->artifact)};
 }
 
 enum sfx_error sfx_preflight_machine(struct sfx_session *session, struct sfx_fault *fault)

@@ -67,6 +67,7 @@ enum sfx_error sfx_render_link(const struct sfx_index *index, uint32_t entry, co
 
 /* The way back, streaming: feed the installed file's bytes; says whether each site holds the rendering for PREFIX and gives
  * the neutral bytes to SINK in order. Used by `verify`, and by `relocate` later. */
+#define SFX_STEP ((size_t)16 << 20)      /* bytes that a sink gets at most at once */
 typedef enum sfx_error (*sfx_sink)(void *context, const uint8_t *data, size_t size, struct sfx_fault *fault);
 /* INSTALLED is the whole installed file in memory (or mapped). ret_matches is false when a site does not hold its rendering or
  * the sizes do not fit: then what SINK got is meaningless. */

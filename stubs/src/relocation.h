@@ -83,6 +83,10 @@ struct sfx_relocator {
     size_t count;
     uint64_t size;
 };
+static inline struct sfx_bytes sfx_relocator_map(const struct sfx_relocator *relocator)
+{
+    return (struct sfx_bytes){relocator->map, relocator->map ? (size_t)relocator->map_size : 0};
+}
 void *sfx_relocator_open(void *relocation);             /* NULL: no memory */
 void sfx_relocator_close(void *relocator);
 /* Read the file at PATH, a name of ENTRY (a FILE or HARD_LINK), and render it; notes its fate and what others need of it. */

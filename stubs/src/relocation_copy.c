@@ -2,6 +2,7 @@
 #include <errno.h>
 #include <stdlib.h>
 
+#include "holes.h"
 #include "lock.h"
 #include "pool.h"
 #include "preflight.h"
@@ -70,16 +71,10 @@ static enum sfx_error finish_folders(const struct copying *copying, struct sfx_f
 static int write_file(const struct copying *copying, const struct sfx_relocator *relocator, bool rendered, const char *path)
 {
     __attribute__((cleanup(sfx_os_closep))) int fd = -1;
-    size_t got = 0;
     int error = sfx_os_create(copying->tree, path, 0600, &fd);
-    if (!error && rendered)
-        error = sfx_os_write_segments(fd, relocator->segments, relocator->count, SFX_OS_APPEND);
-    while (!error && !rendered) {
-        error = sfx_os_read(relocator->fd, relocator->buffer, SFX_RELOCATOR_BUFFER, &got);
-        if (error || got == 0)
-            break;
-        error = sfx_os_write(fd, relocator->buffer, got);
-    }
+    if (!error)
+        error = rendered ? sfx_holes_write_all(fd, relocator->segments, relocator->count, sfx_relocator_map(relocator))
+                         : sfx_holes_copy(relocator->fd, fd, relocator->buffer, SFX_RELOCATOR_BUFFER);
     return error ? error : sfx_os_copy_attributes(relocator->fd, fd);
 }
 

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 
 #include "digest.h"
+#include "holes.h"
 #include "move.h"
 #include "pool.h"
 #include "progress.h"
@@ -72,16 +73,38 @@ static int read_whole(const struct sfx_relocation *relocation, struct sfx_reloca
     return error;
 }
 
+/* Call RUN for each segment in parts of at most SFX_STEP bytes, as long as it says so. */
+static bool each_part(const struct sfx_relocator *relocator, bool (*run)(void *context, const uint8_t *data, size_t size),
+                      void *context)
+{
+    bool more = true;
+    for (size_t i = 0; more && i < relocator->count; i++) {
+        struct sfx_segment segment = relocator->segments[i];
+        for (size_t done = 0, size; more && done < segment.size; done += size) {
+            size = segment.size - done < SFX_STEP ? segment.size - done : SFX_STEP;
+            more = run(context, segment.data + done, size);
+            sfx_holes_drop(sfx_relocator_map(relocator), segment.data + done, size);
+        }
+    }
+    return more;
+}
+
+static bool compare_part(void *context, const uint8_t *data, size_t size)
+{
+    const uint8_t **at = context;
+    bool same = memcmp(*at, data, size) == 0;
+    *at += size;
+    return same;
+}
+
 static bool is_same(const struct sfx_relocator *relocator, struct sfx_bytes bytes)
 {
-    size_t at = 0;
-    if (relocator->size != bytes.size)
-        return false;
-    for (size_t i = 0; i < relocator->count; i++) {
-        if (memcmp(bytes.data + at, relocator->segments[i].data, relocator->segments[i].size) != 0)
-            return false;
-        at += relocator->segments[i].size;
-    }
+    return relocator->size == bytes.size && each_part(relocator, compare_part, &bytes.data);
+}
+
+static bool hash_part(void *context, const uint8_t *data, size_t size)
+{
+    sfx_sha256_add(context, data, size);
     return true;
 }
 
@@ -97,8 +120,7 @@ static void note_final(struct sfx_relocation *relocation, const struct sfx_reloc
     if ((relocation->needs[entry] & SFX_NEED_SHA256) == 0)
         return;
     sfx_sha256_start(&hash);
-    for (size_t i = 0; i < relocator->count; i++)
-        sfx_sha256_add(&hash, relocator->segments[i].data, relocator->segments[i].size);
+    each_part(relocator, hash_part, &hash);
     sfx_sha256_end(&hash, final->sha256);
     final->has_sha256 = true;
 }
@@ -132,7 +154,7 @@ static enum sfx_error recognise(struct sfx_relocation *relocation, struct sfx_re
     const struct sfx_sources sources = {final_of, siphash_of, relocation};
     uint64_t recorded = sfx_index_entry(relocation->index, file).mtime;
     bool skips_digest = relocation->held_count == 1 && sfx_is_time(relocator->found.mtime, recorded);
-    struct sfx_move move = {relocation->index, NULL, relocation->to, skips_digest, &sources, knows};
+    struct sfx_move move = {relocation->index, NULL, relocation->to, skips_digest, &sources, knows, relocator->map ? sfx_os_drop : NULL};
     enum sfx_error error = SFX_OK;
     *ret_matches = false;
     for (size_t i = 0; !error && !*ret_matches && i < relocation->held_count; i++) {

@@ -3,6 +3,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "holes.h"
 #include "pool.h"
 #include "rc.h"
 #include "relocation.h"
@@ -44,7 +45,7 @@ static enum sfx_error stage(struct sfx_relocation *relocation, struct sfx_reloca
     staged_name(entry, name);
     int error = sfx_os_create(renewal->staging, name, 0600, &fd);
     if (!error)
-        error = sfx_os_write_segments(fd, relocator->segments, relocator->count, SFX_OS_APPEND);
+        error = sfx_holes_write_all(fd, relocator->segments, relocator->count, sfx_relocator_map(relocator));
     if (!error)
         error = sfx_os_copy_attributes(relocator->fd, fd);
     if (error)

@@ -6,7 +6,7 @@
 #include "text.h"
 #include "tree.h"
 
-#define MAX_DEPTH 40                     /* descriptors in use; what lies deeper is moved up first */
+#define MAX_DEPTH 40                     /* descriptors in use; what lies deeper, or finds none, is moved up first */
 
 struct removal {
     int root;                            /* the folder that is removed */
@@ -34,15 +34,19 @@ static int open_folder(int parent, const char *name, int *ret_fd)
     return error;
 }
 
+static int move_up(struct removal *removal, int parent, const char *name)
+{
+    char moved[64];
+    snprintf(moved, sizeof moved, SFX_MOVED_UP "%u", removal->moved++);
+    return sfx_os_rename(parent, name, removal->root, moved, SFX_OS_REPLACE);
+}
+
 static int remove_folder(struct removal *removal, int parent, const char *name, unsigned depth)
 {
     __attribute__((cleanup(sfx_os_closep))) int fd = -1;
     struct sfx_os_stat found;
-    if (depth > MAX_DEPTH) {
-        char moved[64];
-        snprintf(moved, sizeof moved, SFX_MOVED_UP "%u", removal->moved++);
-        return sfx_os_rename(parent, name, removal->root, moved, SFX_OS_REPLACE);
-    }
+    if (depth > MAX_DEPTH)
+        return move_up(removal, parent, name);
     int error = open_folder(parent, name, &fd);
     if (!error)
         error = sfx_os_stat_fd(fd, &found);
@@ -52,6 +56,8 @@ static int remove_folder(struct removal *removal, int parent, const char *name, 
         error = sfx_os_set_mode(fd, 0700);
     if (!error)
         error = remove_below(removal, fd, depth + 1, NULL);
+    if (error == EMFILE && depth > 0)
+        return move_up(removal, parent, name);
     return error ? error : sfx_os_remove_directory(parent, name);
 }
 

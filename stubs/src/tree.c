@@ -3,6 +3,7 @@
 
 #include <errno.h>
 
+#include "holes.h"
 #include "os.h"
 #include "text.h"
 
@@ -86,8 +87,7 @@ int sfx_copy_file(int from_directory, const char *from, int directory, const cha
     __attribute__((cleanup(sfx_os_closep))) int in = -1;
     __attribute__((cleanup(sfx_os_closep))) int out = -1;
     struct sfx_os_stat found;
-    uint8_t buffer[32768];
-    size_t got;
+    uint8_t buffer[65536];
     int error = sfx_os_open(from_directory, from, SFX_OS_READ, &in);
     if (!error)
         error = sfx_os_stat_fd(in, &found);
@@ -95,13 +95,8 @@ int sfx_copy_file(int from_directory, const char *from, int directory, const cha
         error = ENOTSUP;
     if (!error)
         error = sfx_os_create(directory, path, 0600, &out);
-    do {
-        got = 0;
-        if (!error)
-            error = sfx_os_read(in, buffer, sizeof buffer, &got);
-        if (!error && got > 0)
-            error = sfx_os_write(out, buffer, got);
-    } while (got > 0 && !error);
+    if (!error)
+        error = sfx_holes_copy(in, out, buffer, sizeof buffer);
     if (!error)
         error = sfx_os_set_mode(out, found.mode & 0777);
     if (!error)

@@ -10,7 +10,7 @@ RANKS = (
     {"errors"},
     {"format"},
     {"model"},
-    {"elf", "resources", "rows", "gitignore", "workers", "credentials", "paths", "entries"},
+    {"elf", "resources", "rows", "gitignore", "workers", "credentials", "paths", "entries", "holes"},
     {"elfedit", "binaries", "names"},
     {"classify"},
     {"oddities"},

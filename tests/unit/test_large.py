@@ -41,3 +41,27 @@ def test_as_a_small_file(tmp_path: Path, content: bytes) -> None:
     assert (tuple(large.sites), large.digest) == (small.sites, small.digest)
     assert large.examined().on_disk == small.examined.on_disk
     assert set(large.examined().findings) == set(small.examined.findings)
+
+
+BORDER = 8 << 20
+"""Where the first pass cuts."""
+
+
+@pytest.mark.parametrize("text", [b"/opt/env/x\0", "/opt/env".encode("utf-16-le"), "/opt/env".encode("utf-32-le")])
+@pytest.mark.parametrize("shift", [0, 1])
+def test_what_stands_beside_a_hole_is_found(tmp_path: Path, text: bytes, shift: int) -> None:
+    path, start = tmp_path / "x", BORDER - len(text) + shift
+    with path.open("wb") as file:
+        file.seek(start)
+        file.write(text)
+        file.truncate(2 * BORDER)
+    entry = Entry(b"x", EntryKind.FILE, 0o644, 2 * BORDER, path.stat().st_mtime_ns, os.fsencode(path))
+    where = environment()
+    context = Context(where, sites.needles(where), sites.Options(), Files(Names({b"x": entry}, {}), {}), {}, {})
+    large, small = Large(entry, context), prepare(entry, context)
+    assert b"".join(large.pieces(BORDER)) == small.content
+    assert small.sites
+    assert [(at, site.neutral, site.encoding) for at, site in large.sites] == [
+        (at, site.neutral, site.encoding) for at, site in small.sites
+    ]
+    assert large.digest == small.digest
