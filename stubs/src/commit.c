@@ -159,7 +159,9 @@ static enum sfx_error undo_pending(const struct sfx_place *place, struct sfx_fau
 
 enum sfx_error sfx_commit_recover(struct sfx_place *place, bool inside, struct sfx_fault *fault)
 {
-    enum sfx_error error = SFX_OK;
+    enum sfx_error error = sfx_place_look(place, fault);     /* what was seen before the lock was held may be over */
+    if (error || (inside ? place->folder : place->parent) < 0)
+        return error;
     if (inside) {
         error = sfx_journal_undo(place, fault);
         int failed = !error && place->spent_record ? sfx_record_remove(place->folder, true) : 0;

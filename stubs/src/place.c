@@ -52,8 +52,8 @@ static enum sfx_error look_inside(struct sfx_place *place, struct sfx_fault *fau
     size_t count = 0;
     size_t others = 0;
     bool complete = exists(place->folder, SFX_MANIFEST_PATH);
-    place->spent_record = !complete && is_spent_record(place->folder);
-    bool staged = false;
+    bool staged = exists(place->folder, SFX_STAGING_INSIDE);
+    place->spent_record = !complete && !staged && is_spent_record(place->folder);
     int error = sfx_os_list(place->folder, &names, &count);
     if (error)
         return sfx_fail_os(fault, error, "cannot read the folder %s", place->path);
@@ -61,7 +61,6 @@ static enum sfx_error look_inside(struct sfx_place *place, struct sfx_fault *fau
     for (size_t i = 0; i < count; i++, name += strlen(name) + 1) {
         bool staging = strcmp(name, SFX_STAGING_INSIDE) == 0;
         bool lock = sfx_lock_is_name(place->lock, name);
-        staged = staged || staging;
         place->left_inside = place->left_inside || staging || lock;
         others += !staging && !lock && strcmp(name, "lost+found") != 0;
     }
