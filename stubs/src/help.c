@@ -65,7 +65,7 @@ static const char tool[] =
     "  -j, --jobs N     threads (default: the processors it may use)\n"
     "  -q, --quiet      say nothing but errors\n"
     "      --log FILE   add the log to FILE too\n"
-    "      --json       relocate and verify for programs: an event a line\n"
+    "      --json       for programs: an event a line (not with info)\n"
     "      --no-sync    do not wait for the disk\n"
     "      --break-lock take over the lock of a run on another machine\n"
     "  -h, --help       this text\n"

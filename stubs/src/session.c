@@ -44,7 +44,8 @@ static bool wants_events(const struct sfx_options *options, bool is_wrong, int c
         asks = asks || strcmp(arguments[i], "--json") == 0;
     if (is_wrong)
         return asks && action != SFX_ACTION_INFO && action != SFX_ACTION_LIST && action != SFX_ACTION_CHECK;
-    return asks && (action == SFX_ACTION_INSTALL || action == SFX_ACTION_TOOL_VERIFY || action == SFX_ACTION_TOOL_RELOCATE);
+    return asks && (action == SFX_ACTION_INSTALL || action == SFX_ACTION_TOOL_VERIFY || action == SFX_ACTION_TOOL_RELOCATE ||
+                    action == SFX_ACTION_TOOL_UNINSTALL);
 }
 
 /* The command line as it was typed: without what the header puts first. */

@@ -53,8 +53,9 @@ static enum sfx_error refuse(const struct sfx_removal *removal, struct sfx_fault
     SFX_CLEAN_TEXT struct sfx_text word = {0};
     SFX_CLEAN_STRING char *self = sfx_print("%s/" SFX_STATE_DIRECTORY "/sfx", removal->place->path);
     sfx_text_shell(&word, self ? self : "sfx");
-    return sfx_fail(fault, SFX_ERROR_USAGE, "there is no terminal to ask; type:  %s uninstall%s --yes", word.data ? word.data : "sfx",
-                    removal->session->options.purge ? " --purge" : "");
+    return sfx_fail(fault, SFX_ERROR_USAGE, "%s to ask; type:  %s uninstall%s --yes",
+                    removal->session->events.on ? "with --json there is nobody" : "there is no terminal",
+                    word.data ? word.data : "sfx", removal->session->options.purge ? " --purge" : "");
 }
 
 static enum sfx_error confirm(const struct sfx_removal *removal, struct sfx_fault *fault)
@@ -63,7 +64,7 @@ static enum sfx_error confirm(const struct sfx_removal *removal, struct sfx_faul
     char line[16] = "";
     if (removal->session->options.batch)
         return SFX_OK;
-    if (!sfx_os_is_terminal(0) || !sfx_os_is_terminal(2))
+    if (removal->session->events.on || !sfx_os_is_terminal(0) || !sfx_os_is_terminal(2))
         return refuse(removal, fault);
     describe(removal, &question);
     fflush(stdout);

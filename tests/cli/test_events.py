@@ -243,6 +243,26 @@ def test_verifying_and_relocating(app: Installer, tmp_path: Path) -> None:
     assert "--json" in events(tool(new, "info", "--json", status=Exit.USAGE).stdout)[-1]["error"]
 
 
+def test_uninstalling(app: Installer, tmp_path: Path) -> None:
+    prefix = tmp_path / "env"
+    app.run("--prefix", prefix)
+    refused = tool(prefix, "uninstall", "--json", status=Exit.USAGE)
+    assert "with --json there is nobody to ask" in events(refused.stdout)[-1]["error"]
+    (prefix / "mine").touch()
+    found = events(
+        tool(prefix, "uninstall", "--yes", "--json", "--log", tmp_path / "log", status=Exit.EXCEPTIONS).stdout
+    )
+    assert kinds(found) == [
+        "start", "phase check", "file mine", "phase remove", "phase sync", "result removed",
+    ]  # fmt: skip
+    assert (found[0]["action"], found[-1]["prefix"]) == ("uninstall", str(prefix))
+    assert {"stays: mine (not installed with it)", f"app 1 is removed from {prefix}"} < set(lines(tmp_path / "log"))
+    (prefix / "mine").unlink()
+    app.run("--prefix", prefix)
+    assert events(tool(prefix, "uninstall", "--yes", "--json").stdout)[-1]["exit"] == 0
+    assert not (prefix / "bin").exists()
+
+
 # ---- The log --------------------------------------------------------------------------------------------------------
 
 
