@@ -13,6 +13,10 @@ _PAGE = 4096
 """Holes begin and end at multiples of it."""
 
 
+_AT_ONCE = 64 << 20
+"""Bytes read at once."""
+
+
 def write_sparse(path: Path, size: int, parts: Iterable[tuple[int, bytes]]) -> None:
     """Make a file of holes with something at some offsets."""
     with path.open("wb") as file:
@@ -77,7 +81,7 @@ def regions(path: Path) -> Iterator[tuple[int, bytes]]:
                 start = os.lseek(file.fileno(), at, os.SEEK_DATA)
             except OSError:
                 return
-            at = os.lseek(file.fileno(), start, os.SEEK_HOLE)
+            at = min(os.lseek(file.fileno(), start, os.SEEK_HOLE), start + _AT_ONCE)
             yield start, os.pread(file.fileno(), at - start, start)
 
 

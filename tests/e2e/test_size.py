@@ -65,11 +65,11 @@ def test_holes_stay_holes_and_large_files_are_never_held(tmp_path: Path) -> None
 def test_what_will_be_a_hole_needs_no_room(tmp_path: Path) -> None:
     made, disk = tmp_path / "made", tmp_path / "disk"
     disk.mkdir()
-    extremes.write_sparse(made_folder(made) / "disk.img", GIB, [(GIB // 2, b"x" * 5000)])
+    extremes.write_sparse(made_folder(made) / "disk.img", GIB // 4, [(GIB // 8, b"x" * 5000)])
     build(made, tmp_path / "image.sh")
     with mounted(disk, "-o", "size=64m"):
         run("sh", tmp_path / "image.sh", "--prefix", disk / "env")
-        assert (disk / "env/disk.img").stat().st_size == GIB
+        assert (disk / "env/disk.img").stat().st_size == GIB // 4
     (made / "full").write_bytes(b"x" * 80 * MIB)
     build(made, tmp_path / "full.sh")
     with mounted(disk, "-o", "size=64m"):
