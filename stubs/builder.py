@@ -92,7 +92,7 @@ class StubBuilder:
         digest, records = self._source_digest(), self._read_records()
         for target in targets:
             output = self.directory / target.file
-            # Nothing unwinds a stack: the tables are 40 KB, 13 of them of the C library, which flags of files do not reach.
+            # Nothing unwinds a stack: the tables are 40 KB, 13 of them of the C library, out of reach for its flags.
             self._compile(target, output, "-O", "fast", "-fstrip", "-fno-unwind-tables")
             size = output.stat().st_size
             if size > target.budget:

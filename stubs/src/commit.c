@@ -164,6 +164,8 @@ enum sfx_error sfx_commit_recover(struct sfx_place *place, bool inside, struct s
         return error;
     if (inside) {
         error = sfx_journal_undo(place, fault);
+        if (!error)
+            error = sfx_place_look(place, fault);            /* what was seen without the lock, or before, may be complete now */
         int failed = !error && place->spent_record ? sfx_record_remove(place->folder, true) : 0;
         if (failed)
             error = sfx_fail_os(fault, failed, "cannot remove %s/" SFX_STATE_DIRECTORY, place->path);

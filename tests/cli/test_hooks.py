@@ -402,6 +402,57 @@ def test_key_that_interrupts(maker: Maker, tmp_path: Path) -> None:
     assert not (tmp_path / "env").exists()
 
 
+# ---- Uninstalling ---------------------------------------------------------------------------------------------------
+
+
+def test_before_it_is_removed(maker: Maker, tmp_path: Path) -> None:
+    """With the environment still whole, and what the script writes is said."""
+    script = 'test "$PWD" = "$SFXPACK_PREFIX" && bin/hello && echo "$SFXPACK_HOOK $SFXPACK_ACTION $SFXPACK_NAME $0"\n'
+    prefix = tmp_path / "env"
+    maker.make(hooked(small(), pre_uninstall=script)).run("--prefix", prefix)
+    said = tool(prefix, "uninstall", "--yes").stdout
+    assert f"running pre-uninstall\n{prefix}/greeting\n" in said
+    assert f"pre-uninstall uninstall app {prefix}/.sfxpack/pre-uninstall\n" in said
+    assert not prefix.exists()
+
+
+def test_a_script_that_fails_keeps_all(maker: Maker, tmp_path: Path) -> None:
+    prefix = tmp_path / "env"
+    maker.make(hooked(small(), pre_uninstall="echo it runs >&2; exit 4\n")).run("--prefix", prefix)
+    before = whole(tmp_path)
+    said = tool(prefix, "uninstall", "--yes", status=Exit.HOOK).stderr
+    assert "it runs\n" in said
+    assert "pre-uninstall ended with status 4; nothing was removed (--skip-hooks does without)" in said
+    after = whole(tmp_path)
+    assert {name for name in after if name.startswith("env")} == {name for name in before if name.startswith("env")}
+    tool(prefix, "verify")
+    tool(prefix, "uninstall", "--yes", "--skip-hooks")
+    assert not prefix.exists()
+
+
+def test_killed_before_it_is_removed(maker: Maker, tmp_path: Path) -> None:
+    """The installation is whole, and the next time all of it goes."""
+    prefix, tell = tmp_path / "env", tmp_path / "tell"
+    script = 'test ! -e "$TELL" || exit 0; echo $$ >"$TELL.new"; mv "$TELL.new" "$TELL"; sleep 60\n'
+    maker.make(hooked(small(), pre_uninstall=script)).run("--prefix", prefix)
+    environment = {**os.environ, "TELL": str(tell)}
+    command = [str(prefix / ".sfxpack/sfx"), "uninstall", "--yes"]
+    process = subprocess.Popen(command, stdout=subprocess.DEVNULL, text=True, env=environment)
+    number = wait_for(tell, process)
+    process.kill()
+    process.wait()
+    os.killpg(number, signal.SIGKILL)
+    tool(prefix, "verify")
+    subprocess.run(command, check=True, capture_output=True, timeout=TIMEOUT, env=environment)
+    assert not prefix.exists()
+
+
+def test_a_moved_installation_is_told_where_it_lies(maker: Maker, tmp_path: Path) -> None:
+    maker.make(hooked(small(), pre_uninstall='echo "at $SFXPACK_PREFIX"\n')).run("--prefix", tmp_path / "env")
+    tool(tmp_path / "env", "relocate", tmp_path / "moved", "--move")
+    assert f"at {tmp_path}/moved\n" in tool(tmp_path / "moved", "uninstall", "--yes").stdout
+
+
 # ---- Looking --------------------------------------------------------------------------------------------------------
 
 
