@@ -260,6 +260,19 @@ def test_killed_at_every_move(
     assert killed > 3
 
 
+def test_killed_when_the_record_is_empty(maker: Maker, tmp_path: Path, require: Callable[[str], str]) -> None:
+    """It looks like the end of an uninstallation then; what comes back in its place is one that stays."""
+    app = maker.make(hooked(small(), post_install="exit 3\n"))
+    with prepared("inside", maker, tmp_path / "place") as form:
+        inject = ["-P", ".sfxpack", "-e", "inject=unlinkat:signal=SIGKILL"]
+        command = [require("strace"), "-f", "-o", "/dev/null", *inject, *app.command(*form.options)]
+        done = subprocess.run(command, check=False, capture_output=True, timeout=TIMEOUT)
+        assert done.returncode == -signal.SIGKILL
+        assert list((form.prefix / ".sfxpack").iterdir()) == []
+        form.old.run("--prefix", form.prefix, "--no-sync")
+        form.check_nothing_changed()
+
+
 def test_two_at_once(maker: Maker, tmp_path: Path) -> None:
     """Who comes second waits for the script of the first, and finds the installation."""
     app = maker.make(
