@@ -14,6 +14,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import re
 import subprocess
 import sys
 import sysconfig
@@ -32,6 +33,10 @@ else:
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
+
+
+INJECTION = "stubs/tests/inject.c"
+"""What makes system calls fail in the build for faults."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,6 +114,14 @@ class StubBuilder:
         self._compile(target, output, "-O", "debug")
         return output
 
+    def build_for_faults(self, target: Target) -> Path:
+        """Compile a stub whose system calls fail on request, see `stubs/tests/inject.c`; neither recorded nor shipped."""
+        self._prepare()
+        output = self._root / "build" / "faults" / target.file
+        output.parent.mkdir(parents=True, exist_ok=True)
+        self._compile(target, output, "-O", "fast", "-fstrip", injects=True)
+        return output
+
     def _prepare(self) -> None:
         """Refuse another compiler than the pinned one, since its stubs would differ, and fetch the libraries."""
         try:
@@ -121,16 +134,17 @@ class StubBuilder:
             raise StubBuildError(message)
         thirdparty.fetch(self._root)
 
-    def _compile(self, target: Target, output: Path, *mode: str) -> None:
+    def _compile(self, target: Target, output: Path, *mode: str, injects: bool = False) -> None:
         """Compile and link everything in one call of zig, which compiles only what its cache does not hold.
 
-        Run in the root with relative paths, so that no folder of this machine can reach the stub.
+        Run in the root with relative paths, so that no folder of this machine can reach the stub. INJECTS: with faults.
         """
         libraries = thirdparty.directory(self._root).relative_to(self._root)
         zstd, libsodium = libraries / "zstd", libraries / "libsodium" / "src" / "libsodium"
         include = libsodium / "include"
+        renamed = [f"-D{call}=sfx_inject_{call}" for call in self._injected()] if injects else []
         groups = {
-            Path("stubs", "src"): [*self._flags["stub"], f"-isystem{zstd}", f"-isystem{include}"],
+            Path("stubs", "src"): [*self._flags["stub"], *renamed, f"-isystem{zstd}", f"-isystem{include}"],
             zstd: self._flags["zstd"],
             libsodium: [*self._flags["libsodium"], *target.libsodium, f"-I{include / 'sodium'}", f"-I{include}"],
         }
@@ -139,6 +153,8 @@ class StubBuilder:
         for folder, flags in groups.items():
             files = sorted(str(path.relative_to(self._root)) for path in (self._root / folder).rglob("*.c"))
             command += ["-cflags", *self._flags["all"], *flags, "--", *files]
+        if injects:
+            command += ["-cflags", *self._flags["all"], "-std=c11", "-D_GNU_SOURCE", "-Wall", "-Wextra", "--", INJECTION]
         caches = self._root / "build" / "zig-cache"
         environment = os.environ | {
             "ZIG_GLOBAL_CACHE_DIR": str(caches / "global"),
@@ -147,6 +163,10 @@ class StubBuilder:
         if subprocess.run(command, cwd=self._root, env=environment, check=False).returncode != 0:
             message = f"cannot compile the stub for {target.platform}: see the compiler's messages above"
             raise StubBuildError(message)
+
+    def _injected(self) -> list[str]:
+        """Return the calls that the build for faults can make fail: those that have a function for it."""
+        return sorted(set(re.findall(r"^\S.*sfx_inject_(\w+)\(", (self._root / INJECTION).read_text("utf-8"), re.MULTILINE)))
 
     def _record(self, target: Target, source: str) -> dict[str, str]:
         """Return what `stubs.json` holds for a stub as it lies in `build/stubs`."""

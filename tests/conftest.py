@@ -15,6 +15,8 @@ import pytest
 
 from sfxpack import resources
 from sfxpack.errors import ResourceError
+from stubs.builder import StubBuilder
+from stubs.thirdparty import StubBuildError
 from tests import views
 from tests.programs import PROGRAMS
 
@@ -76,6 +78,19 @@ def stub(tmp_path_factory: pytest.TempPathFactory) -> Path:
         missing(str(error))
     copy.chmod(0o755)
     return copy
+
+
+@pytest.fixture(scope="session")
+def fault_stub() -> Path:
+    """The host's stub in the build whose system calls fail on request."""
+    builder = StubBuilder(Path(__file__).parent.parent)
+    targets = builder.choose(None)
+    if not targets:
+        missing(f"there is no stub for {resources.host_platform()}")
+    try:
+        return builder.build_for_faults(targets[0])
+    except StubBuildError as error:
+        missing(str(error))
 
 
 @pytest.fixture(scope="session")

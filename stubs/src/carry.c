@@ -92,7 +92,7 @@ static char *free_name(const struct carrier *carrier, const char *path)
 {
     struct sfx_os_stat found;
     char *name = strdup(path);
-    for (unsigned i = 0; name && i < MAX_SUFFIXES && sfx_os_stat(carrier->tree, name, &found) == 0; i++) {
+    for (unsigned i = 0; name && i < MAX_SUFFIXES && sfx_os_stat(carrier->tree, name, &found) != ENOENT; i++) {
         free(name);
         name = with_suffix(carrier, path, i);
     }

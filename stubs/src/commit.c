@@ -15,10 +15,12 @@ static enum sfx_error fail_at(const struct sfx_place *place, int error, const ch
     return sfx_fail_os(fault, error, "cannot %s %s/%s", what, place->parent_path, name);
 }
 
+/* What cannot be looked at counts as there: then what comes next fails and says why. */
 static bool exists(int directory, const char *name)
 {
     struct sfx_os_stat found;
-    return sfx_os_stat(directory, name, &found) == 0;
+    int error = sfx_os_stat(directory, name, &found);
+    return error != ENOENT && error != ENOTDIR;
 }
 
 static bool exists_in(const struct sfx_place *place, const char *folder, const char *name)
@@ -39,7 +41,7 @@ static int write_journal(const struct sfx_place *place)
         error = sfx_os_write(fd, SWAP_JOURNAL, sizeof SWAP_JOURNAL - 1);
     if (!error)
         error = sfx_os_sync_file(fd);
-    return error;
+    return error ? error : sfx_os_sync_file(place->parent);
 }
 
 /* Where the system cannot exchange: the prefix is absent between two renames, and the journal says so. */
@@ -82,8 +84,14 @@ static int is_ours(int parent, const char *name, bool *ret_ours)
         return 0;
     if (!error)
         error = sfx_os_list(fd, &names, &count);
-    *ret_ours = !error && (count == 0 || exists(fd, SFX_STATE_DIRECTORY));
-    return error;
+    if (error || count == 0) {
+        *ret_ours = !error;
+        return error;
+    }
+    struct sfx_os_stat found;
+    error = sfx_os_stat(fd, SFX_STATE_DIRECTORY, &found);
+    *ret_ours = !error;
+    return error == ENOENT ? 0 : error;
 }
 
 static enum sfx_error remove_ours(const struct sfx_place *place, const char *name, struct sfx_fault *fault)
@@ -100,14 +108,16 @@ static enum sfx_error remove_ours(const struct sfx_place *place, const char *nam
     return error ? fail_at(place, error, "remove what a killed run left,", name, fault) : SFX_OK;
 }
 
-static bool is_journal(const struct sfx_place *place)
+static int is_journal(const struct sfx_place *place, bool *ret_journal)
 {
     __attribute__((cleanup(sfx_os_closep))) int fd = -1;
     char text[sizeof SWAP_JOURNAL];
     size_t size = 0;
-    return sfx_os_open(place->parent, place->journal, SFX_OS_READ, &fd) == 0 &&
-           sfx_os_read(fd, text, sizeof text, &size) == 0 && size == sizeof SWAP_JOURNAL - 1 &&
-           memcmp(text, SWAP_JOURNAL, size) == 0;
+    int error = sfx_os_open(place->parent, place->journal, SFX_OS_READ, &fd);
+    if (!error)
+        error = sfx_os_read(fd, text, sizeof text, &size);
+    *ret_journal = !error && size == sizeof SWAP_JOURNAL - 1 && memcmp(text, SWAP_JOURNAL, size) == 0;
+    return error == ELOOP ? 0 : error;
 }
 
 /* Two renames were not finished: the old tree goes back if its name is free, else it has been replaced. A journal that was
@@ -115,9 +125,11 @@ static bool is_journal(const struct sfx_place *place)
 static enum sfx_error undo_swap(const struct sfx_place *place, struct sfx_fault *fault)
 {
     bool ours = false;
-    if (!exists(place->parent, place->journal))
-        return SFX_OK;
-    if (is_journal(place) && !exists(place->parent, place->name) && is_ours(place->parent, place->old, &ours) == 0 && ours) {
+    bool written;
+    int os_error = is_journal(place, &written);
+    if (os_error)
+        return os_error == ENOENT ? SFX_OK : fail_at(place, os_error, "read", place->journal, fault);
+    if (written && !exists(place->parent, place->name) && is_ours(place->parent, place->old, &ours) == 0 && ours) {
         int error = sfx_os_rename(place->parent, place->old, place->parent, place->name, SFX_OS_REPLACE);
         if (error)
             return fail_at(place, error, "put back", place->old, fault);
@@ -147,7 +159,12 @@ static int take_back(const struct sfx_place *place, bool replaces)
 /* A run ended between publishing and settling, while hooks ran. */
 static enum sfx_error undo_pending(const struct sfx_place *place, struct sfx_fault *fault)
 {
-    if (!exists_in(place, place->name, SFX_PENDING_PATH) || exists_in(place, place->name, SFX_STAGING_INSIDE))
+    SFX_CLEAN_STRING char *pending = sfx_print("%s/" SFX_PENDING_PATH, place->name);
+    struct sfx_os_stat found;
+    int missing = pending ? sfx_os_stat(place->parent, pending, &found) : ENOMEM;
+    if (missing && missing != ENOENT && missing != ENOTDIR)
+        return fail_at(place, missing, "look at", pending ? pending : "", fault);
+    if (missing || exists_in(place, place->name, SFX_STAGING_INSIDE))
         return SFX_OK;
     bool replaces = exists_in(place, place->staging, SFX_MANIFEST_PATH);
     enum sfx_error failed = replaces ? SFX_OK : remove_ours(place, place->staging, fault);
@@ -235,11 +252,12 @@ static enum sfx_error publish_beside(struct sfx_commit *commit, bool sync, struc
     int error = commit->replaces ? replace(place) : put(place);
     if (error == EEXIST || error == ENOTEMPTY)
         return sfx_fail(fault, SFX_ERROR_PREFIX, "%s appeared while this installer ran; choose another prefix", place->path);
-    if (error)
-        return sfx_fail_os(fault, error, "cannot publish %s", place->path);
-    if (sync)
-        sfx_os_sync_file(place->parent);
-    return SFX_OK;
+    if (!error && sync) {
+        error = sfx_os_sync_file(place->parent);
+        if (error)
+            take_back(place, commit->replaces);
+    }
+    return error ? sfx_fail_os(fault, error, "cannot publish %s", place->path) : SFX_OK;
 }
 
 enum sfx_error sfx_commit_flush(const struct sfx_commit *commit, bool sync, struct sfx_fault *fault)

@@ -94,7 +94,11 @@ static enum sfx_error open_target(const struct sfx_finals *finals, uint32_t targ
     int error = sfx_os_open(finals->directory, path, SFX_OS_READ, ret_fd);
     if (!error)
         error = sfx_os_stat_fd(*ret_fd, ret_stat);
-    return error ? sfx_fail_os(fault, error, "cannot read %s", path) : SFX_OK;
+    if (!error)
+        return SFX_OK;
+    char folder[SFX_MAX_PATH + 1];
+    sfx_os_path(finals->directory, folder);
+    return sfx_fail_os(fault, error, "cannot read %s/%s", folder, path);
 }
 
 typedef void (*add_function)(void *hash, const void *data, size_t size);
@@ -105,8 +109,11 @@ static enum sfx_error hash_file(int fd, add_function add, void *hash, struct sfx
     size_t got;
     do {
         int error = sfx_os_read(fd, buffer, sizeof buffer, &got);
-        if (error)
-            return sfx_fail_os(fault, error, "cannot read a file back");
+        if (error) {
+            char path[SFX_MAX_PATH + 1];
+            sfx_os_path(fd, path);
+            return sfx_fail_os(fault, error, "cannot read %s", path);
+        }
         add(hash, buffer, got);
     } while (got > 0);
     return SFX_OK;

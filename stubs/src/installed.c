@@ -93,8 +93,11 @@ static enum sfx_error check_neutral(const struct sfx_installed *installed, uint3
     if (!os_error && found.size > 0)
         os_error = sfx_os_map(fd, found.size, &data);
     *ret_matches = false;
-    if (os_error)
-        return sfx_fail_os(fault, os_error, "cannot read a file");
+    if (os_error) {
+        char path[SFX_MAX_PATH + 1];
+        sfx_os_path(fd, path);
+        return sfx_fail_os(fault, os_error, "cannot read %s", path);
+    }
     sfx_blake2b_start(&hash);
     enum sfx_error error = sfx_read_back(index, entry, installed->prefix, &sources, (struct sfx_bytes){data, (size_t)found.size},
                                          &reading, ret_matches, fault);

@@ -1,8 +1,8 @@
 /* The moves of a publication inside an existing folder; see commit.h.
  *
  * The journal lists the top-level names in the order they move, `-` what goes from the prefix to `old`, `+` what comes from
- * `tree`; `.sfxpack` is the last of each. So a new manifest in the prefix says that all is done, and as long as it is not
- * there everything can be moved back: a name still in `tree` has not come, a name not yet in `old` has not gone. */
+ * `tree`; `.sfxpack` is the first to go and the last to come. So a prefix that is not whole has no manifest, a new one says that
+ * all is done, and as long as it is not there everything can be moved back, the old `.sfxpack` last: a name still in `tree` has not come, a name not yet in `old` has not gone. */
 #include <errno.h>
 #include <stdlib.h>
 
@@ -19,10 +19,13 @@ struct moves {
     int old;
 };
 
-static bool exists(int directory, const char *name)
+/* What cannot be looked at is an error, never absent: something would be lost. */
+static int look(int directory, const char *name, bool *ret_exists)
 {
     struct sfx_os_stat found;
-    return directory >= 0 && sfx_os_stat(directory, name, &found) == 0;
+    int error = directory >= 0 ? sfx_os_stat(directory, name, &found) : ENOENT;
+    *ret_exists = !error;
+    return error == ENOENT || error == ENOTDIR ? 0 : error;
 }
 
 /* Moving a folder elsewhere takes the right to write it, which its final mode may not give. */
@@ -36,8 +39,12 @@ static int move(int from, int to, const char *name)
     if (locked)
         sfx_os_set_mode_at(from, name, found.mode | 0200u);
     error = sfx_os_rename(from, name, to, name, SFX_OS_KEEP);
-    if (error == ENOSYS)
-        error = exists(to, name) ? EEXIST : sfx_os_rename(from, name, to, name, SFX_OS_REPLACE);
+    if (error == ENOSYS) {
+        bool taken;
+        error = look(to, name, &taken);
+        if (!error)
+            error = taken ? EEXIST : sfx_os_rename(from, name, to, name, SFX_OS_REPLACE);
+    }
     if (locked)
         sfx_os_set_mode_at(error ? from : to, name, found.mode);
     return error;
@@ -49,7 +56,13 @@ static bool is_apart(const char *name, const char *lock)
     return strcmp(name, SFX_STAGING_INSIDE) == 0 || sfx_lock_is_name(lock, name) || strcmp(name, "lost+found") == 0;
 }
 
-/* Lines for the names in DIRECTORY; `.sfxpack` last, what is not part of a tree left out. */
+static void add_line(struct sfx_text *text, char sign, const char *name)
+{
+    sfx_text_format(text, "%c%s", sign, name);
+    sfx_text_add(text, "", 1);
+}
+
+/* Lines for the names in DIRECTORY; what is not part of a tree left out. */
 static int list(int directory, char sign, const char *lock, struct sfx_text *text)
 {
     SFX_CLEAN_STRING char *names = NULL;
@@ -57,18 +70,17 @@ static int list(int directory, char sign, const char *lock, struct sfx_text *tex
     bool has_state = false;
     int error = sfx_os_list(directory, &names, &count);
     const char *name = names;
+    for (size_t i = 0; !error && i < count; i++, name += strlen(name) + 1)
+        has_state = has_state || strcmp(name, SFX_STATE_DIRECTORY) == 0;
+    if (has_state && sign == '-')
+        add_line(text, sign, SFX_STATE_DIRECTORY);
+    name = names;
     for (size_t i = 0; !error && i < count; i++, name += strlen(name) + 1) {
-        bool is_state = strcmp(name, SFX_STATE_DIRECTORY) == 0;
-        has_state = has_state || is_state;
-        if (is_state || is_apart(name, lock))
-            continue;
-        sfx_text_format(text, "%c%s", sign, name);
-        sfx_text_add(text, "", 1);
+        if (strcmp(name, SFX_STATE_DIRECTORY) != 0 && !is_apart(name, lock))
+            add_line(text, sign, name);
     }
-    if (!error && has_state) {
-        sfx_text_format(text, "%c%s", sign, SFX_STATE_DIRECTORY);
-        sfx_text_add(text, "", 1);
-    }
+    if (has_state && sign == '+')
+        add_line(text, sign, SFX_STATE_DIRECTORY);
     return error ? error : text->failed ? ENOMEM : 0;
 }
 
@@ -101,7 +113,9 @@ static int run(const struct moves *moves, const struct sfx_text *text, bool sync
         const char *name = text->data + i + 1;
         bool comes = text->data[i] == '+';
         if (sync && comes && strcmp(name, SFX_STATE_DIRECTORY) == 0)
-            sfx_os_sync_file(moves->prefix);
+            error = sfx_os_sync_file(moves->prefix);
+        if (error)
+            break;
         error = comes ? move(moves->tree, moves->prefix, name) : move(moves->prefix, moves->old, name);
     }
     return error;
@@ -109,11 +123,15 @@ static int run(const struct moves *moves, const struct sfx_text *text, bool sync
 
 static int undo_come(const struct moves *moves, const char *name, bool replaced)
 {
-    if (exists(moves->tree, name) || !exists(moves->prefix, name))
-        return 0;
-    if (replaced && !exists(moves->old, name))
-        return 0;                        /* the old one, which has not gone yet */
-    return sfx_tree_remove(moves->prefix, name, NULL);
+    bool waits;
+    bool stands;
+    bool gone = true;
+    int error = look(moves->tree, name, &waits);
+    if (!error)
+        error = look(moves->prefix, name, &stands);
+    if (!error && replaced)              /* else it may be the old one, which has not gone yet */
+        error = look(moves->old, name, &gone);
+    return error || waits || !stands || !gone ? error : sfx_tree_remove(moves->prefix, name, NULL);
 }
 
 /* Whether the journal says that NAME is one of the old tree. */
@@ -125,6 +143,13 @@ static bool was_there(const struct sfx_text *text, const char *name)
     return false;
 }
 
+static int undo_go(const struct moves *moves, const char *name)
+{
+    bool gone;
+    int error = look(moves->old, name, &gone);
+    return error || !gone ? error : move(moves->old, moves->prefix, name);
+}
+
 static int undo(const struct moves *moves, const struct sfx_text *text)
 {
     int error = 0;
@@ -132,9 +157,9 @@ static int undo(const struct moves *moves, const struct sfx_text *text)
         if (text->data[i] == '+')
             error = undo_come(moves, text->data + i + 1, was_there(text, text->data + i + 1));
     for (size_t i = 0; !error && i < text->size; i += strlen(text->data + i) + 1)
-        if (text->data[i] == '-' && exists(moves->old, text->data + i + 1))
-            error = move(moves->old, moves->prefix, text->data + i + 1);
-    return error;
+        if (text->data[i] == '-' && strcmp(text->data + i + 1, SFX_STATE_DIRECTORY) != 0)
+            error = undo_go(moves, text->data + i + 1);
+    return error ? error : undo_go(moves, SFX_STATE_DIRECTORY);
 }
 
 enum sfx_error sfx_journal_publish(struct sfx_commit *commit, bool sync, struct sfx_fault *fault)
@@ -152,6 +177,8 @@ enum sfx_error sfx_journal_publish(struct sfx_commit *commit, bool sync, struct 
     struct moves moves = {commit->base, commit->tree, old};
     if (!error) {
         error = run(&moves, &text, sync);
+        if (!error && sync)
+            error = sfx_os_sync_file(commit->base);
         if (error && undo(&moves, &text) != 0)
             commit->made_folder = false; /* it holds the only copy of something: left for the next run */
     }
@@ -160,25 +187,23 @@ enum sfx_error sfx_journal_publish(struct sfx_commit *commit, bool sync, struct 
                         commit->place->path);
     if (error)
         return sfx_fail_os(fault, error, "cannot publish in %s", commit->place->path);
-    if (sync)
-        sfx_os_sync_file(commit->base);
     return SFX_OK;
 }
 
 /* Nothing but what this file makes may be in a staging folder that is going to be removed. */
-static bool is_ours(int staging)
+static int is_ours(int staging, bool *ret_ours)
 {
     SFX_CLEAN_STRING char *names = NULL;
     size_t count = 0;
-    if (sfx_os_list(staging, &names, &count) != 0)
-        return false;
+    int error = sfx_os_list(staging, &names, &count);
+    *ret_ours = !error;
     const char *name = names;
     for (size_t i = 0; i < count; i++, name += strlen(name) + 1)
         if (strcmp(name, SFX_STAGING_TREE) != 0 && strcmp(name, SFX_STAGING_OLD) != 0 &&
             strncmp(name, SFX_STAGING_JOURNAL, strlen(SFX_STAGING_JOURNAL)) != 0 &&
             strncmp(name, SFX_MOVED_UP, strlen(SFX_MOVED_UP)) != 0)
-            return false;
-    return true;
+            *ret_ours = false;
+    return error;
 }
 
 /* What hooks made: all else that is in the prefix now, since what was there before has gone to `old`. As long as `pending` is
@@ -210,10 +235,18 @@ static int recover(const struct sfx_place *place, int staging)
     if (error && error != ENOENT)
         return error;
     struct moves moves = {place->folder, tree, old};
-    bool came = !exists(tree, SFX_STATE_DIRECTORY);
-    if (came && exists(place->folder, SFX_MANIFEST_PATH))
-        return 0;
-    error = came && exists(place->folder, SFX_PENDING_PATH) ? clear(place) : 0;
+    bool waits;
+    bool stands;
+    bool pending;
+    error = look(tree, SFX_STATE_DIRECTORY, &waits);
+    if (!error)
+        error = look(place->folder, SFX_MANIFEST_PATH, &stands);
+    if (!error)
+        error = look(place->folder, SFX_PENDING_PATH, &pending);
+    if (error || (!waits && stands))
+        return error;
+    if (!waits && pending)
+        error = clear(place);
     return error ? error : undo(&moves, &text);
 }
 
@@ -223,7 +256,10 @@ enum sfx_error sfx_journal_undo(const struct sfx_place *place, struct sfx_fault 
     int error = sfx_os_open(place->folder, SFX_STAGING_INSIDE, SFX_OS_DIRECTORY, &staging);
     if (error == ENOENT)
         return SFX_OK;
-    if (!error && !is_ours(staging))
+    bool ours = false;
+    if (!error)
+        error = is_ours(staging, &ours);
+    if (!error && !ours)
         return sfx_fail(fault, SFX_ERROR_PREFIX, "%s/%s is in the way and was not made by this installer; move it away",
                         place->path, SFX_STAGING_INSIDE);
     if (!error)

@@ -97,7 +97,8 @@ static enum judgement judge(struct found *found)
         return DEAD;
     if (strcmp(self.space, holder->space) != 0)
         return ELSEWHERE;
-    return sfx_os_is_alive(holder->pid, holder->start) ? ALIVE : DEAD;
+    bool own = holder->pid == self.pid && holder->start == self.start;       /* it could not be removed, or not be looked at */
+    return !own && sfx_os_is_alive(holder->pid, holder->start) ? ALIVE : DEAD;
 }
 
 static int read_found(int directory, const char *name, struct found *ret_found, enum judgement *ret_judgement)

@@ -28,9 +28,10 @@ int sfx_os_open(int directory, const char *path, enum sfx_os_access access, int 
 int sfx_os_create(int directory, const char *path, uint32_t mode, int *ret_fd);             /* write only, must not exist */
 /* A log to be added to; made with the mode that the caller of this program gives new files. */
 int sfx_os_open_log(const char *path, int *ret_fd);
+void sfx_os_path(int fd, char ret_path[SFX_MAX_PATH + 1]);                                  /* for messages; as far as it is known */
 int sfx_os_close(int fd);
 void sfx_os_closep(int *fd);                                                                /* cleanup attribute; < 0: nothing */
-int sfx_os_read(int fd, void *buffer, size_t size, size_t *ret_size);                       /* 0 at the end */
+int sfx_os_read(int fd, void *buffer, size_t size, size_t *ret_size);                       /* less only at the end */
 int sfx_os_write(int fd, const void *data, size_t size);
 int sfx_os_write_segments(int fd, const struct sfx_segment *segments, size_t count, uint64_t offset);
 int sfx_os_truncate(int fd, uint64_t size);

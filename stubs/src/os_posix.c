@@ -1,5 +1,5 @@
 /* Files and names on POSIX systems; see os.h. Process and machine are in os_posix_machine.c. */
-#include "os.h"
+#include "os_posix.h"
 
 #include <dirent.h>
 #include <errno.h>
@@ -22,17 +22,10 @@ static int at(int directory)
     return directory == SFX_OS_HERE ? AT_FDCWD : directory;
 }
 
-static int status(int result)
-{
-    return result < 0 ? errno : 0;
-}
-
 static int open_again(int directory, const char *path, int flags, mode_t mode, int *ret_fd)
 {
-    do {
-        *ret_fd = openat(at(directory), path, flags | O_CLOEXEC, mode);
-    } while (*ret_fd < 0 && errno == EINTR);
-    return status(*ret_fd);
+    *ret_fd = SFX_AGAIN(openat(at(directory), path, flags | O_CLOEXEC, mode));
+    return *ret_fd < 0 ? errno : 0;
 }
 
 enum sfx_error sfx_os_open_read(const char *path, int *ret_fd, struct sfx_fault *fault)
@@ -41,11 +34,43 @@ enum sfx_error sfx_os_open_read(const char *path, int *ret_fd, struct sfx_fault 
     return error ? sfx_fail_os(fault, error, "cannot open %s", path) : SFX_OK;
 }
 
+void sfx_os_path(int fd, char ret_path[SFX_MAX_PATH + 1])
+{
+    static const char unknown[] = "a file";
+#ifdef __APPLE__
+    if (fcntl(fd, F_GETPATH, ret_path) == 0)
+        return;
+#else
+    char link[32];
+    snprintf(link, sizeof link, "/proc/self/fd/%d", fd);
+    ssize_t got = readlink(link, ret_path, SFX_MAX_PATH);
+    if (got > 0) {
+        ret_path[got] = '\0';
+        return;
+    }
+#endif
+    memcpy(ret_path, unknown, sizeof unknown);
+}
+
+static enum sfx_error fail_read(struct sfx_fault *fault, int error, int fd, uint64_t offset)
+{
+    char path[SFX_MAX_PATH + 1];
+    sfx_os_path(fd, path);
+    return sfx_fail_os(fault, error, "cannot read %s at offset %llu", path, (unsigned long long)offset);
+}
+
+static enum sfx_error fail_short(struct sfx_fault *fault, int fd, uint64_t offset)
+{
+    char path[SFX_MAX_PATH + 1];
+    sfx_os_path(fd, path);
+    return sfx_fail(fault, SFX_ERROR_IO, "%s ended at offset %llu while it was read", path, (unsigned long long)offset);
+}
+
 enum sfx_error sfx_os_size(int fd, uint64_t *ret_size, struct sfx_fault *fault)
 {
     struct stat found;
-    if (fstat(fd, &found) < 0)
-        return sfx_fail_os(fault, errno, "cannot read the size of a file");
+    if (SFX_AGAIN(fstat(fd, &found)) < 0)
+        return fail_read(fault, errno, fd, 0);
     if (!S_ISREG(found.st_mode))
         return sfx_fail(fault, SFX_ERROR_IO, "not a regular file; save it as a file first");
     *ret_size = (uint64_t)found.st_size;
@@ -56,13 +81,11 @@ enum sfx_error sfx_os_pread(int fd, void *buffer, size_t size, uint64_t offset, 
 {
     uint8_t *next = buffer;
     while (size > 0) {
-        ssize_t got = pread(fd, next, size, (off_t)offset);
-        if (got < 0 && errno == EINTR)
-            continue;
+        ssize_t got = SFX_AGAIN(pread(fd, next, size, (off_t)offset));
         if (got < 0)
-            return sfx_fail_os(fault, errno, "cannot read at offset %llu", (unsigned long long)offset);
+            return fail_read(fault, errno, fd, offset);
         if (got == 0)
-            return sfx_fail(fault, SFX_ERROR_IO, "the file ended at offset %llu while it was read", (unsigned long long)offset);
+            return fail_short(fault, fd, offset);
         next += got;
         offset += (uint64_t)got;
         size -= (size_t)got;
@@ -90,8 +113,7 @@ int sfx_os_create(int directory, const char *path, uint32_t mode, int *ret_fd)
 /* The descriptor is gone after close, also with EINTR (Linux). */
 int sfx_os_close(int fd)
 {
-    int error = status(close(fd));
-    return error == EINTR ? 0 : error;
+    return close(fd) < 0 && errno != EINTR ? errno : 0;
 }
 
 void sfx_os_closep(int *fd)
@@ -103,11 +125,16 @@ void sfx_os_closep(int *fd)
 
 int sfx_os_read(int fd, void *buffer, size_t size, size_t *ret_size)
 {
-    ssize_t got;
-    do {
-        got = read(fd, buffer, size);
-    } while (got < 0 && errno == EINTR);
-    *ret_size = got > 0 ? (size_t)got : 0;
+    uint8_t *next = buffer;
+    ssize_t got = 1;
+    while (got > 0 && size > 0) {
+        got = SFX_AGAIN(read(fd, next, size));
+        if (got > 0) {
+            next += got;
+            size -= (size_t)got;
+        }
+    }
+    *ret_size = (size_t)(next - (uint8_t *)buffer);
     return got < 0 ? errno : 0;
 }
 
@@ -157,9 +184,7 @@ int sfx_os_write_segments(int fd, const struct sfx_segment *segments, size_t cou
         }
         if (first == count)
             return 0;
-        ssize_t put = write_step(fd, segments + first, count - first, done, offset);
-        if (put < 0 && errno == EINTR)
-            continue;
+        ssize_t put = SFX_AGAIN(write_step(fd, segments + first, count - first, done, offset));
         if (put < 0)
             return errno;
         if (put == 0)
@@ -178,11 +203,7 @@ int sfx_os_write_segments(int fd, const struct sfx_segment *segments, size_t cou
 
 int sfx_os_truncate(int fd, uint64_t size)
 {
-    int result;
-    do {
-        result = ftruncate(fd, (off_t)size);
-    } while (result < 0 && errno == EINTR);
-    return status(result);
+    return SFX_STATUS(ftruncate(fd, (off_t)size));
 }
 
 int sfx_os_map(int fd, uint64_t size, const uint8_t **ret_data)
@@ -218,24 +239,24 @@ int sfx_os_set_time(int fd, uint64_t mtime)
 {
     struct timespec times[2];
     fill_times(times, mtime);
-    return status(futimens(fd, times));
+    return SFX_STATUS(futimens(fd, times));
 }
 
 int sfx_os_set_time_at(int directory, const char *path, uint64_t mtime)
 {
     struct timespec times[2];
     fill_times(times, mtime);
-    return status(utimensat(at(directory), path, times, AT_SYMLINK_NOFOLLOW));
+    return SFX_STATUS(utimensat(at(directory), path, times, AT_SYMLINK_NOFOLLOW));
 }
 
 int sfx_os_set_mode(int fd, uint32_t mode)
 {
-    return status(fchmod(fd, (mode_t)mode));
+    return SFX_STATUS(fchmod(fd, (mode_t)mode));
 }
 
 int sfx_os_set_mode_at(int directory, const char *path, uint32_t mode)
 {
-    return status(fchmodat(at(directory), path, (mode_t)mode, 0));
+    return SFX_STATUS(fchmodat(at(directory), path, (mode_t)mode, 0));
 }
 
 static void fill_stat(const struct stat *found, struct sfx_os_stat *ret_stat)
@@ -256,7 +277,7 @@ static void fill_stat(const struct stat *found, struct sfx_os_stat *ret_stat)
 int sfx_os_stat(int directory, const char *path, struct sfx_os_stat *ret_stat)
 {
     struct stat found;
-    if (fstatat(at(directory), path, &found, AT_SYMLINK_NOFOLLOW) < 0)
+    if (SFX_AGAIN(fstatat(at(directory), path, &found, AT_SYMLINK_NOFOLLOW)) < 0)
         return errno;
     fill_stat(&found, ret_stat);
     return 0;
@@ -265,7 +286,7 @@ int sfx_os_stat(int directory, const char *path, struct sfx_os_stat *ret_stat)
 int sfx_os_stat_fd(int fd, struct sfx_os_stat *ret_stat)
 {
     struct stat found;
-    if (fstat(fd, &found) < 0)
+    if (SFX_AGAIN(fstat(fd, &found)) < 0)
         return errno;
     fill_stat(&found, ret_stat);
     return 0;
@@ -273,17 +294,17 @@ int sfx_os_stat_fd(int fd, struct sfx_os_stat *ret_stat)
 
 int sfx_os_make_directory(int directory, const char *path, uint32_t mode)
 {
-    return status(mkdirat(at(directory), path, (mode_t)mode));
+    return SFX_STATUS(mkdirat(at(directory), path, (mode_t)mode));
 }
 
 int sfx_os_make_link(const char *text, int directory, const char *path)
 {
-    return status(symlinkat(text, at(directory), path));
+    return SFX_STATUS(symlinkat(text, at(directory), path));
 }
 
 int sfx_os_hard_link(int from_directory, const char *from, int directory, const char *path)
 {
-    return status(linkat(at(from_directory), from, at(directory), path, 0));
+    return SFX_STATUS(linkat(at(from_directory), from, at(directory), path, 0));
 }
 
 int sfx_os_read_link(int directory, const char *path, char **ret_text)
@@ -292,7 +313,7 @@ int sfx_os_read_link(int directory, const char *path, char **ret_text)
         char *text = malloc(size);
         if (!text)
             return ENOMEM;
-        ssize_t got = readlinkat(at(directory), path, text, size);
+        ssize_t got = SFX_AGAIN(readlinkat(at(directory), path, text, size));
         if (got >= 0 && (size_t)got < size) {
             text[got] = '\0';
             *ret_text = text;
@@ -308,25 +329,25 @@ int sfx_os_read_link(int directory, const char *path, char **ret_text)
 
 int sfx_os_unlink(int directory, const char *path)
 {
-    return status(unlinkat(at(directory), path, 0));
+    return SFX_STATUS(unlinkat(at(directory), path, 0));
 }
 
 int sfx_os_remove_directory(int directory, const char *path)
 {
-    return status(unlinkat(at(directory), path, AT_REMOVEDIR));
+    return SFX_STATUS(unlinkat(at(directory), path, AT_REMOVEDIR));
 }
 
 int sfx_os_rename(int from_directory, const char *from, int directory, const char *path, enum sfx_os_rename how)
 {
     if (how == SFX_OS_REPLACE)
-        return status(renameat(at(from_directory), from, at(directory), path));
+        return SFX_STATUS(renameat(at(from_directory), from, at(directory), path));
 #if defined(__linux__) && defined(SYS_renameat2)
     unsigned flags = how == SFX_OS_KEEP ? 1u : 2u;           /* RENAME_NOREPLACE, RENAME_EXCHANGE (linux/fs.h) */
-    int error = status((int)syscall(SYS_renameat2, at(from_directory), from, at(directory), path, flags));
+    int error = SFX_STATUS((int)syscall(SYS_renameat2, at(from_directory), from, at(directory), path, flags));
     return error == EINVAL ? ENOSYS : error;
 #elif defined(__APPLE__)
     unsigned flags = how == SFX_OS_KEEP ? RENAME_EXCL : RENAME_SWAP;
-    int error = status(renameatx_np(at(from_directory), from, at(directory), path, flags));
+    int error = SFX_STATUS(renameatx_np(at(from_directory), from, at(directory), path, flags));
     return error == ENOTSUP || error == EINVAL ? ENOSYS : error;
 #else
     return ENOSYS;
@@ -373,8 +394,11 @@ int sfx_os_list(int directory, char **ret_names, size_t *ret_count)
     size_t room = 0;
     *ret_count = 0;
     for (;;) {
-        errno = 0;
-        const struct dirent *item = readdir(stream);
+        const struct dirent *item;
+        do {
+            errno = 0;
+            item = readdir(stream);
+        } while (!item && errno == EINTR);
         if (!item)
             break;
         if (strcmp(item->d_name, ".") == 0 || strcmp(item->d_name, "..") == 0)

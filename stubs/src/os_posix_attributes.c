@@ -1,5 +1,5 @@
 /* What a file has besides its bytes, on POSIX systems; see os.h. */
-#include "os.h"
+#include "os_posix.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -27,22 +27,24 @@ static bool is_refusal(int error)
 
 static int copy_value(int from, int to, const char *name, uint8_t *value)
 {
-    ssize_t size = GET(from, name, value, LARGEST);
-    if (size < 0 || SET(to, name, value, (size_t)size) < 0)
+    ssize_t size = SFX_AGAIN(GET(from, name, value, LARGEST));
+    if (size < 0 || SFX_AGAIN(SET(to, name, value, (size_t)size)) < 0)
         return is_refusal(errno) ? 0 : errno;
     return 0;
 }
 
 static int copy_values(int from, int to)
 {
-    ssize_t size = LIST(from, NULL, 0);
+    ssize_t size = SFX_AGAIN(LIST(from, NULL, 0));
     if (size <= 0)
         return size == 0 || is_refusal(errno) || errno == ENOSYS ? 0 : errno;
     char *names = malloc(LARGEST * 2);
     if (!names)
         return ENOMEM;
     int error = 0;
-    size = LIST(from, names, LARGEST);
+    size = SFX_AGAIN(LIST(from, names, LARGEST));
+    if (size < 0)
+        error = errno;
     for (const char *name = names; !error && name < names + size; name += strlen(name) + 1)
         error = copy_value(from, to, name, (uint8_t *)names + LARGEST);
     free(names);
@@ -53,11 +55,11 @@ int sfx_os_copy_attributes(int from, int to)
 {
     struct stat found;
     struct stat made;
-    if (fstat(from, &found) < 0 || fstat(to, &made) < 0)
+    if (SFX_AGAIN(fstat(from, &found)) < 0 || SFX_AGAIN(fstat(to, &made)) < 0)
         return errno;
     mode_t mode = found.st_mode & 07777;
     bool foreign = found.st_uid != made.st_uid || found.st_gid != made.st_gid;
-    if (foreign && fchown(to, found.st_uid, found.st_gid) < 0) {
+    if (foreign && SFX_AGAIN(fchown(to, found.st_uid, found.st_gid)) < 0) {
         if (!is_refusal(errno))
             return errno;
         mode &= S_ISDIR(found.st_mode) ? 07777 : 01777;      /* a program would run as this user, not as its owner */
@@ -65,12 +67,12 @@ int sfx_os_copy_attributes(int from, int to)
     int error = copy_values(from, to);
     if (error)
         return error;
-    if (mode != (made.st_mode & 07777) && fchmod(to, mode) < 0 && errno != EPERM)
+    if (mode != (made.st_mode & 07777) && SFX_AGAIN(fchmod(to, mode)) < 0 && errno != EPERM)
         return errno;
 #ifdef __APPLE__
     const struct timespec times[2] = {found.st_atimespec, found.st_mtimespec};
 #else
     const struct timespec times[2] = {found.st_atim, found.st_mtim};
 #endif
-    return futimens(to, times) < 0 ? errno : 0;
+    return SFX_STATUS(futimens(to, times));
 }

@@ -103,12 +103,14 @@ int sfx_os_interrupted(void)
 
 bool sfx_os_is_writable(const char *path)
 {
-    return faccessat(AT_FDCWD, path, W_OK | X_OK, AT_EACCESS) == 0;
+    return SFX_AGAIN(faccessat(AT_FDCWD, path, W_OK | X_OK, AT_EACCESS)) == 0;
 }
 
 int sfx_os_real_path(const char *path, char **ret_path)
 {
-    *ret_path = realpath(path, NULL);
+    do {
+        *ret_path = realpath(path, NULL);
+    } while (!*ret_path && errno == EINTR);
     return *ret_path ? 0 : errno;
 }
 
@@ -144,14 +146,14 @@ int sfx_os_self(char **ret_path)
 
 int sfx_os_sync_file(int fd)
 {
-    int error = fsync(fd) < 0 ? errno : 0;
+    int error = SFX_STATUS(fsync(fd));
     return error == EINVAL || error == EROFS ? 0 : error;    /* directories on some network file systems */
 }
 
 int sfx_os_sync_system(int fd)
 {
 #ifdef __linux__
-    return syscall(SYS_syncfs, fd) < 0 ? errno : 0;
+    return SFX_STATUS(syscall(SYS_syncfs, fd));
 #else
     (void)fd;
     sync();
@@ -165,7 +167,7 @@ bool sfx_os_is_mount_point(int fd)
 #if defined(__linux__) && defined(SYS_statx)
     const uint64_t mount_root = 0x2000;              /* STATX_ATTR_MOUNT_ROOT (linux/stat.h) */
     uint64_t found[32] = {0};                        /* struct statx, 256 bytes; stx_attributes is the second word of 64 bits */
-    if (syscall(SYS_statx, fd, "", AT_EMPTY_PATH, 0u, found) == 0)
+    if (SFX_AGAIN(syscall(SYS_statx, fd, "", AT_EMPTY_PATH, 0u, found)) == 0)
         return (found[1] & mount_root) != 0;
 #endif
     (void)fd;
@@ -175,7 +177,7 @@ bool sfx_os_is_mount_point(int fd)
 int sfx_os_space(const char *path, struct sfx_os_space *ret_space)
 {
     struct statvfs found;
-    if (statvfs(path, &found) < 0)
+    if (SFX_AGAIN(statvfs(path, &found)) < 0)
         return errno;
     uint64_t unit = found.f_frsize ? found.f_frsize : found.f_bsize;
     ret_space->block_size = unit ? unit : 512;
@@ -197,7 +199,7 @@ static void read_small(const char *path, char *buffer, size_t size)
     __attribute__((cleanup(sfx_os_closep))) int fd = -1;
     size_t got = 0;
     buffer[0] = '\0';
-    fd = open(path, O_RDONLY | O_CLOEXEC);
+    fd = SFX_AGAIN(open(path, O_RDONLY | O_CLOEXEC));
     if (fd < 0 || sfx_os_read(fd, buffer, size - 1, &got) != 0)
         return;
     buffer[got] = '\0';

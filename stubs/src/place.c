@@ -51,10 +51,14 @@ static enum sfx_error look_inside(struct sfx_place *place, struct sfx_fault *fau
     SFX_CLEAN_STRING char *names = NULL;
     size_t count = 0;
     size_t others = 0;
-    bool complete = exists(place->folder, SFX_MANIFEST_PATH);
+    struct sfx_os_stat manifest;
+    int missing = sfx_os_stat(place->folder, SFX_MANIFEST_PATH, &manifest);
+    bool complete = !missing;
     bool staged = exists(place->folder, SFX_STAGING_INSIDE);
     place->spent_record = !complete && !staged && is_spent_record(place->folder);
-    int error = sfx_os_list(place->folder, &names, &count);
+    int error = missing == ENOENT || missing == ENOTDIR ? 0 : missing;
+    if (!error)
+        error = sfx_os_list(place->folder, &names, &count);
     if (error)
         return sfx_fail_os(fault, error, "cannot read the folder %s", place->path);
     const char *name = names;
@@ -117,7 +121,10 @@ enum sfx_error sfx_place_look(struct sfx_place *place, struct sfx_fault *fault)
 static enum sfx_error follow(struct sfx_place *place, struct sfx_fault *fault)
 {
     struct sfx_os_stat found;
-    if (sfx_os_stat(SFX_OS_HERE, place->prefix, &found) != 0 || found.kind != SFX_OS_LINK) {
+    int missing = sfx_os_stat(SFX_OS_HERE, place->prefix, &found);
+    if (missing && missing != ENOENT && missing != ENOTDIR)
+        return sfx_fail_os(fault, missing, "cannot look at %s", place->prefix);
+    if (missing || found.kind != SFX_OS_LINK) {
         place->path = strdup(place->prefix);
         return place->path ? SFX_OK : no_memory(fault);
     }
@@ -252,7 +259,8 @@ enum sfx_error sfx_place_make_parent(struct sfx_place *place, char **ret_made, s
         char kept = *slash;
         *slash = '\0';
         int error = sfx_os_make_directory(SFX_OS_HERE, path, 0755);
-        if (error && error != EEXIST)
+        struct sfx_os_stat found;        /* some systems refuse before they see that it is there */
+        if (error && error != EEXIST && sfx_os_stat(SFX_OS_HERE, path, &found) != 0)
             return sfx_fail_os(fault, error, "cannot create %s; choose a prefix you may write to", path);
         if (!error && !*ret_made)
             *ret_made = strdup(path);
@@ -266,7 +274,10 @@ enum sfx_error sfx_place_make_parent(struct sfx_place *place, char **ret_made, s
 void sfx_place_unmake_parent(const struct sfx_place *place, const char *made)
 {
     SFX_CLEAN_STRING char *path = made ? strdup(place->parent_path) : NULL;
-    while (path && strlen(path) >= strlen(made) && sfx_os_remove_directory(SFX_OS_HERE, path) == 0) {
+    while (path && strlen(path) >= strlen(made)) {
+        int error = sfx_os_remove_directory(SFX_OS_HERE, path);
+        if (error && error != ENOENT)    /* what was not made is missing */
+            return;
         char *slash = strrchr(path, '/');
         *slash = '\0';
     }

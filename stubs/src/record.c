@@ -224,9 +224,9 @@ int sfx_record_replace(int root, const char *path, const struct sfx_text *text, 
         error = sfx_os_sync_file(fd);
     if (!error)
         error = sfx_os_rename(root, new, root, path, SFX_OS_REPLACE);
-    if (!error && sync && sfx_os_open(root, SFX_STATE_DIRECTORY, SFX_OS_DIRECTORY, &folder) == 0)
-        sfx_os_sync_file(folder);
-    return error;
+    if (!error && sync)
+        error = sfx_os_open(root, SFX_STATE_DIRECTORY, SFX_OS_DIRECTORY, &folder);
+    return !error && sync ? sfx_os_sync_file(folder) : error;
 }
 
 enum sfx_error sfx_record_move(int root, int tree, const char *shown, const char *prefix, bool sync, struct sfx_fault *fault)

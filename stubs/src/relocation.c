@@ -156,19 +156,26 @@ enum sfx_error sfx_relocation_survey(struct sfx_relocation *relocation, const ch
 
 /* ---- The command ---- */
 
-/* Whether two open folders are the same. */
-static bool is_same_folder(int a, int b)
+/* Whether two open folders are the same; one that is not open is no other's. */
+static int compare_folders(int a, int b, bool *ret_same)
 {
     struct sfx_os_stat left;
     struct sfx_os_stat right;
-    return a >= 0 && b >= 0 && sfx_os_stat_fd(a, &left) == 0 && sfx_os_stat_fd(b, &right) == 0 &&
-           left.device == right.device && left.inode == right.inode;
+    *ret_same = false;
+    if (a < 0 || b < 0)
+        return 0;
+    int error = sfx_os_stat_fd(a, &left);
+    if (!error)
+        error = sfx_os_stat_fd(b, &right);
+    *ret_same = !error && left.device == right.device && left.inode == right.inode;
+    return error;
 }
 
 static bool leads_to(const char *path, int folder)
 {
     __attribute__((cleanup(sfx_os_closep))) int fd = -1;
-    return sfx_os_open(SFX_OS_HERE, path, SFX_OS_DIRECTORY_FOLLOW, &fd) == 0 && is_same_folder(fd, folder);
+    bool same;
+    return sfx_os_open(SFX_OS_HERE, path, SFX_OS_DIRECTORY_FOLLOW, &fd) == 0 && compare_folders(fd, folder, &same) == 0 && same;
 }
 
 /* Where to: NEW, or where the installation lies. A recorded prefix that leads there is right as it is. */
@@ -187,11 +194,13 @@ static enum sfx_error choose_target(const struct sfx_session *session, int root,
 }
 
 /* Whether PATH, which need not exist, is below FOLDER, a real path, whatever links lead there. */
-static bool leads_into(const char *path, const char *folder)
+static int leads_into(const char *path, const char *folder, bool *ret_into)
 {
     SFX_CLEAN_STRING char *existing = sfx_path_existing(path);
     SFX_CLEAN_STRING char *real = NULL;
-    return !existing || sfx_os_real_path(existing, &real) != 0 || strcmp(real, folder) == 0 || sfx_path_is_inside(real, folder);
+    int error = existing ? sfx_os_real_path(existing, &real) : ENOMEM;
+    *ret_into = error || strcmp(real, folder) == 0 || sfx_path_is_inside(real, folder);
+    return error;
 }
 
 /* What became of it, in a line; what was listed makes it an end with exceptions. */
@@ -221,8 +230,16 @@ static enum sfx_error relocate_to(struct sfx_relocation *relocation, struct sfx_
         error = sfx_place_open(relocation->target, &place, fault);
     if (error)
         return error;
-    if (!is_same_folder(place.folder, relocation->root)) {
-        if (leads_into(place.path, here->path) || sfx_path_is_inside(here->path, place.path))
+    bool same;
+    int os_error = compare_folders(place.folder, relocation->root, &same);
+    if (os_error)
+        return sfx_fail_os(fault, os_error, "cannot look at %s", place.path);
+    if (!same) {
+        bool into;
+        os_error = leads_into(place.path, here->path, &into);
+        if (os_error)
+            return sfx_fail_os(fault, os_error, "cannot look at %s", place.path);
+        if (into || sfx_path_is_inside(here->path, place.path))
             return sfx_fail(fault, SFX_ERROR_PREFIX, "%s and %s lie in each other; choose another folder", place.path, here->path);
         session->events.result = session->options.move ? "moved" : "copied";
         error = sfx_relocate_copy(relocation, here, &place, fault);

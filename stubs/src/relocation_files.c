@@ -227,7 +227,10 @@ enum sfx_error sfx_relocation_link(struct sfx_relocation *relocation, uint32_t e
     sfx_path_copy(sfx_index_string(relocation->index, sfx_index_entry(relocation->index, entry).path), path);
     relocation->fates[entry] = SFX_FATE_LEFT;
     enum sfx_error error = sfx_render_link(relocation->index, entry, relocation->to, ret_text, fault);
-    if (error || sfx_os_read_link(relocation->root, path, &found) != 0)
+    int os_error = error ? 0 : sfx_os_read_link(relocation->root, path, &found);
+    if (os_error && os_error != EINVAL)  /* something else than a link stays as it is */
+        return sfx_fail_os(fault, os_error, "nothing was changed: cannot read the link %s/%s", relocation->shown, path);
+    if (error || os_error)
         return error;
     for (size_t i = 0; !error && !matches && i < relocation->held_count; i++) {
         SFX_CLEAN_STRING char *text = NULL;

@@ -67,7 +67,10 @@ static int remove_one(struct removal *removal, int parent, const char *name, uns
     int error = sfx_os_unlink(parent, name);
     if (error == 0 || error == ENOENT)
         return 0;
-    if (sfx_os_stat(parent, name, &found) == 0 && found.kind == SFX_OS_FOLDER)
+    int missing = sfx_os_stat(parent, name, &found);
+    if (missing)
+        return missing == ENOENT ? 0 : missing;
+    if (found.kind == SFX_OS_FOLDER)
         error = remove_folder(removal, parent, name, depth);
     return error == ENOTEMPTY && depth <= MAX_DEPTH ? remove_folder(removal, parent, name, depth) : error;
 }
