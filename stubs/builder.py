@@ -115,7 +115,7 @@ class StubBuilder:
         return output
 
     def build_for_faults(self, target: Target) -> Path:
-        """Compile a stub whose system calls fail on request, see `stubs/tests/inject.c`; neither recorded nor shipped."""
+        """Compile a stub whose system calls fail on request (`stubs/tests/inject.c`); neither recorded nor shipped."""
         self._prepare()
         output = self._root / "build" / "faults" / target.file
         output.parent.mkdir(parents=True, exist_ok=True)
@@ -154,7 +154,8 @@ class StubBuilder:
             files = sorted(str(path.relative_to(self._root)) for path in (self._root / folder).rglob("*.c"))
             command += ["-cflags", *self._flags["all"], *flags, "--", *files]
         if injects:
-            command += ["-cflags", *self._flags["all"], "-std=c11", "-D_GNU_SOURCE", "-Wall", "-Wextra", "--", INJECTION]
+            flags = [*self._flags["all"], "-std=c11", "-D_GNU_SOURCE", "-Wall", "-Wextra"]
+            command += ["-cflags", *flags, "--", INJECTION]
         caches = self._root / "build" / "zig-cache"
         environment = os.environ | {
             "ZIG_GLOBAL_CACHE_DIR": str(caches / "global"),
@@ -166,7 +167,8 @@ class StubBuilder:
 
     def _injected(self) -> list[str]:
         """Return the calls that the build for faults can make fail: those that have a function for it."""
-        return sorted(set(re.findall(r"^\S.*sfx_inject_(\w+)\(", (self._root / INJECTION).read_text("utf-8"), re.MULTILINE)))
+        text = (self._root / INJECTION).read_text(encoding="utf-8")
+        return sorted(set(re.findall(r"^\S.*sfx_inject_(\w+)\(", text, re.MULTILINE)))
 
     def _record(self, target: Target, source: str) -> dict[str, str]:
         """Return what `stubs.json` holds for a stub as it lies in `build/stubs`."""

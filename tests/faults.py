@@ -1,7 +1,7 @@
-"""The stub's build for faults: a run in which a system call fails or the process is killed, and what must be true then.
+"""A run in which a system call fails or the process is killed, and what must be true then.
 
-`stubs/tests/inject.c` says what can happen to a call. A scene (tests/scenes.py) is a place before a run and the run; what the
-run makes of it undisturbed is what it has to make of it in the end, whatever happened on the way.
+`stubs/tests/inject.c` says what can happen to a call. A scene (tests/scenes.py) is a place before a run and the run;
+what the run makes of it undisturbed is what it has to make of it in the end, whatever happened on the way.
 """
 
 from __future__ import annotations
@@ -36,13 +36,17 @@ MESSAGES = {
 }
 """How the stub's C library says it, or the stub for it."""
 READING = frozenset(
-    ("fstat", "fstatat", "statvfs", "read", "pread", "mmap", "readdir", "fdopendir", "readlinkat", "realpath", "faccessat",
-     "flistxattr", "fgetxattr", "statx", "pthread_create")
+    ("fstat", "fstatat", "statvfs", "read", "pread", "mmap", "readdir", "fdopendir", "readlinkat", "realpath",
+     "faccessat", "flistxattr", "fgetxattr", "statx")
 )  # fmt: skip
 """Calls that change nothing on a disk, so that no disk can be full for them."""
 DATA = frozenset(("read", "pread", "write", "writev", "pwrite", "pwritev"))
 """Calls that may do less than they should."""
-WITHOUT_NAME = DATA | {"fstat", "close", "fsync", "ftruncate", "futimens", "fchmod", "fchown", "mmap", "readdir", "statx"}
+ATOMIC = {"mmap", "fdopendir", "pipe", "posix_spawn", "pthread_create"}
+"""Calls that no signal can come between (inject.c)."""
+WITHOUT_NAME = DATA | {
+    "fstat", "close", "fsync", "ftruncate", "futimens", "fchmod", "fchown", "mmap", "readdir", "statx"
+}  # fmt: skip
 """Calls that find nothing whose permissions could forbid them."""
 
 
@@ -78,7 +82,7 @@ def run_with(
 
 
 def tree_of(root: Path) -> Tree:
-    """Everything below: content, mode, time where it is ours, and which names are one file. Logs tell of each run anew."""
+    """Everything below: content, mode, time where it is ours, which names are one file. Logs tell of each run anew."""
     found: Tree = {}
     inodes: dict[int, str] = {}
     for path in sorted(root.rglob("*")):
@@ -171,7 +175,7 @@ class Scene:
         if action in {"kill", "torn"}:
             assert done.returncode == -signal.SIGKILL, what
             outcome = self.check_killed(what)
-        elif done.returncode not in {0, self.status} and not (action == "EACCES" and done.returncode == Exit.EXCEPTIONS):
+        elif done.returncode not in {0, self.status, Exit.EXCEPTIONS if action == "EACCES" else 0}:
             outcome = self.check_failed(done, action, what)
             begun = self.cleans or (self.prefix / ".sfxpack/relocating").exists()
             if not begun and call not in {"unlinkat", "readdir"}:  # what failed may be the cleaning up
@@ -192,12 +196,9 @@ class Scene:
         if (record / "relocating").exists():
             return "to be finished"
         said = tool(self.prefix, "verify", status=None).stdout
-        assert not re.search(r"^(missing|changed|link changed|another kind)", self.without_edits(said), re.MULTILINE), what + said
+        lines = [line for line in said.splitlines() if not line.endswith(EDITED)]
+        assert not [line for line in lines if re.match("missing|changed|link changed|another kind", line)], what + said
         return "complete"
-
-    def without_edits(self, said: str) -> str:
-        """What `verify` says but of the files that the scene's user changed."""
-        return "\n".join(line for line in said.splitlines() if not line.endswith(EDITED))
 
     def check_failed(self, done: subprocess.CompletedProcess[str], action: str, what: str) -> str:
         """The message names the cause and a path, and the status is that of the cause."""
@@ -209,7 +210,10 @@ class Scene:
         return "failed"
 
     def finish(self, what: str, *, exact: bool) -> None:
-        """The next run succeeds and leaves what an undisturbed one leaves. Not EXACT: what could not be read was left or kept."""
+        """The next run succeeds and leaves what an undisturbed one leaves.
+
+        Not EXACT: what could not be read was left or kept.
+        """
         for command in self.next_commands():
             done = run_with(command)
             assert done.returncode in {0, self.status}, f"{what}then: {done.returncode}\n{done.stdout}{done.stderr}"
@@ -217,8 +221,9 @@ class Scene:
         if exact:
             assert found == self.expected, f"{what}in the end: {different(self.expected, found)}"
         else:
-            names = {name for name in found.keys() ^ self.expected.keys() if not name.endswith((".sfxpack-old", ".pyc"))}
-            assert not names, f"{what}in the end: {different(self.expected, found)}"
+            names = found.keys() ^ self.expected.keys()
+            odd = [name for name in names if not name.endswith((".sfxpack-old", ".pyc"))]
+            assert not odd, f"{what}in the end: {different(self.expected, found)}"
         assert contents(found) >= self.foreign, what
 
     def without_rest(self, tree: Tree) -> Tree:
@@ -234,36 +239,39 @@ class Scene:
 def different(wanted: Tree, found: Tree) -> str:
     """The names at which two trees differ."""
     names = sorted(name for name in wanted.keys() | found.keys() if wanted.get(name) != found.get(name))
-    return ", ".join(
-        f"{'-' if name not in found else '+' if name not in wanted else '~'}{name}" for name in names
-    )
+    return ", ".join(f"{'-' if name not in found else '+' if name not in wanted else '~'}{name}" for name in names)
+
+
+def errors_of(call: Call) -> Iterator[str]:
+    """What a call can fail with; nothing if it fails anyway."""
+    if call.result == -errno.ENOENT:
+        return
+    if call.name == "pthread_create":
+        yield "EAGAIN"
+        return
+    if call.name != "faccessat":
+        yield "EIO"
+    if call.name not in READING and not (call.name == "openat" and " create " not in call.arguments):
+        yield from ("ENOSPC", "EDQUOT")
+    if call.name in {"openat", "fdopendir"}:
+        yield "EMFILE"
+    if call.name not in WITHOUT_NAME:
+        yield "EACCES"
 
 
 def points(calls: list[Call], base: str = "") -> Iterator[tuple[str, int, str]]:
-    """Every fault that a run can meet: call, which one of it, what happens. Calls that fail anyway are left out for errors."""
+    """Every fault that a run can meet: call, which one of it, what happens. BASE: faults that are there anyway."""
     counts: dict[str, int] = {}
     for number, call in enumerate(calls, 1):
         at = counts[call.name] = counts.get(call.name, 0) + 1
         yield "any", number, "kill"
         if call.name in base:
             continue
-        if call.name == "pthread_create":
-            yield call.name, at, "EAGAIN"
-            continue
-        if call.name not in {"mmap", "fdopendir"}:
+        if call.name not in ATOMIC:
             yield call.name, at, "EINTR"
         if call.name in DATA:
             yield call.name, at, "short"
         if call.name in DATA - READING:
             yield call.name, at, "torn"
-        if call.result == -errno.ENOENT:
-            continue
-        if call.name != "faccessat":
-            yield call.name, at, "EIO"
-        if call.name not in READING and not (call.name == "openat" and " create " not in call.arguments):
-            yield call.name, at, "ENOSPC"
-            yield call.name, at, "EDQUOT"
-        if call.name in {"openat", "fdopendir"}:
-            yield call.name, at, "EMFILE"
-        if call.name not in WITHOUT_NAME:
-            yield call.name, at, "EACCES"
+        for error in errors_of(call):
+            yield call.name, at, error

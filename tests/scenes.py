@@ -11,7 +11,7 @@ from pathlib import Path
 
 from tests.cli.test_installer import add_to
 from tests.faults import Scene, run_with
-from tests.installers import Installer, Maker, small, tool
+from tests.installers import Installer, Maker, small
 
 OLD_SYSTEM = "renameat2:*:ENOSYS"
 OWN = (b"mine", b"data", b"edited")
