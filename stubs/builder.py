@@ -35,7 +35,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
 
-INJECTION = "stubs/tests/inject.c"
+INJECTION = "stubs/faults/inject.c"
 """What makes system calls fail in the build for faults."""
 
 
@@ -115,7 +115,7 @@ class StubBuilder:
         return output
 
     def build_for_faults(self, target: Target) -> Path:
-        """Compile a stub whose system calls fail on request (`stubs/tests/inject.c`); neither recorded nor shipped."""
+        """Compile a stub whose system calls fail on request (`stubs/faults/inject.c`); neither recorded nor shipped."""
         self._prepare()
         output = self._root / "build" / "faults" / target.file
         output.parent.mkdir(parents=True, exist_ok=True)

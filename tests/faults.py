@@ -1,6 +1,6 @@
 """A run in which a system call fails or the process is killed, and what must be true then.
 
-`stubs/tests/inject.c` says what can happen to a call. A scene (tests/scenes.py) is a place before a run and the run;
+`stubs/faults/inject.c` says what can happen to a call. A scene (tests/scenes.py) is a place before a run and the run;
 what the run makes of it undisturbed is what it has to make of it in the end, whatever happened on the way.
 """
 

@@ -412,6 +412,7 @@ int sfx_os_list(int directory, char **ret_names, size_t *ret_count)
     if (error) {
         free(names);
         names = NULL;
+        *ret_count = 0;
     }
     *ret_names = names;
     return error;

@@ -60,6 +60,24 @@ def test_a_call_fails_or_the_run_is_killed_at_it(make_scene: Callable[[str], Sce
         scene.try_once(call, at, action)
 
 
+def test_what_cannot_be_looked_at_is_not_taken_for_absent(make_scene: Callable[[str], Scene]) -> None:
+    """Else a run waits for its own lock, takes a folder for another's, or removes what is the only copy."""
+    for name, call, step in (("absent", "fstatat", 1), ("force_inside_after_kill", "readdir", 16)):
+        scene = make_scene(name)
+        last = sum(one.name == call for one in scene.calls)
+        for at in range(1, last + 1, step):
+            scene.try_once(call, at, "EIO")
+        scene.leave()
+
+
+def test_killed_at_every_move_in_a_mount_point(make_scene: Callable[[str], Scene]) -> None:
+    """As long as names move there is no manifest."""
+    scene = make_scene("force_inside")
+    moves = [number for number, call in enumerate(scene.calls, 1) if call.name == "renameat2"]
+    for at in moves:
+        scene.try_once("any", at, "kill")
+
+
 @pytest.mark.parametrize("name", SCENES)
 def test_interrupted_and_short_everywhere(make_scene: Callable[[str], Scene], name: str) -> None:
     scene = make_scene(name)
