@@ -114,6 +114,7 @@ def locator(value: Locator) -> bytes:
         platform=value.platform,
         must_understand=0,
         may_ignore=0,
+        part_count=value.part_count,
         stub_offset=value.stub_offset,
         stub_size=value.stub_size,
         locator_offset=value.locator_offset,
@@ -123,9 +124,25 @@ def locator(value: Locator) -> bytes:
         total_size=value.total_size,
         front_digest=value.front_digest,
         index_digest=value.index_digest,
+        first_size=value.first_size,
+        part_size=value.part_size,
         digest=bytes(layout.DIGEST_SIZE),
     )
     return seal(body)
+
+
+def part(value: Locator, number: int, size: int) -> bytes:
+    """The record that part `number` begins with, before `size` bytes of the stream."""
+    record = schema.PART.pack(
+        magic=layout.PART_MAGIC,
+        version=VERSION,
+        number=number,
+        count=value.part_count,
+        size=size,
+        index_digest=value.index_digest,
+        digest=bytes(layout.DIGEST_SIZE),
+    )
+    return seal(record)
 
 
 def seal(record: bytes) -> bytes:

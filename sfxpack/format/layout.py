@@ -17,6 +17,8 @@ MAGIC: Final = b"\x89SFXP\r\n\x1a"
 """Eight bytes that no text has and that CRLF conversion or a 7-bit transport destroys."""
 INDEX_MAGIC: Final = b"SFXI"
 MANIFEST_MAGIC: Final = b"SFXPMAN\n"
+PART_MAGIC: Final = b"\x89SFXP\r\n\x1b"
+"""As MAGIC; no part is taken for a first file."""
 
 # Limits: what a reader accepts at most, whatever the file says.
 MAX_BLOCK_RAW: Final = 32 * 1024 * 1024
@@ -38,6 +40,8 @@ MAX_TREES: Final = 256
 """Environments in one artifact."""
 MAX_HOOK: Final = 1 << 20
 """Bytes of a script or text of the vendor's."""
+MAX_PARTS: Final = 9999
+"""Files besides the first."""
 MAX_SHEBANG_LINUX: Final = 127
 """Bytes of a first line, `#!` included and the newline not (BINPRM_BUF_SIZE of Linux < 5.1)."""
 MAX_SHEBANG_MACOS: Final = 511
@@ -78,6 +82,7 @@ class Verdict(IntEnum):
     BAD_BLOCK_FRAME = 24
     BAD_CONTENT_DIGEST = 25
     BAD_HOOK = 26
+    BAD_PART = 27
 
 
 VERDICT_TEXT: Final = {
@@ -108,6 +113,7 @@ VERDICT_TEXT: Final = {
     Verdict.BAD_BLOCK_FRAME: "a block does not decompress to its recorded size",
     Verdict.BAD_CONTENT_DIGEST: "a file's content does not have its recorded digest",
     Verdict.BAD_HOOK: "a hook or text is of an unknown kind, repeated, empty, too long or no script",
+    Verdict.BAD_PART: "a part is missing, damaged, of another build or in the place of another",
 }
 
 

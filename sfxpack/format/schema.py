@@ -19,7 +19,7 @@ LOCATOR: Final = Record(
         Field("platform", "u16", "target platform", "a Platform, else bad_platform"),
         Field("must_understand", "u32", "features a reader must know", "0, else unknown_feature"),
         Field("may_ignore", "u32", "features a reader may ignore", "free"),
-        Field("part_count", "z4", "further files the payload is split into", "0, else unknown_feature"),
+        Field("part_count", "u32", "further files that the stream goes on in", "at most MAX_PARTS, else bad_extent"),
         Field("stub_count", "z4", "further stubs", "0, else unknown_feature"),
         Field(
             "stub_offset", "u64", "bytes of the header, padded", "multiple of 4096, at most MAX_HEADER, else bad_extent"
@@ -42,17 +42,43 @@ LOCATOR: Final = Record(
         Field(
             "total_size",
             "u64",
-            "bytes of the file",
+            "bytes of the stream, of the file where there are no parts",
             "index_offset + index_size, below 2**63, else bad_extent; equals the file's size, else truncated or "
-            "trailing_bytes",
+            "trailing_bytes; with parts first_size does",
         ),
         Field("front_digest", "b32", "of all bytes before the locator", "equal, else bad_front_digest"),
         Field("index_digest", "b32", "of the index frame; names the build", "equal, else bad_index_digest"),
         Field("base_build", "z32", "build a delta applies to", "0, else unknown_feature"),
         Field("key_id", "z8", "which key signed", "0, else unknown_feature"),
         Field("signature", "z64", "Ed25519 over the fields before key_id", "0, else unknown_feature"),
-        Field("reserved", "z228", "for later versions", "0, else unknown_feature"),
+        Field("reserved", "z212", "for later versions", "0, else unknown_feature"),
+        Field(
+            "first_size",
+            "u64",
+            "bytes of the first file; 0 without parts",
+            "0 without parts, else at least the end of the locator and below total_size, else bad_extent",
+        ),
+        Field(
+            "part_size",
+            "u64",
+            "bytes of the stream in each part but the last; 0 without parts",
+            "0 without parts, else part_count of them, the last not empty, are the rest of the stream, else bad_extent",
+        ),
         Field("digest", "b32", "of all bytes of the locator before it", "equal, else bad_locator_digest"),
+    ),
+)
+
+PART: Final = Record(
+    "part",
+    (
+        Field("magic", "b8", "89 53 46 58 50 0D 0A 1B", "equals PART_MAGIC, else bad_part"),
+        Field("version", "u16", "format version", "equals 1, else bad_part"),
+        Field("reserved", "z6", "for later versions", "0, else unknown_feature"),
+        Field("number", "u32", "which part, counted from 1", "the one its name says, else bad_part"),
+        Field("count", "u32", "parts there are", "part_count of the locator, else bad_part"),
+        Field("size", "u64", "bytes of the stream that follow and end the file", "as the locator has it, else bad_part"),
+        Field("index_digest", "b32", "names the build", "that of the locator, else bad_part"),
+        Field("digest", "b32", "of all bytes of this record before it", "equal, else bad_part"),
     ),
 )
 
@@ -271,4 +297,4 @@ MANIFEST: Final = Record(
     ),
 )
 
-RECORDS: Final = (LOCATOR, INDEX_HEADER, PRODUCT, BLOCK, CONTENT, ENTRY, SITE, REQUIREMENT, HOOK, MANIFEST)
+RECORDS: Final = (LOCATOR, PART, INDEX_HEADER, PRODUCT, BLOCK, CONTENT, ENTRY, SITE, REQUIREMENT, HOOK, MANIFEST)

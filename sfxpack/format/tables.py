@@ -156,6 +156,9 @@ class Locator:
     total_size: int
     front_digest: bytes
     index_digest: bytes
+    part_count: int = 0
+    first_size: int = 0
+    part_size: int = 0
 
     @property
     def build(self) -> str:

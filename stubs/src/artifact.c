@@ -1,14 +1,16 @@
 #include "artifact.h"
 
 #include <inttypes.h>
+#include <stdio.h>
 #include <stdlib.h>
 
 #include "digest.h"
 #include "frame.h"
 #include "number.h"
 #include "os.h"
+#include "text.h"
 
-#define CHUNK ((size_t)1 << 20)
+#define FRAME_KEPT ((uint64_t)8 << 20)    /* a compressed index up to this size is not read again */
 
 static void freep(uint8_t **buffer)
 {
@@ -59,6 +61,17 @@ static enum sfx_error check_extents(const struct sfx_locator *locator, uint64_t 
     return SFX_OK;
 }
 
+static bool are_parts_sound(const struct sfx_locator *locator)
+{
+    if (locator->part_count == 0)
+        return locator->first_size == 0 && locator->part_size == 0;
+    if (locator->part_count > SFX_MAX_PARTS || locator->first_size < locator->locator_offset + SFX_LOCATOR_SIZE ||
+        locator->first_size >= locator->total_size || locator->part_size == 0)
+        return false;
+    uint64_t rest = locator->total_size - locator->first_size;
+    return (rest - 1) / locator->part_size + 1 == locator->part_count;
+}
+
 /* RECORD was found at AT of a file of FILE_SIZE bytes. */
 static enum sfx_error check_locator(const uint8_t record[SFX_LOCATOR_SIZE], uint64_t at, uint64_t file_size,
                                     struct sfx_locator *ret_locator, struct sfx_fault *fault)
@@ -78,36 +91,27 @@ static enum sfx_error check_locator(const uint8_t record[SFX_LOCATOR_SIZE], uint
     enum sfx_error error = check_extents(locator, at, fault);
     if (error != SFX_OK)
         return error;
-    if (locator->total_size > file_size)
-        return sfx_fail_format(fault, SFX_VERDICT_TRUNCATED, "%" PRIu64 " of %" PRIu64 " bytes", file_size,
-                               locator->total_size);
-    if (locator->total_size < file_size)
-        return sfx_fail_format(fault, SFX_VERDICT_TRAILING_BYTES, "%" PRIu64 " bytes too many",
-                               file_size - locator->total_size);
+    if (!are_parts_sound(locator))
+        return sfx_fail_format(fault, SFX_VERDICT_BAD_EXTENT, "%" PRIu32 " parts", locator->part_count);
+    uint64_t size = locator->part_count > 0 ? locator->first_size : locator->total_size;
+    if (size > file_size)
+        return sfx_fail_format(fault, SFX_VERDICT_TRUNCATED, "%" PRIu64 " of %" PRIu64 " bytes", file_size, size);
+    if (size < file_size)
+        return sfx_fail_format(fault, SFX_VERDICT_TRAILING_BYTES, "%" PRIu64 " bytes too many", file_size - size);
     return SFX_OK;
 }
 
-static enum sfx_error check_front(int fd, const struct sfx_locator *locator, struct sfx_fault *fault)
+/* Reads what it digests into memory, so that what is installed of it is what was verified. */
+static enum sfx_error check_front(struct sfx_artifact *artifact, struct sfx_fault *fault)
 {
-    OWNED chunk = NULL;
-    enum sfx_error error = allocate(CHUNK, &chunk, fault);
+    uint64_t size = artifact->locator.locator_offset;
+    enum sfx_error error = allocate(size, &artifact->front, fault);
+    if (error == SFX_OK)
+        error = sfx_parts_read(&artifact->parts, artifact->front, (size_t)size, 0, fault);
     if (error != SFX_OK)
         return error;
-    struct sfx_blake2b hash;
-    sfx_blake2b_start(&hash);
-    for (uint64_t at = 0; at < locator->locator_offset;) {
-        uint64_t left = locator->locator_offset - at;
-        size_t size = left < CHUNK ? (size_t)left : CHUNK;
-        error = sfx_os_pread(fd, chunk, size, at, fault);
-        if (error != SFX_OK)
-            return error;
-        sfx_blake2b_add(&hash, chunk, size);
-        at += size;
-    }
-    uint8_t found[SFX_DIGEST_SIZE];
-    sfx_blake2b_end(&hash, found);
-    if (memcmp(found, locator->front_digest, sizeof found) != 0)
-        return sfx_fail_format(fault, SFX_VERDICT_BAD_FRONT_DIGEST, "%" PRIu64 " bytes", locator->locator_offset);
+    if (!has_digest(artifact->front, (size_t)size, artifact->locator.front_digest))
+        return sfx_fail_format(fault, SFX_VERDICT_BAD_FRONT_DIGEST, "%" PRIu64 " bytes", size);
     return SFX_OK;
 }
 
@@ -133,43 +137,60 @@ static enum sfx_error open_index(const uint8_t *frame, size_t size, uint64_t raw
     return sfx_index_open(taken, (size_t)raw_size, platform, blocks_size, ret_index, fault);
 }
 
-/* Everything of the open file but its blocks. */
+/* Damaged bytes: WHAT and where they lie. */
+static enum sfx_error fail_at(const struct sfx_artifact *artifact, enum sfx_verdict verdict, const char *what, size_t size,
+                              uint64_t offset, struct sfx_fault *fault)
+{
+    SFX_CLEAN_STRING char *place = sfx_parts_place(&artifact->parts, size, offset);
+    return sfx_fail_format(fault, verdict, "%s %s", what, place ? place : "");
+}
+
+static enum sfx_error check_index(struct sfx_artifact *artifact, struct sfx_fault *fault)
+{
+    const struct sfx_locator *locator = &artifact->locator;
+    size_t size = (size_t)locator->index_size;
+    OWNED frame = NULL;
+    enum sfx_error error = allocate(size, &frame, fault);
+    if (error == SFX_OK)
+        error = sfx_parts_read(&artifact->parts, frame, size, locator->index_offset, fault);
+    if (error != SFX_OK)
+        return error;
+    if (!has_digest(frame, size, locator->index_digest))
+        return fail_at(artifact, SFX_VERDICT_BAD_INDEX_DIGEST, "index", size, locator->index_offset, fault);
+    uint64_t blocks_size = locator->index_offset - locator->locator_offset - SFX_LOCATOR_SIZE;
+    error = open_index(frame, size, locator->index_raw_size, locator->platform, blocks_size, &artifact->index, fault);
+    if (error == SFX_OK && size <= FRAME_KEPT) {
+        artifact->frame = frame;
+        frame = NULL;
+    }
+    return error;
+}
+
+/* Everything but the blocks. */
 static enum sfx_error check_file(struct sfx_artifact *artifact, uint64_t at, bool with_front, struct sfx_fault *fault)
 {
     uint64_t file_size = 0;
-    enum sfx_error error = sfx_os_size(artifact->fd, &file_size, fault);
+    enum sfx_error error = sfx_os_size(artifact->parts.files[0], &file_size, fault);
     if (error != SFX_OK)
         return error;
     if (file_size < SFX_LOCATOR_SIZE || at > file_size - SFX_LOCATOR_SIZE)
         return sfx_fail_format(fault, SFX_VERDICT_TRUNCATED, "%" PRIu64 " bytes", file_size);
     uint8_t record[SFX_LOCATOR_SIZE];
-    error = sfx_os_pread(artifact->fd, record, sizeof record, at, fault);
+    error = sfx_parts_read(&artifact->parts, record, sizeof record, at, fault);
     if (error == SFX_OK)
         error = check_locator(record, at, file_size, &artifact->locator, fault);
-    if (error == SFX_OK && with_front)
-        error = check_front(artifact->fd, &artifact->locator, fault);
-    if (error != SFX_OK)
-        return error;
-
-    const struct sfx_locator *locator = &artifact->locator;
-    OWNED frame = NULL;
-    error = allocate(locator->index_size, &frame, fault);
     if (error == SFX_OK)
-        error = sfx_os_pread(artifact->fd, frame, (size_t)locator->index_size, locator->index_offset, fault);
-    if (error != SFX_OK)
-        return error;
-    if (!has_digest(frame, (size_t)locator->index_size, locator->index_digest))
-        return sfx_fail_format(fault, SFX_VERDICT_BAD_INDEX_DIGEST, "%" PRIu64 " bytes", locator->index_size);
-    uint64_t blocks_size = locator->index_offset - locator->locator_offset - SFX_LOCATOR_SIZE;
-    return open_index(frame, (size_t)locator->index_size, locator->index_raw_size, locator->platform, blocks_size,
-                      &artifact->index, fault);
+        error = sfx_parts_join(&artifact->parts, &artifact->locator, fault);
+    if (error == SFX_OK && with_front)
+        error = check_front(artifact, fault);
+    return error == SFX_OK ? check_index(artifact, fault) : error;
 }
 
 enum sfx_error sfx_artifact_open(const char *path, uint64_t at, bool check_front, struct sfx_artifact *ret_artifact,
                                  struct sfx_fault *fault)
 {
-    *ret_artifact = (struct sfx_artifact){.fd = -1};
-    enum sfx_error error = sfx_os_open_read(path, &ret_artifact->fd, fault);
+    *ret_artifact = (struct sfx_artifact){0};
+    enum sfx_error error = sfx_parts_open(path, &ret_artifact->parts, fault);
     if (error == SFX_OK)
         error = check_file(ret_artifact, at, check_front, fault);
     if (error != SFX_OK)
@@ -180,8 +201,23 @@ enum sfx_error sfx_artifact_open(const char *path, uint64_t at, bool check_front
 void sfx_artifact_close(struct sfx_artifact *artifact)
 {
     sfx_index_close(&artifact->index);
-    sfx_os_closep(&artifact->fd);
-    artifact->fd = -1;
+    sfx_parts_close(&artifact->parts);
+    free(artifact->front);
+    free(artifact->frame);
+    *artifact = (struct sfx_artifact){0};
+}
+
+enum sfx_error sfx_artifact_read(const struct sfx_artifact *artifact, void *buffer, size_t size, uint64_t offset,
+                                 struct sfx_fault *fault)
+{
+    const struct sfx_locator *locator = &artifact->locator;
+    if (artifact->front != NULL && offset + size <= locator->locator_offset)
+        memcpy(buffer, artifact->front + offset, size);
+    else if (artifact->frame != NULL && offset >= locator->index_offset)
+        memcpy(buffer, artifact->frame + (offset - locator->index_offset), size);
+    else
+        return sfx_parts_read(&artifact->parts, buffer, size, offset, fault);
+    return SFX_OK;
 }
 
 enum sfx_error sfx_artifact_block(const struct sfx_artifact *artifact, uint32_t at, void *context,
@@ -190,14 +226,19 @@ enum sfx_error sfx_artifact_block(const struct sfx_artifact *artifact, uint32_t 
     struct sfx_block block = sfx_index_block(&artifact->index, at);
     /* Inside the file: the compressed sizes were summed and compared. */
     uint64_t offset = artifact->locator.locator_offset + SFX_LOCATOR_SIZE + artifact->index.block_offset[at];
-    enum sfx_error error = sfx_os_pread(artifact->fd, compressed, block.size, offset, fault);
+    enum sfx_error error = sfx_parts_read(&artifact->parts, compressed, block.size, offset, fault);
     if (error != SFX_OK)
         return error;
+    enum sfx_verdict verdict = SFX_VERDICT_OK;
     if (!has_digest(compressed, block.size, block.digest))
-        return sfx_fail_format(fault, SFX_VERDICT_BAD_BLOCK_DIGEST, "block %" PRIu32 " at offset %" PRIu64, at, offset);
-    if (!sfx_frame_decompress(context, compressed, block.size, raw, block.raw_size))
-        return sfx_fail_format(fault, SFX_VERDICT_BAD_BLOCK_FRAME, "block %" PRIu32 " at offset %" PRIu64, at, offset);
-    return SFX_OK;
+        verdict = SFX_VERDICT_BAD_BLOCK_DIGEST;
+    else if (!sfx_frame_decompress(context, compressed, block.size, raw, block.raw_size))
+        verdict = SFX_VERDICT_BAD_BLOCK_FRAME;
+    if (verdict == SFX_VERDICT_OK)
+        return SFX_OK;
+    char what[32];
+    (void)snprintf(what, sizeof what, "block %" PRIu32, at);
+    return fail_at(artifact, verdict, what, block.size, offset, fault);
 }
 
 enum sfx_error sfx_manifest_open(const uint8_t *bytes, size_t size, struct sfx_index *ret_index,

@@ -3,16 +3,22 @@
 #define SFX_ARTIFACT_H
 
 #include "index.h"
+#include "parts.h"
 
+/* Zero-initialised: none is open. */
 struct sfx_artifact {
-    int fd;                        /* everything is read from this descriptor: what was verified is what is installed */
+    struct sfx_parts parts;
     struct sfx_locator locator;
     struct sfx_index index;
+    uint8_t *front;                /* header and stub, if they were checked; owned */
+    uint8_t *frame;                /* the compressed index, unless it is large; owned */
 };
 
 /* Open PATH whose locator stands at AT; CHECK_FRONT also digests header and stub (installing, --verify). */
 enum sfx_error sfx_artifact_open(const char *path, uint64_t at, bool check_front, struct sfx_artifact *ret_artifact, struct sfx_fault *fault);
 void sfx_artifact_close(struct sfx_artifact *artifact);
+/* SIZE bytes of one of its sections; what was read and kept is not read again. */
+enum sfx_error sfx_artifact_read(const struct sfx_artifact *artifact, void *buffer, size_t size, uint64_t offset, struct sfx_fault *fault);
 /* Read block AT, check its digest, decompress. COMPRESSED holds block.size bytes, RAW block.raw_size; both are the
  * caller's buffers, CONTEXT of sfx_frame_context. */
 enum sfx_error sfx_artifact_block(const struct sfx_artifact *artifact, uint32_t at, void *context,

@@ -47,7 +47,7 @@ unsigned sfx_extract_workers(const struct sfx_artifact *artifact, unsigned jobs)
     size_t raw_size;
     largest_block(index, &size, &raw_size);
     uint64_t records = 4ull * index->header.entry_count + 20ull * index->header.content_count + 12ull * index->header.site_count;
-    uint64_t held = MEMORY_BESIDES + index->raw_size + records;
+    uint64_t held = MEMORY_BESIDES + index->raw_size + records + (artifact->frame ? artifact->locator.index_size : 0);
     uint64_t each = size + raw_size + MEMORY_OF_WORKER;
     uint64_t fit = held < MEMORY_LIMIT ? (MEMORY_LIMIT - held) / each : 0;
     unsigned wanted = jobs ? jobs : sfx_os_cpu_count();

@@ -22,6 +22,7 @@
 #define SFX_MAX_PREFIX 4000u
 #define SFX_MAX_TREES 256u
 #define SFX_MAX_HOOK 1048576u
+#define SFX_MAX_PARTS 9999u
 #define SFX_MAX_SHEBANG_LINUX 127u
 #define SFX_MAX_SHEBANG_MACOS 511u
 #define SFX_CONDA_PLACEHOLDER 255u
@@ -30,6 +31,7 @@
 #define SFX_MAGIC "\211SFXP\015\012\032"
 #define SFX_INDEX_MAGIC "SFXI"
 #define SFX_MANIFEST_MAGIC "SFXPMAN\012"
+#define SFX_PART_MAGIC "\211SFXP\015\012\033"
 #define SFX_STATE_DIRECTORY ".sfxpack"
 #define SFX_STAGING_INSIDE ".sfxpack.new"
 #define SFX_RELEASE "0.1.0"
@@ -63,6 +65,7 @@ enum sfx_verdict {
     SFX_VERDICT_BAD_BLOCK_FRAME = 24,
     SFX_VERDICT_BAD_CONTENT_DIGEST = 25,
     SFX_VERDICT_BAD_HOOK = 26,
+    SFX_VERDICT_BAD_PART = 27,
 };
 
 enum sfx_exit {
@@ -207,6 +210,7 @@ static inline const char *sfx_verdict_text(enum sfx_verdict verdict)
     case SFX_VERDICT_BAD_BLOCK_FRAME: return "a block does not decompress to its recorded size";
     case SFX_VERDICT_BAD_CONTENT_DIGEST: return "a file's content does not have its recorded digest";
     case SFX_VERDICT_BAD_HOOK: return "a hook or text is of an unknown kind, repeated, empty, too long or no script";
+    case SFX_VERDICT_BAD_PART: return "a part is missing, damaged, of another build or in the place of another";
     }
     return "unknown verdict";
 }
@@ -241,6 +245,7 @@ static inline const char *sfx_verdict_name(enum sfx_verdict verdict)
     case SFX_VERDICT_BAD_BLOCK_FRAME: return "bad_block_frame";
     case SFX_VERDICT_BAD_CONTENT_DIGEST: return "bad_content_digest";
     case SFX_VERDICT_BAD_HOOK: return "bad_hook";
+    case SFX_VERDICT_BAD_PART: return "bad_part";
     }
     return "unknown";
 }
@@ -303,6 +308,7 @@ struct sfx_locator {
     uint16_t platform;
     uint32_t must_understand;
     uint32_t may_ignore;
+    uint32_t part_count;
     uint64_t stub_offset;
     uint64_t stub_size;
     uint64_t locator_offset;
@@ -312,6 +318,8 @@ struct sfx_locator {
     uint64_t total_size;
     uint8_t front_digest[32];
     uint8_t index_digest[32];
+    uint64_t first_size;
+    uint64_t part_size;
     uint8_t digest[32];
     bool reserved_is_zero;
 };
@@ -323,6 +331,7 @@ static inline void sfx_read_locator(const uint8_t *bytes, struct sfx_locator *ou
     out->platform = sfx_le16(bytes + 10);
     out->must_understand = sfx_le32(bytes + 12);
     out->may_ignore = sfx_le32(bytes + 16);
+    out->part_count = sfx_le32(bytes + 20);
     out->stub_offset = sfx_le64(bytes + 28);
     out->stub_size = sfx_le64(bytes + 36);
     out->locator_offset = sfx_le64(bytes + 44);
@@ -332,13 +341,39 @@ static inline void sfx_read_locator(const uint8_t *bytes, struct sfx_locator *ou
     out->total_size = sfx_le64(bytes + 76);
     memcpy(out->front_digest, bytes + 84, 32);
     memcpy(out->index_digest, bytes + 116, 32);
+    out->first_size = sfx_le64(bytes + 464);
+    out->part_size = sfx_le64(bytes + 472);
     memcpy(out->digest, bytes + 480, 32);
-    out->reserved_is_zero = sfx_all_zero(bytes + 20, 4)
-        && sfx_all_zero(bytes + 24, 4)
+    out->reserved_is_zero = sfx_all_zero(bytes + 24, 4)
         && sfx_all_zero(bytes + 148, 32)
         && sfx_all_zero(bytes + 180, 8)
         && sfx_all_zero(bytes + 188, 64)
-        && sfx_all_zero(bytes + 252, 228);
+        && sfx_all_zero(bytes + 252, 212);
+}
+
+#define SFX_PART_SIZE 96u
+#define SFX_PART_DIGEST_OFFSET 64u
+struct sfx_part {
+    uint8_t magic[8];
+    uint16_t version;
+    uint32_t number;
+    uint32_t count;
+    uint64_t size;
+    uint8_t index_digest[32];
+    uint8_t digest[32];
+    bool reserved_is_zero;
+};
+
+static inline void sfx_read_part(const uint8_t *bytes, struct sfx_part *out)
+{
+    memcpy(out->magic, bytes + 0, 8);
+    out->version = sfx_le16(bytes + 8);
+    out->number = sfx_le32(bytes + 16);
+    out->count = sfx_le32(bytes + 20);
+    out->size = sfx_le64(bytes + 24);
+    memcpy(out->index_digest, bytes + 32, 32);
+    memcpy(out->digest, bytes + 64, 32);
+    out->reserved_is_zero = sfx_all_zero(bytes + 10, 6);
 }
 
 #define SFX_INDEX_HEADER_SIZE 40u

@@ -35,7 +35,7 @@ static enum sfx_error write_part(const struct sfx_recording *recording, const ch
         error = sfx_os_write(fd, head.data, head.size);
     while (!error && size > 0) {
         size_t part = size < sizeof buffer ? (size_t)size : sizeof buffer;
-        enum sfx_error failed = sfx_os_pread(recording->artifact->fd, buffer, part, offset, fault);
+        enum sfx_error failed = sfx_artifact_read(recording->artifact, buffer, part, offset, fault);
         if (failed)
             return failed;
         error = sfx_os_write(fd, buffer, part);

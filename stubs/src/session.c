@@ -114,7 +114,7 @@ enum sfx_error sfx_session_open(int count, char **arguments, struct sfx_session 
 {
     struct sfx_session *session = ret_session;
     memset(session, 0, sizeof *session);
-    session->artifact.fd = session->log_file = -1;
+    session->log_file = -1;
     remove_self(find_self(count, arguments));
     set_who(session, count > 0 ? arguments[0] : NULL);
     enum sfx_error error = sfx_cli_parse(count, arguments, &session->options, fault);
@@ -133,8 +133,7 @@ enum sfx_error sfx_session_open(int count, char **arguments, struct sfx_session 
 
 void sfx_session_close(struct sfx_session *session)
 {
-    if (session->artifact.fd >= 0)
-        sfx_artifact_close(&session->artifact);
+    sfx_artifact_close(&session->artifact);
     sfx_os_closep(&session->log_file);
     sfx_text_free(&session->log);
     sfx_events_close(&session->events);
@@ -144,10 +143,8 @@ enum sfx_error sfx_session_open_artifact(struct sfx_session *session, bool front
 {
     const struct sfx_options *options = &session->options;
     enum sfx_error error = sfx_artifact_open(options->artifact, options->at, front, &session->artifact, fault);
-    if (error) {
-        session->artifact.fd = -1;
+    if (error)
         return error;
-    }
     struct sfx_bytes name = sfx_index_string(&session->artifact.index, session->artifact.index.product.name);
     snprintf(session->who, sizeof session->who, "%.*s", SFX_TEXT(name));
     return SFX_OK;

@@ -9,7 +9,7 @@
 
 struct sfx_session {
     struct sfx_options options;
-    struct sfx_artifact artifact;        /* fd -1: none open */
+    struct sfx_artifact artifact;
     char who[128];                       /* who speaks in messages: the product's name once it is known */
     struct sfx_events events;
     struct sfx_text log;                 /* everything logged so far */

@@ -12,6 +12,7 @@
 /* Where tests/testkit.py puts the locator; with the smallest header and stub there is no other place. */
 #define AT 8192u
 #define LIMIT ((uint64_t)1 << 22)
+#define MAX_FILES 16
 /* An input is not to take minutes because its few bytes ask for gigabytes of prefixes. */
 #define MAX_ASKED ((uint64_t)1 << 26)
 
@@ -61,12 +62,31 @@ static void render_all(const struct sfx_index *index, uint8_t *stream)
     }
 }
 
+/* The files of an artifact that stand one after the other in DATA, cut as its locator says, or one. */
+static void cut(const uint8_t *data, size_t size)
+{
+    static struct memory_file files[MAX_FILES];
+    struct sfx_locator locator = {0};
+    size_t count = 1;
+    if (size >= AT + SFX_LOCATOR_SIZE)
+        sfx_read_locator(data + AT, &locator);
+    uint64_t whole = locator.part_count != 0 && locator.first_size < size ? locator.first_size : size;
+    files[0] = (struct memory_file){data, (size_t)whole};
+    for (size_t at = (size_t)whole; at < size && count < MAX_FILES; count++) {
+        uint64_t room = locator.part_size < size ? locator.part_size + SFX_PART_SIZE : size;
+        size_t part = room < size - at ? (size_t)room : size - at;
+        files[count] = (struct memory_file){data + at, part};
+        at += part;
+    }
+    memory_files(files, count);
+}
+
 static void try_artifact(const uint8_t *data, size_t size)
 {
     struct sfx_artifact artifact;
     struct sfx_fault fault;
     struct reading reading = {0};
-    memory_file(data, size);
+    cut(data, size);
     if (sfx_artifact_open("", AT, true, &artifact, &fault) != SFX_OK)
         return;
     if (reading_check(&artifact, LIMIT, &reading, &fault) == SFX_OK)
@@ -167,7 +187,7 @@ static void try_file(const uint8_t *data, size_t size, unsigned long runs)
     mutate(data, size, runs / 8);
     struct sfx_artifact artifact;
     struct sfx_fault fault;
-    memory_file(data, size);
+    cut(data, size);
     if (sfx_artifact_open("", AT, true, &artifact, &fault) != SFX_OK)
         return;
     (void)LLVMFuzzerTestOneInput(artifact.index.raw, artifact.index.raw_size);

@@ -1,43 +1,51 @@
 #include "memory.h"
 
 #include <errno.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "os.h"
 
-static const uint8_t *file_data;
-static size_t file_size;
+static const struct memory_file *files;
+static size_t file_count;
 
-void memory_file(const uint8_t *data, size_t size)
+void memory_files(const struct memory_file *given, size_t count)
 {
-    file_data = data;
-    file_size = size;
+    files = given;
+    file_count = count;
 }
 
+/* The number at the end of a part's name; 0 of the first file. */
 enum sfx_error sfx_os_open_read(const char *path, int *ret_fd, struct sfx_fault *fault)
 {
-    (void)path;
-    (void)fault;
-    *ret_fd = 0;
+    size_t number = *path != '\0' ? strtoul(strrchr(path, 't') + 1, NULL, 10) : 0;
+    if (number >= file_count || files[number].data == NULL)
+        return sfx_fail_os(fault, ENOENT, "cannot open %s", path);
+    *ret_fd = (int)number;
     return SFX_OK;
 }
 
 enum sfx_error sfx_os_size(int fd, uint64_t *ret_size, struct sfx_fault *fault)
 {
-    (void)fd;
     (void)fault;
-    *ret_size = file_size;
+    *ret_size = files[fd].size;
     return SFX_OK;
 }
 
 enum sfx_error sfx_os_pread(int fd, void *buffer, size_t size, uint64_t offset, struct sfx_fault *fault)
 {
-    (void)fd;
-    if (offset > file_size || size > file_size - offset)
+    if (offset > files[fd].size || size > files[fd].size - offset)
         return sfx_fail_os(fault, EIO, "read outside the file");
     if (size != 0)
-        memcpy(buffer, file_data + offset, size);
+        memcpy(buffer, files[fd].data + offset, size);
     return SFX_OK;
+}
+
+int sfx_os_real_path(const char *path, char **ret_path)
+{
+    (void)path;
+    (void)ret_path;
+    return ENOENT;
 }
 
 void sfx_os_closep(int *fd)

@@ -9,6 +9,7 @@
 #include "reading.h"
 
 #define LIMIT ((uint64_t)1 << 31)
+#define MAX_FILES 16
 
 struct vector {
     uint8_t *bytes;              /* of the whole file; owned */
@@ -16,6 +17,7 @@ struct vector {
     size_t payload_size;
     uint64_t at;
     char prefix[SFX_MAX_PREFIX + 64];
+    char parts[256];             /* sizes of the files the payload is cut into, `-` for one that is missing; or empty */
 };
 
 static bool read_file(const char *path, uint8_t **ret_bytes, size_t *ret_size)
@@ -61,6 +63,8 @@ static bool read_key(const char *line, size_t size, struct vector *vector)
     }
     if (strncmp(text, "prefix: ", 8) == 0)
         (void)snprintf(vector->prefix, sizeof vector->prefix, "%s", text + 8);
+    if (strncmp(text, "parts: ", 7) == 0)
+        (void)snprintf(vector->parts, sizeof vector->parts, "%s", text + 7);
     return true;
 }
 
@@ -86,18 +90,42 @@ static bool read_vector(const char *path, struct vector *vector)
     return true;
 }
 
+/* Copies of exactly their sizes, so that a sanitizer sees every byte read beyond. */
+static size_t cut(const struct vector *vector, struct memory_file files[MAX_FILES])
+{
+    const char *next = vector->parts;
+    const uint8_t *data = vector->payload;
+    size_t count = 0;
+    do {
+        bool is_missing = *next == '-';
+        size_t size = vector->payload_size;
+        if (*next != '\0') {
+            char *end = NULL;
+            size = is_missing ? 0 : strtoull(next, &end, 10);
+            next = is_missing ? next + 1 : end;
+        }
+        if (count == MAX_FILES || size > vector->payload_size - (size_t)(data - vector->payload))
+            abort();
+        uint8_t *copy = is_missing ? NULL : malloc(size + (size == 0));
+        if (copy == NULL && !is_missing)
+            abort();
+        if (size != 0)
+            memcpy(copy, data, size);
+        files[count++] = (struct memory_file){copy, size};
+        data += size;
+        next += *next == ' ';
+    } while (*next != '\0');
+    return count;
+}
+
 static enum sfx_error judge(const struct vector *vector, char ret_tree[65], struct sfx_fault *fault)
 {
     struct sfx_artifact artifact;
     struct reading reading = {0};
     struct sfx_prefix *prefix = NULL;
-    /* A copy of exactly this size, so that a sanitizer sees every byte read beyond. */
-    uint8_t *payload = malloc(vector->payload_size);
-    if (payload == NULL && vector->payload_size != 0)
-        abort();
-    if (vector->payload_size != 0)
-        memcpy(payload, vector->payload, vector->payload_size);
-    memory_file(payload, vector->payload_size);
+    struct memory_file files[MAX_FILES];
+    size_t count = cut(vector, files);
+    memory_files(files, count);
     enum sfx_error error = sfx_artifact_open("", vector->at, true, &artifact, fault);
     if (error == SFX_OK)
         error = reading_check(&artifact, LIMIT, &reading, fault);
@@ -111,7 +139,8 @@ static enum sfx_error judge(const struct vector *vector, char ret_tree[65], stru
     reading_close(&reading);
     sfx_prefix_close(prefix);
     sfx_artifact_close(&artifact);
-    free(payload);
+    for (size_t i = 0; i < count; i++)
+        free((void *)(uintptr_t)files[i].data);
     return error;
 }
 
