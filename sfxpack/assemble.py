@@ -1,14 +1,12 @@
-"""Header, stub, locator, blocks and index -> one file, read again and compared before it gets its name."""
+"""Header, stub, locator, blocks and index -> one file or several, read again and compared before they are named."""
 
 from __future__ import annotations
 
 import contextlib
-import os
-import secrets
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import BinaryIO, Final
+from typing import Final
 
 import zstandard
 
@@ -17,6 +15,7 @@ from sfxpack.format import artifact, encode, schema
 from sfxpack.format.digest import digest
 from sfxpack.format.layout import ALIGNMENT, Platform
 from sfxpack.format.tables import Index, Locator
+from sfxpack.outfiles import OutFiles, Written, check_output, check_split
 
 _INDEX_LEVEL: Final = 6
 
@@ -46,19 +45,20 @@ def aligned(size: int) -> int:
 
 
 class Assembly:
-    """An artifact being written: `write` takes the blocks, `publish` the index."""
+    """An artifact being written: `write` takes the blocks, `complete` the index."""
 
-    def __init__(self, file: BinaryIO, path: Path, front: Front) -> None:
-        self._file = file
-        self._path = path
+    def __init__(self, files: OutFiles, front: Front) -> None:
+        self._files = files
         self._front = front
         self._image = front.image()
-        file.write(self._image)
-        file.write(bytes(schema.LOCATOR.size))
+        self.written: tuple[Written, ...] = ()
+        """The files, once they are published."""
+        files.write(self._image)
+        files.write(bytes(schema.LOCATOR.size))
 
     def write(self, data: bytes) -> None:
         """Append a block."""
-        self._file.write(data)
+        self._files.write(data)
 
     def complete(self, index: Index) -> Locator:
         """Append the index, write the locator, and read everything but the blocks' insides again.
@@ -68,8 +68,8 @@ class Assembly:
         """
         raw = encode.index(index)
         data = zstandard.ZstdCompressor(level=_INDEX_LEVEL, write_checksum=False).compress(raw)
-        offset = self._file.tell()
-        self._file.write(data)
+        offset = self._files.size
+        self._files.write(data)
         locator = Locator(
             platform=self._front.platform,
             stub_offset=len(self._front.header),
@@ -81,64 +81,49 @@ class Assembly:
             total_size=offset + len(data),
             front_digest=digest(self._image),
             index_digest=digest(data),
+            part_count=len(self._files.names) - 1,
+            first_size=self._files.first_size,
+            part_size=self._files.part_size,
         )
-        self._file.seek(locator.locator_offset)
-        self._file.write(encode.locator(locator))
-        self._file.flush()
+        self._files.complete(locator)
         self._check(locator, index)
         return locator
 
     def _check(self, locator: Locator, index: Index) -> None:
         try:
-            with artifact.read(self._path, locator.locator_offset) as again:
+            with artifact.read(self._files.first, locator.locator_offset) as again:
                 same = again.locator == locator and again.index == index
         except ArtifactError as error:
-            raise ProofError(f"{self._path}: written file is not sound: {error}") from error
+            raise ProofError(f"{self._files.first}: written file is not sound: {error}") from error
         if not same:
-            raise ProofError(f"{self._path}: what was read back differs from what was written")
+            raise ProofError(f"{self._files.first}: what was read back differs from what was written")
 
 
 @contextlib.contextmanager
-def assembly(output: Path, front: Front, *, force: bool) -> Iterator[Assembly]:
-    """Write beside `output` under a temporary name; rename when the block ends well, remove when it does not.
+def assembly(output: Path, front: Front, *, force: bool, split: int = 0) -> Iterator[Assembly]:
+    """Write beside `output` under temporary names; rename when the block ends well, remove when it does not.
+
+    Args:
+        output: the file, or the first one.
+        front: what it begins with.
+        force: replace what is there.
+        split: each file has fewer bytes; 0 is one file.
 
     Raises:
         OutputError: the directory is missing or not writable, or `output` exists and `force` is not given.
+        UsageError: `split` leaves no room for what the first file must hold.
     """
-    _check_output(output, force=force)
-    name = str(output.parent / f".{output.name}.{secrets.token_hex(4)}.part")  # known before: a signal may come at once
+    check_output(output, force=force)
+    check_split(split, front.locator_offset + schema.LOCATOR.size)
+    files = OutFiles(output, split)
     try:
-        with open(_create(name, output), "w+b", buffering=1 << 20) as file:
-            yield Assembly(file, Path(name), front)
-        os.chmod(name, 0o755 & ~_umask())
-        _check_output(output, force=force)
-        os.replace(name, output)
+        files.open()
+        made = Assembly(files, front)
+        yield made
+        made.written = files.publish(force=force)
     except OSError as error:
-        if error.filename not in (None, name) or error.errno is None:
+        if error.filename not in (None, *files.names) or error.errno is None:
             raise
         raise OutputError(f"{output}: {error.strerror}; the unfinished file was removed") from error
     finally:
-        with contextlib.suppress(FileNotFoundError):
-            os.unlink(name)
-
-
-def _create(name: str, output: Path) -> int:
-    try:
-        return os.open(name, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600)
-    except OSError as error:
-        raise OutputError(
-            f"{output.parent}: cannot write here: {error.strerror}; choose another place with -o"
-        ) from error
-
-
-def _check_output(output: Path, *, force: bool) -> None:
-    if output.is_dir():
-        raise OutputError(f"{output}: is a directory; name a file with -o")
-    if os.path.lexists(output) and not force:
-        raise OutputError(f"{output}: exists already; --force replaces it, -o names another file")
-
-
-def _umask() -> int:
-    mask = os.umask(0)
-    os.umask(mask)
-    return mask
+        files.discard()

@@ -7,7 +7,7 @@ import json
 import os
 import time
 from collections import Counter
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -21,6 +21,7 @@ from sfxpack.errors import UsageError
 from sfxpack.format.layout import EntryKind, Platform
 from sfxpack.format.tables import Index, Product
 from sfxpack.model import Addition, Entry, Finding, Origin, Pyc, Request, Saving
+from sfxpack.outfiles import FAT32_MOST, Written
 from sfxpack.ownership import Ownership
 from sfxpack.ownership import as_json as ownership_as_json
 from sfxpack.packing import Packing
@@ -46,6 +47,8 @@ class Result:
     """Name of the build: the digest of its index, in hex."""
     size: int
     """Bytes of the artifact."""
+    written: tuple[Written, ...]
+    """Its files, the first one first."""
     tree_size: int
     """Bytes of all files as installed, before the prefix is filled in."""
     files: int
@@ -98,7 +101,10 @@ def build(request: Request, progress: Progress = silent) -> Result:
     first = found[0]
     jobs = request.jobs or usable_cores()
     front = _front(first.name, request.release, first.platform)
-    with assembly(first.output, front, force=request.force) as target, Workers(2 * jobs) as executor:
+    with (
+        assembly(first.output, front, force=request.force, split=request.split) as target,
+        Workers(2 * jobs) as executor,
+    ):
         readings = [Reading(subject, executor, jobs) for subject in found]
         _share(progress, readings)
         packing = Packing(readings, BlockWriter(executor, jobs, request.level, target.write))
@@ -113,6 +119,7 @@ def build(request: Request, progress: Progress = silent) -> Result:
         name=first.name,
         build=locator.build,
         size=locator.total_size,
+        written=target.written,
         tree_size=index.product.tree_size,
         files=len(index.entries),
         seconds=time.monotonic() - started,
@@ -121,7 +128,7 @@ def build(request: Request, progress: Progress = silent) -> Result:
         prefix_limit_path=os.fsdecode(index.limiting.path) if index.limiting else "",
         prefix_limit_conda=index.limit_is_condas,
         findings=whole.findings,
-        warnings=warnings(found),
+        warnings=(*warnings(found), *_too_large(target.written)),
         ownership=whole.ownership,
         savings=savings(found),
         additions=additions(found),
@@ -130,6 +137,13 @@ def build(request: Request, progress: Progress = silent) -> Result:
             PackedEnvironment(os.fsdecode(subject.mount), subject.environment.origin) for subject in found
         ),
     )
+
+
+def _too_large(written: Iterable[Written]) -> Iterator[str]:
+    for file in written:
+        if file.size > FAT32_MOST:
+            text = "larger than a file on FAT32 can be, which most USB sticks have; --split fat32 makes files that fit"
+            yield f"{file.path}: {text}"
 
 
 def _share(progress: Progress, readings: Iterable[Reading]) -> None:

@@ -24,7 +24,7 @@ from sfxpack.extract import extract as extract_artifact
 from sfxpack.format.layout import Exit
 from sfxpack.inspect import inspect as inspect_artifact
 from sfxpack.model import DEFAULT_LEVEL
-from sfxpack.options import ENVIRONMENT, POLICIES, VENDOR, Filtering, read_request, with_options
+from sfxpack.options import ENVIRONMENT, POLICIES, VENDOR, Filtering, read_request, size, with_options
 from sfxpack.preview import preview
 from sfxpack.scan import scan as scan_environment
 from sfxpack.subject import each
@@ -72,6 +72,13 @@ def cli(ctx: click.Context) -> None:
 @click.option("--default-prefix", default="", metavar="P", help="Where the installer proposes to install. [~/NAME]")
 @click.option("--level", type=click.IntRange(1, 22), default=DEFAULT_LEVEL, show_default=True, help="zstd level.")
 @click.option("--force", is_flag=True, help="Replace the output if it exists.")
+@click.option(
+    "--split",
+    callback=size,
+    metavar="SIZE",
+    help="Write files of fewer bytes than SIZE, which belong together: FILE, FILE.part01, ... SIZE is 4G, 700M, 3.9GB "
+    "(K, M, G: powers of 1024; kB, MB, GB: of 1000) or fat32, which is 4G.",
+)
 @click.option("--dry-run", is_flag=True, help="List what would go in, by size, and write nothing.")
 @with_options(VENDOR)
 @with_options(POLICIES)
@@ -89,6 +96,7 @@ def build(*, dry_run: bool, quiet: bool, verbose: bool, as_json: bool, **options
       sfxpack build myenv
       sfxpack build ./venv -o out/app.sh --name app --release 2.1 --default-prefix /opt/app
       sfxpack build -p /opt/tools --level 19
+      sfxpack build myenv --split fat32 -o /media/stick/myenv.sh
       sfxpack build myenv --slim tests,docs --exclude '*.log' --dry-run
       sfxpack build train serve=./deploy/venv --name models
     """  # noqa: D301 click looks for the character
@@ -161,7 +169,7 @@ def inspect(file: Path, *, as_json: bool) -> None:
 @cli.command()
 @click.argument("file", type=click.Path(path_type=Path))
 def verify(file: Path) -> None:
-    """Check every byte of FILE; exit 3 if one is not as it was made."""
+    """Check every byte of FILE, and of its parts; exit 3 if one is not as it was made."""
     build_name = verify_artifact(file)
     click.echo(f"{file}: sound, build {build_name[:16]}")
 

@@ -17,6 +17,7 @@ from sfxpack import rebuild
 from sfxpack.entries import read_small
 from sfxpack.errors import DiscoveryError, naming
 from sfxpack.format.layout import SELF_MARK, EntryKind
+from sfxpack.format.parts import is_part
 from sfxpack.model import Entry, Environment, Finding, Policy, Rename, longest_first
 from sfxpack.projects import Project, folder_of, projects
 from sfxpack.rows import record_rows
@@ -114,7 +115,9 @@ def _files(root: bytes, environment: Environment, outputs: Collection[bytes]) ->
         if item.is_dir(follow_symlinks=False):
             marks = (b"pyvenv.cfg", b"conda-meta")
             return item.name in _SKIPPED or any(os.path.exists(os.path.join(item.path, mark)) for mark in marks)
-        return item.name.endswith(b".sh") and (os.path.realpath(item.path) in skipped or _is_artifact(item.path))
+        if item.name.endswith(b".sh"):
+            return os.path.realpath(item.path) in skipped or _is_artifact(item.path)
+        return is_part(Path(os.fsdecode(item.path)))
 
     return list_tree(Environment("prefix", Path(os.fsdecode(root)), "", ()), (own,), is_skipped)
 

@@ -14,6 +14,7 @@ from sfxpack.errors import UsageError
 from sfxpack.format import artifact, layout
 from sfxpack.format.artifact import Artifact
 from sfxpack.format.layout import EntryKind, RequirementFlag, RequirementKind
+from sfxpack.format.parts import refuse_part
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,6 +27,8 @@ class Inspection:
     build: str
     creator: str
     size: int
+    parts: int
+    """Files besides the first."""
     tree_size: int
     default_prefix: str
     environments: tuple[str, ...]
@@ -49,16 +52,17 @@ def open_artifact(path: Path, *, front: bool = True) -> Artifact:
     """Open an artifact, finding its locator by line 2 of the header.
 
     Raises:
-        UsageError: there is no such file.
+        UsageError: there is no such file, or it is a part.
         ArtifactError: it is not sound.
     """
     try:
+        refuse_part(path)
         with path.open("rb") as file:
             first = file.read(layout.ALIGNMENT)
         _, at = header.parse(first)
         return artifact.read(path, at, front=front)
     except OSError as error:
-        raise UsageError(f"{path}: {error.strerror}") from error
+        raise UsageError(f"{error.filename or path}: {error.strerror}") from error
 
 
 def inspect(path: Path) -> Inspection:
@@ -82,6 +86,7 @@ def facts(opened: Artifact) -> Inspection:
         build=opened.locator.build,
         creator=product.creator.decode(errors="backslashreplace"),
         size=opened.locator.total_size,
+        parts=opened.locator.part_count,
         tree_size=product.tree_size,
         default_prefix=os.fsdecode(product.default_prefix),
         environments=tuple(map(os.fsdecode, index.trees)),

@@ -289,6 +289,8 @@ class Request:
     jobs: int = 0
     """Threads; 0 is the number of usable cores."""
     force: bool = False
+    split: int = 0
+    """Each file that is written has fewer bytes; 0: one file."""
     old_prefixes: tuple[str, ...] = ()
     """Where the tree was made; empty: worked out."""
     fix_stale: tuple[str, ...] = ()

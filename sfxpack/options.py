@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import codecs
 import os
+import re
 from collections.abc import Callable, Sequence
+from decimal import Decimal
 from pathlib import Path
 from typing import Any, Final, TypeVar
 
@@ -41,6 +43,21 @@ def _added(_ctx: click.Context, _parameter: click.Parameter, values: Sequence[st
         return tuple(map(adding.parse, values))
     except ValueError as error:
         raise click.BadParameter(str(error)) from error
+
+
+def size(_ctx: click.Context, _parameter: click.Parameter, value: str | None) -> int:
+    """Bytes from `4G`, `3.9 GB` or `fat32`; 0 from nothing."""
+    if value is None:
+        return 0
+    text = "4G" if value.strip().lower() == "fat32" else value.strip()
+    match = re.fullmatch(r"(\d+(?:\.\d+)?) ?(?:([kmgt])(ib?|b)?|b)?", text, re.IGNORECASE)
+    found = 0
+    if match:
+        unit, end = (match[2] or "").lower(), (match[3] or "").lower()
+        found = int(Decimal(match[1]) * (1000 if end == "b" else 1024) ** (" kmgt".index(unit) if unit else 0))
+    if not found:
+        raise click.BadParameter(f"{value!r} is no size; write 4G, 700M, 3.9GB, a number of bytes, or fat32")
+    return found
 
 
 class Filtering(click.Command):

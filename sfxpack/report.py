@@ -6,7 +6,7 @@ import dataclasses
 import os
 import shlex
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from itertools import groupby
 from typing import Any, Final
 
@@ -18,6 +18,7 @@ from sfxpack.build import Result
 from sfxpack.format.layout import MAX_PREFIX, NO_LIMIT
 from sfxpack.inspect import Inspection
 from sfxpack.model import Addition, Finding, Origin, Saving
+from sfxpack.outfiles import Written
 from sfxpack.ownership import Ownership, Package
 from sfxpack.ownership import as_json as ownership_as_json
 from sfxpack.preview import Preview
@@ -52,6 +53,8 @@ FIRST: Final = 3
 """Files listed of each kind, unless all are asked for."""
 _LARGEST: Final = 15
 """Packages and files that a preview lists."""
+_MOST_PARTS: Final = 8
+"""Parts that a summary lists."""
 _UNITS: Final = ("B", "KB", "MB", "GB", "TB")
 
 
@@ -88,10 +91,16 @@ def counted(count: int, one: str, many: str) -> str:
     return f"{count} {one if count == 1 else many}"
 
 
+def in_files(parts: int) -> str:
+    """How many files that is, where it is more than one."""
+    return f" in {parts + 1} files" if parts else ""
+
+
 def as_json(result: Result) -> dict[str, Any]:
     """A build's result for programs."""
     value = dataclasses.asdict(result)
     value["path"] = str(result.path)
+    value["written"] = [{"path": str(file.path), "size": file.size} for file in result.written]
     value["platform"] = result.platform.label
     value["origin"] = origin_as_json(result.environments[0].origin) if len(result.environments) == 1 else None
     value["environments"] = [{"name": item.name, "origin": origin_as_json(item.origin)} for item in result.environments]
@@ -116,7 +125,8 @@ def print_result(result: Result, console: Console, *, verbose: bool) -> None:
     """The summary after a build, and what to type next."""
     ratio = f" ({result.size / result.tree_size:.0%})" if result.size < result.tree_size else ""
     table = Table.grid(padding=(0, 2))
-    table.add_row("file", f"[bold]{escape(str(result.path))}[/bold]")
+    for label, text in _file_rows(result.written):
+        table.add_row(label, text)
     table.add_row("size", f"{size(result.size)} for {size(result.tree_size)}{ratio}, in {result.seconds:.1f} s")
     table.add_row("holds", f"{result.files} files, links and directories")
     for item in result.environments:
@@ -139,9 +149,9 @@ def print_result(result: Result, console: Console, *, verbose: bool) -> None:
         console.print(f"warning: {escape(warning)}", soft_wrap=True)
     print_ownership(result.ownership, console, verbose=verbose)
     print_findings(without_rows_of(result.ownership, result.findings), console, verbose=verbose)
-    name = shlex.quote(result.path.name)
-    console.print("\ncarry it and install it:", style="bold")
-    console.print(escape(f"  scp {shlex.quote(str(result.path))} HOST:"), soft_wrap=True)
+    name, path = shlex.quote(result.path.name), shlex.quote(str(result.path))
+    console.print(f"\ncarry {'them' if len(result.written) > 1 else 'it'} and install it:", style="bold")
+    console.print(escape(f"  scp {path}{f' {path}.part*' if len(result.written) > 1 else ''} HOST:"), soft_wrap=True)
     console.print(escape(f"  sh {name} --prefix /opt/{result.name}"), soft_wrap=True)
 
 
@@ -155,6 +165,16 @@ def additions_rows(additions: Iterable[Addition]) -> Iterator[tuple[str, str]]:
 def additions_as_json(additions: Iterable[Addition]) -> list[dict[str, Any]]:
     """The same for programs."""
     return [{"path": os.fsdecode(item.path), "files": item.files, "size": item.size} for item in additions]
+
+
+def _file_rows(written: Sequence[Written]) -> Iterator[tuple[str, str]]:
+    """The files, with their sizes where there are several."""
+    first, parts = written[0], written[1:]
+    yield "file", f"[bold]{escape(str(first.path))}[/bold]" + (f", {size(first.size)}" if parts else "")
+    for part in parts[:_MOST_PARTS]:
+        yield "part", f"{escape(str(part.path))}, {size(part.size)}"
+    if len(parts) > _MOST_PARTS:
+        yield "part", f"… {len(parts) - _MOST_PARTS} more, up to {escape(str(parts[-1].path))}"
 
 
 def savings_rows(savings: Iterable[Saving]) -> Iterator[tuple[str, str]]:
@@ -264,7 +284,7 @@ def print_inspection(facts: Inspection, console: Console) -> None:
         "platform": facts.platform,
         "build": facts.build,
         "made by": facts.creator,
-        "size": f"{size(facts.size)}, installs {size(facts.tree_size)}",
+        "size": f"{size(facts.size)}{in_files(facts.parts)}, installs {size(facts.tree_size)}",
         **({"environments": ", ".join(facts.environments)} if facts.environments else {}),
         "holds": f"{facts.files} files, {facts.links} links, {facts.directories} directories in {facts.blocks} blocks",
         "relocates": ", ".join(f"{count} {name}" for name, count in facts.sites.items()) or "nothing",

@@ -11,6 +11,7 @@ from sfxpack.environments import discover
 from sfxpack.environments.spelling import product_name
 from sfxpack.errors import UsageError
 from sfxpack.format.layout import EntryKind, Platform
+from sfxpack.format.parts import parts_beside
 from sfxpack.model import Addition, Entry, Environment, Policy, Request, Site
 from sfxpack.selection import Selection, select
 from sfxpack.tree import Tree, list_tree
@@ -105,7 +106,11 @@ def each(request: Request) -> tuple[tuple[str, Request], ...]:
 
 def _subject(request: Request, environment: Environment, name: str, mount: bytes) -> Subject:
     outputs = {platform: request.output or _output(name, request.release, platform) for platform in Platform}
-    written = tuple(os.fsencode(path.absolute()) for path in outputs.values())
+    written = tuple(
+        os.fsencode(path)
+        for first in {path.absolute() for path in outputs.values()}
+        for path in (first, *parts_beside(first))
+    )
     tree = list_tree(environment, written)
     environment, tree = editable.treat(environment, tree, request.editable, written)
     environment, tree = adding.treat(environment, tree, request.added, written)

@@ -3,19 +3,18 @@
 from __future__ import annotations
 
 import itertools
-import os
 from collections.abc import Iterator
 from dataclasses import dataclass
 from operator import itemgetter
 from pathlib import Path
 from types import TracebackType
-from typing import BinaryIO
 
 from sfxpack.errors import ArtifactError
 from sfxpack.format import decode, schema
 from sfxpack.format.digest import digest, hasher
 from sfxpack.format.layout import Verdict
-from sfxpack.format.reading import decompress, require
+from sfxpack.format.parts import Stream
+from sfxpack.format.reading import decompress, fail, require
 from sfxpack.format.tables import Index, Locator
 
 _CHUNK = 1 << 20
@@ -25,7 +24,7 @@ _CHUNK = 1 << 20
 class Artifact:
     """Locator and index are checked; the front and the blocks are when they are asked for."""
 
-    file: BinaryIO
+    file: Stream
     locator: Locator
     index: Index
     index_frame: bytes
@@ -44,11 +43,14 @@ class Artifact:
         Raises:
             ArtifactError: bad_block_digest, bad_block_frame.
         """
-        self.file.seek(self.locator.locator_offset + schema.LOCATOR.size)
+        at = self.locator.locator_offset + schema.LOCATOR.size
+        self.file.seek(at)
         for number, block in enumerate(self.index.blocks):
             data = self.file.read(block.size)
-            require(digest(data) == block.digest, Verdict.BAD_BLOCK_DIGEST, f"block {number}")
+            if digest(data) != block.digest:
+                fail(Verdict.BAD_BLOCK_DIGEST, f"block {number} {self.file.place(at, block.size)}".rstrip())
             yield decompress(data, block.raw_size, Verdict.BAD_BLOCK_FRAME)
+            at += block.size
 
     def contents(self) -> Iterator[bytes]:
         """Neutral contents in order; memory is one block and one content.
@@ -88,7 +90,7 @@ def read(path: Path, at: int, *, front: bool = True) -> Artifact:
     """Open the artifact whose locator stands at offset `at`.
 
     Args:
-        path: the file.
+        path: the file; the first one, if there are parts.
         at: what line 2 of its header says.
         front: also digest header and stub.
 
@@ -96,16 +98,17 @@ def read(path: Path, at: int, *, front: bool = True) -> Artifact:
         ArtifactError: with the verdict of the first check that fails.
         OSError: the file cannot be read.
     """
-    file = path.open("rb")
+    file = Stream(path)
     try:
-        size = os.fstat(file.fileno()).st_size
-        file.seek(min(at, size))
-        locator = decode.locator(file.read(schema.LOCATOR.size), at, size)
+        file.seek(at)
+        locator = decode.locator(file.read(schema.LOCATOR.size), at, file.first_size)
+        file.join(locator)
         if front:
             require(_front(file, locator.locator_offset) == locator.front_digest, Verdict.BAD_FRONT_DIGEST)
         file.seek(locator.index_offset)
         frame = file.read(locator.index_size)
-        require(digest(frame) == locator.index_digest, Verdict.BAD_INDEX_DIGEST)
+        place = file.place(locator.index_offset, locator.index_size)
+        require(digest(frame) == locator.index_digest, Verdict.BAD_INDEX_DIGEST, place)
         raw = decompress(frame, locator.index_raw_size, Verdict.BAD_INDEX_FRAME)
         blocks_size = locator.index_offset - locator.locator_offset - schema.LOCATOR.size
         return Artifact(file, locator, decode.index(raw, blocks_size), frame)
@@ -114,7 +117,7 @@ def read(path: Path, at: int, *, front: bool = True) -> Artifact:
         raise
 
 
-def _front(file: BinaryIO, size: int) -> bytes:
+def _front(file: Stream, size: int) -> bytes:
     state = hasher()
     file.seek(0)
     while size:

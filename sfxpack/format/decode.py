@@ -31,7 +31,7 @@ _RESERVED: Final = (layout.STATE_DIRECTORY.encode(), layout.STAGING_INSIDE.encod
 
 
 def locator(record: bytes, at: int, file_size: int) -> Locator:
-    """The locator from its bytes, found at offset `at` of a file of `file_size` bytes.
+    """The locator from its bytes, found at offset `at` of a file of `file_size` bytes; parts are not looked at.
 
     Raises:
         ArtifactError: with the verdict of the first check that fails.
@@ -58,12 +58,17 @@ def locator(record: bytes, at: int, file_size: int) -> Locator:
                 "total_size",
                 "front_digest",
                 "index_digest",
+                "part_count",
+                "first_size",
+                "part_size",
             )
         },
     )
     _check_extents(found, at)
-    require(found.total_size <= file_size, Verdict.TRUNCATED, f"{file_size} of {found.total_size} bytes")
-    require(found.total_size == file_size, Verdict.TRAILING_BYTES, f"{file_size - found.total_size} bytes too many")
+    require(_are_parts_sound(found), Verdict.BAD_EXTENT)
+    size = found.first_size if found.part_count else found.total_size
+    require(size <= file_size, Verdict.TRUNCATED, f"{file_size} of {size} bytes")
+    require(size == file_size, Verdict.TRAILING_BYTES, f"{file_size - size} bytes too many")
     return found
 
 
@@ -81,6 +86,17 @@ def _check_extents(found: Locator, at: int) -> None:
         and found.total_size < 1 << 63
     )
     require(sound, Verdict.BAD_EXTENT)
+
+
+def _are_parts_sound(found: Locator) -> bool:
+    if not found.part_count:
+        return found.first_size == found.part_size == 0
+    return (
+        found.part_count <= layout.MAX_PARTS
+        and found.locator_offset + schema.LOCATOR.size <= found.first_size < found.total_size
+        and found.part_size > 0
+        and -(-(found.total_size - found.first_size) // found.part_size) == found.part_count
+    )
 
 
 def index(raw: bytes, blocks_size: int | None) -> Index:

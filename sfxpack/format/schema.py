@@ -76,7 +76,9 @@ PART: Final = Record(
         Field("reserved", "z6", "for later versions", "0, else unknown_feature"),
         Field("number", "u32", "which part, counted from 1", "the one its name says, else bad_part"),
         Field("count", "u32", "parts there are", "part_count of the locator, else bad_part"),
-        Field("size", "u64", "bytes of the stream that follow and end the file", "as the locator has it, else bad_part"),
+        Field(
+            "size", "u64", "bytes of the stream that follow and end the file", "as the locator has it, else bad_part"
+        ),
         Field("index_digest", "b32", "names the build", "that of the locator, else bad_part"),
         Field("digest", "b32", "of all bytes of this record before it", "equal, else bad_part"),
     ),

@@ -164,3 +164,8 @@ class Locator:
     def build(self) -> str:
         """Name of the build: the digest of its index, in hex."""
         return self.index_digest.hex()
+
+    def payload(self, number: int) -> int:
+        """Bytes of the stream in part `number`."""
+        left = self.total_size - self.first_size - (number - 1) * self.part_size
+        return min(left, self.part_size)

@@ -1,0 +1,175 @@
+"""The files a build writes: one, or the first and its parts, under temporary names beside their place until published."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import secrets
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO, Final
+
+from sfxpack.errors import OutputError, UsageError
+from sfxpack.format import encode, schema
+from sfxpack.format.layout import MAX_PARTS
+from sfxpack.format.parts import part_path, parts_beside
+from sfxpack.format.tables import Locator
+
+FAT32_MOST: Final = (1 << 32) - 1
+"""Bytes of the largest file on FAT32, which most USB sticks come with."""
+
+
+@dataclass(frozen=True, slots=True)
+class Written:
+    """A file of the artifact."""
+
+    path: Path
+    size: int
+
+
+class OutFiles:
+    """A stream being written; cut into files of fewer than `split` bytes, unless that is 0."""
+
+    def __init__(self, output: Path, split: int) -> None:
+        self._output = output
+        self._limit = split - 1
+        self._names = [str(output.parent / f".{output.name}.{secrets.token_hex(4)}.part")]
+        """Of what is not published yet, the first file first; known before it is made, as a signal may come at once."""
+        self._file: IO[bytes] | None = None
+        self._room = self._limit if split else -1
+        """Bytes that still fit the file that is written; negative: any number."""
+        self.size = 0
+        """Bytes of the stream."""
+
+    @property
+    def first(self) -> Path:
+        """Where the first file lies before it is published."""
+        return Path(self._names[0])
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """What lies where it shall not stay."""
+        return tuple(self._names)
+
+    @property
+    def part_size(self) -> int:
+        """Bytes of the stream in each part but the last; 0 without parts."""
+        return self._limit - schema.PART.size if len(self._names) > 1 else 0
+
+    @property
+    def first_size(self) -> int:
+        """Bytes of the first file; 0 without parts."""
+        return self._limit if len(self._names) > 1 else 0
+
+    def open(self) -> None:
+        """Make the first file."""
+        self._file = self._create(self._names[0])
+
+    def write(self, data: bytes) -> None:
+        """Append to the stream."""
+        left = memoryview(data)
+        while left:
+            if not self._room:
+                self._begin_part()
+            piece = left[: self._room] if self._room > 0 else left
+            self._target.write(piece)
+            self.size += len(piece)
+            self._room -= len(piece) if self._room > 0 else 0
+            left = left[len(piece) :]
+
+    def complete(self, locator: Locator) -> None:
+        """Write the locator and the records of the parts, and give the parts the names they have beside `first`."""
+        self._target.close()
+        with open(self._names[0], "r+b") as file:
+            file.seek(locator.locator_offset)
+            file.write(encode.locator(locator))
+        for number in range(1, locator.part_count + 1):
+            name, old = str(part_path(self.first, number, locator.part_count)), self._names[number]
+            with open(old, "r+b") as file:
+                file.write(encode.part(locator, number, locator.payload(number)))
+            self._names.append(name)
+            os.rename(old, name)
+            self._names[number] = self._names.pop()
+
+    def publish(self, *, force: bool) -> tuple[Written, ...]:
+        """Give all files their names, the first one last; remove parts of what is replaced.
+
+        Raises:
+            OutputError: there is something by now, and `force` is not given.
+        """
+        paths = [part_path(self._output, number, len(self._names) - 1) for number in range(len(self._names))]
+        check_output(self._output, force=force, parts=paths[1:])
+        written = tuple(Written(path, os.stat(name).st_size) for path, name in zip(paths, self._names, strict=True))
+        umask = _umask()
+        moves = list(zip(list(self._names), paths, strict=True))
+        for name, path in (*moves[1:], moves[0]):
+            os.chmod(name, (0o755 if path is paths[0] else 0o644) & ~umask)
+            self._names.append(str(path))  # without the first file it is of no use
+            os.replace(name, path)
+        for stale in {*parts_beside(self._output)} - {*paths}:
+            with contextlib.suppress(OSError):
+                stale.unlink()
+        return written
+
+    def discard(self) -> None:
+        """Remove what is not published."""
+        if self._file is not None:
+            with contextlib.suppress(OSError):
+                self._file.close()
+        if not os.path.lexists(self._names[0]):  # never made, or published: then the parts are in their place
+            return
+        for name in reversed(self._names):
+            with contextlib.suppress(FileNotFoundError):
+                os.unlink(name)
+
+    @property
+    def _target(self) -> IO[bytes]:
+        assert self._file is not None  # noqa: S101 opened first
+        return self._file
+
+    def _begin_part(self) -> None:
+        if len(self._names) > MAX_PARTS:
+            raise UsageError(f"--split: {MAX_PARTS} parts of {self._limit} bytes are not enough; choose larger ones")
+        self._target.close()
+        self._names.append(f"{self._names[0]}{len(self._names)}")
+        self._file = self._create(self._names[-1])
+        self._file.write(bytes(schema.PART.size))
+        self._room = self._limit - schema.PART.size
+
+    def _create(self, name: str) -> IO[bytes]:
+        try:
+            handle = os.open(name, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600)
+        except OSError as error:
+            raise OutputError(
+                f"{self._output.parent}: cannot write here: {error.strerror}; choose another place with -o"
+            ) from error
+        return open(handle, "w+b", buffering=1 << 20)
+
+
+def check_output(output: Path, *, force: bool, parts: list[Path] | None = None) -> None:
+    """Refuse to replace anything unless `force`; `parts`: those that will be there, once that is known.
+
+    Raises:
+        OutputError: there is a directory, or there is something.
+    """
+    if output.is_dir():
+        raise OutputError(f"{output}: is a directory; name a file with -o")
+    for path in (output, *parts_beside(output), *(parts or ())):
+        if os.path.lexists(path) and not force:
+            raise OutputError(f"{path}: exists already; --force replaces it, -o names another file")
+
+
+def check_split(split: int, least: int) -> None:
+    """Refuse files that would not hold what the first one must.
+
+    Raises:
+        UsageError: `least` bytes are not fewer than `split`.
+    """
+    if split and split <= least:
+        raise UsageError(f"--split {split}: the first file alone takes {least} bytes; give at least {least + 1}")
+
+
+def _umask() -> int:
+    mask = os.umask(0)
+    os.umask(mask)
+    return mask
