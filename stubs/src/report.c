@@ -167,8 +167,9 @@ static enum sfx_error info_json(const struct sfx_session *session, struct sfx_fa
     }
     sfx_text_format(&text, "],\n  \"build\": \"");
     sfx_text_hex(&text, session->artifact.locator.index_digest, SFX_DIGEST_SIZE);
-    sfx_text_format(&text, "\",\n  \"size\": %llu,\n  \"tree_size\": %llu",
-                    (unsigned long long)session->artifact.locator.total_size, (unsigned long long)product->tree_size);
+    sfx_text_format(&text, "\",\n  \"size\": %llu,\n  \"parts\": %u,\n  \"tree_size\": %llu",
+                    (unsigned long long)session->artifact.locator.total_size, session->artifact.locator.part_count,
+                    (unsigned long long)product->tree_size);
     add_counts(&text, index);
     if (product->prefix_limit == SFX_NO_LIMIT)
         sfx_text_format(&text, ",\n  \"prefix_limit\": null");
@@ -187,11 +188,11 @@ static enum sfx_error info_json(const struct sfx_session *session, struct sfx_fa
 
 enum sfx_error sfx_report_info(struct sfx_session *session, struct sfx_fault *fault)
 {
-    char text[32];
+    char text[64];
     if (session->options.json)
         return info_json(session, fault);
     print_product(&session->artifact.index, session->artifact.locator.index_digest);
-    printf("size        %s\n", sfx_size_text(session->artifact.locator.total_size, text));
+    printf("size        %s\n", sfx_files_text(&session->artifact.locator, text));
     print_index(&session->artifact.index);
     return SFX_OK;
 }

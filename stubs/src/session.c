@@ -284,6 +284,17 @@ const char *sfx_size_text(uint64_t size, char buffer[32])
     return buffer;
 }
 
+const char *sfx_files_text(const struct sfx_locator *locator, char buffer[64])
+{
+    char size[32];
+    sfx_size_text(locator->total_size, size);
+    if (locator->part_count == 0)
+        snprintf(buffer, 64, "%s", size);
+    else
+        snprintf(buffer, 64, "%s in %u files", size, locator->part_count + 1);
+    return buffer;
+}
+
 char *sfx_product_title(const struct sfx_index *index)
 {
     struct sfx_bytes name = sfx_index_string(index, index->product.name);

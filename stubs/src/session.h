@@ -44,6 +44,8 @@ void sfx_say_fault(struct sfx_session *session, const struct sfx_fault *fault);
 
 /* A size for people: `1.6 GB`, decimal units; BUFFER is returned. */
 const char *sfx_size_text(uint64_t size, char buffer[32]);
+/* The size of an artifact, and how many files that is if it has parts. */
+const char *sfx_files_text(const struct sfx_locator *locator, char buffer[64]);
 /* A string of the index for `%.*s`. */
 #define SFX_TEXT(bytes) (int)(bytes).size, (const char *)(bytes).data
 /* `name release`, or `name`; malloced. */

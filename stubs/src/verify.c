@@ -130,7 +130,7 @@ enum sfx_error sfx_verify_artifact(struct sfx_session *session, struct sfx_fault
 {
     const struct sfx_index *index = &session->artifact.index;
     struct audit audit = {.artifact = &session->artifact, .index = index};
-    char text[32];
+    char text[64];
     audit.total = index->block_start[index->header.block_count];
     enum sfx_error error = find_runs(&audit, fault);
     if (!error)
@@ -150,7 +150,7 @@ enum sfx_error sfx_verify_artifact(struct sfx_session *session, struct sfx_fault
     sfx_progress_end(&audit.progress);
     free(audit.runs);
     if (!error)
-        sfx_say(session, "sound: %s, %u blocks, %u contents", sfx_size_text(session->artifact.locator.total_size, text),
+        sfx_say(session, "sound: %s, %u blocks, %u contents", sfx_files_text(&session->artifact.locator, text),
                 index->header.block_count, index->header.content_count);
     return error;
 }
