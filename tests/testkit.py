@@ -9,12 +9,14 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
+from pathlib import Path
 
 import zstandard
 
 from sfxpack.format import encode, layout, schema
 from sfxpack.format.digest import digest
 from sfxpack.format.layout import EntryKind, Platform, Strategy
+from sfxpack.format.parts import part_path
 from sfxpack.format.tables import Index, IndexBlock, IndexContent, IndexEntry, IndexSite, Locator, Product
 
 STUB = b"stub"
@@ -23,6 +25,8 @@ AT = HEADER_SIZE + layout.ALIGNMENT
 """Offset of the locator in every sample."""
 
 Bytes = Callable[[bytes], bytes]
+Files = tuple[bytes | None, ...]
+"""The first file and the parts; None is a missing one."""
 
 
 def same(data: bytes) -> bytes:
@@ -42,6 +46,51 @@ def stored(raw: bytes, dictionary: int | None = None) -> bytes:
     return b"\x28\xb5\x2f\xfd" + head + (len(raw) << 3 | 1).to_bytes(3, "little") + raw
 
 
+def same_files(files: Files) -> Files:
+    """Change nothing."""
+    return files
+
+
+def cut(stream: bytes, locator: Locator, change_part: Bytes = same) -> tuple[bytes, ...]:
+    """The files of a stream that goes on in parts."""
+    files = [stream[: locator.first_size]]
+    for number in range(1, locator.part_count + 1):
+        at = locator.first_size + (number - 1) * locator.part_size
+        piece = stream[at : at + locator.part_size]
+        record = encode.part(locator, number, len(piece))
+        files.append((encode.seal(change_part(record)) if number == 1 else record) + piece)
+    return tuple(files)
+
+
+def parts_key(files: Files) -> bytes:
+    """The line of a vector that says how its payload is cut; none for one file."""
+    sizes = " ".join("-" if data is None else str(len(data)) for data in files)
+    return b"parts: %s\n" % sizes.encode() if len(files) > 1 else b""
+
+
+def joined(files: Files) -> bytes:
+    """The payload of a vector."""
+    return b"".join(data for data in files if data is not None)
+
+
+def uncut(payload: bytes, sizes: str) -> Files:
+    """The files of a vector; `sizes` is what its key `parts` says, or empty."""
+    files: list[bytes | None] = []
+    for size in sizes.split() or [str(len(payload))]:
+        files.append(None if size == "-" else payload[: int(size)])
+        payload = payload if size == "-" else payload[int(size) :]
+    return tuple(files)
+
+
+def write_files(path: Path, files: Files) -> None:
+    """Write the first file and its parts, and remove other parts."""
+    for old in path.parent.glob(f"{path.name}.part*"):
+        old.unlink()
+    for number, data in enumerate(files):
+        if data is not None:
+            part_path(path, number, len(files) - 1).write_bytes(data)
+
+
 @dataclass(frozen=True)
 class Sample:
     """What an artifact is made from; every change is a function from bytes to bytes."""
@@ -59,12 +108,24 @@ class Sample:
     change_sealed: Bytes = same
     """On the locator after it is sealed."""
     change_file: Bytes = same
-    """On the whole file, last."""
+    """On the whole stream, last."""
+    split: tuple[int, int] = (0, 0)
+    """Bytes of the first file after the locator, and of the stream in each part but the last, 0: there are no parts."""
+    change_part: Bytes = same
+    """On the record of part 1 before it is sealed."""
+    change_files: Callable[[Files], Files] = same_files
+    """On the files, last of all."""
     locator_values: dict[str, int | bytes] = field(default_factory=dict)
     """Fields of the locator that are not what they should be."""
 
     def artifact(self) -> bytes:
-        """The bytes of the file."""
+        """The bytes of the one file."""
+        (data,) = self.files()
+        assert data is not None
+        return data
+
+    def files(self) -> Files:
+        """The bytes of each file."""
         raw = self.change_index(encode.index(self.index))
         data = self.change_frame(frame(raw))
         front = (self.header + STUB).ljust(AT, b"\0")
@@ -81,9 +142,16 @@ class Sample:
             "front_digest": digest(front),
             "index_digest": digest(data),
         }
-        record = encode.locator(Locator(**(values | self.locator_values)))  # type: ignore[arg-type] # wrong on purpose
+        after, size = self.split
+        first = AT + schema.LOCATOR.size + after
+        if size:
+            count = -(-(offset + len(data) - first) // size)
+            values |= {"part_count": count, "first_size": first, "part_size": size}
+        locator = Locator(**values)  # type: ignore[arg-type] # of the right types
+        record = encode.locator(replace(locator, **self.locator_values))  # type: ignore[arg-type] # wrong on purpose
         record = self.change_sealed(encode.seal(self.change_locator(record)))
-        return self.change_file(b"".join([front, record, *self.frames, data]))
+        stream = self.change_file(b"".join([front, record, *self.frames, data]))
+        return self.change_files(cut(stream, locator, self.change_part) if size else (stream,))
 
 
 def sample(

@@ -24,6 +24,7 @@ FREE = {
     ("locator", "platform"),  # the next one
     ("locator", "stub_size"),  # the padding is the same
     ("locator", "digest"),  # made again
+    ("part", "digest"),  # the same
     ("product", "prefix_limit"),
     ("product", "prefix_limit_entry"),  # no entry, then the first one
     ("block", "level"),  # all of one block may be of any level
@@ -94,7 +95,7 @@ def records(sample: Sample) -> Iterator[tuple[str, Record, int]]:
 
 
 def verdict(sample: Sample, path: Path) -> str:
-    path.write_bytes(sample.artifact())
+    kit.write_files(path, sample.files())
     try:
         with artifact.read(path, kit.AT) as opened:
             list(opened.contents())
@@ -121,6 +122,12 @@ def mutations() -> Iterator[tuple[str, str, Sample]]:
     sample = full_sample()
     for field, change in changes(schema.LOCATOR, 0):
         yield "locator", field, replace(sample, change_locator=change)
+    split = replace(sample, split=(20, 300))
+    for field, change in changes(schema.LOCATOR, 0):
+        if field in ("part_count", "first_size", "part_size"):
+            yield "split locator", field, replace(split, change_locator=change)
+    for field, change in changes(schema.PART, 0):
+        yield "part", field, replace(split, change_part=change)
     for name, record, at in records(sample):
         for field, change in changes(record, at):
             yield name, field, replace(sample, change_index=change)
@@ -131,6 +138,7 @@ MUTATIONS = list(mutations())
 
 def test_the_sample_is_sound(tmp_path: Path) -> None:
     assert verdict(full_sample(), tmp_path / "artifact") == "ok"
+    assert verdict(replace(full_sample(), split=(20, 300)), tmp_path / "artifact") == "ok"
 
 
 @pytest.mark.parametrize(
@@ -141,7 +149,9 @@ def test_a_changed_field_is_rejected_or_free(
 ) -> None:
     said = verdict(sample, tmp_path / "artifact")
     vector = tmp_path / "mutation.vec"
-    vector.write_bytes(b"expect: %s\nat: %d\n\n" % (said.encode(), kit.AT) + sample.artifact())
+    files = sample.files()
+    head = b"expect: %s\nat: %d\n%s\n" % (said.encode(), kit.AT, kit.parts_key(files))
+    vector.write_bytes(head + kit.joined(files))
     done = subprocess.run([vector_runner, vector], capture_output=True, text=True, check=True)
     assert done.stdout.split()[0] == said
     texts = {

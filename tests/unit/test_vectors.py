@@ -26,7 +26,7 @@ class Vector:
     at: int
     prefix: bytes
     tree: str
-    payload: bytes
+    files: kit.Files
 
 
 def read(path: Path) -> Vector:
@@ -37,12 +37,12 @@ def read(path: Path) -> Vector:
         int(keys[b"at"]),
         keys.get(b"prefix", b""),
         keys.get(b"tree", b"").decode(),
-        payload,
+        kit.uncut(payload, keys.get(b"parts", b"").decode()),
     )
 
 
 def python_says(vector: Vector, path: Path) -> tuple[str, str]:
-    path.write_bytes(vector.payload)
+    kit.write_files(path, vector.files)
     try:
         with artifact.read(path, vector.at) as opened:
             contents = list(opened.contents())
