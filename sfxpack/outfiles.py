@@ -1,4 +1,4 @@
-"""The files a build writes, one or the first and its parts: under temporary names beside their place until published."""
+"""The files a build writes, one or the first and its parts: under temporary names beside their place until renamed."""
 
 from __future__ import annotations
 
