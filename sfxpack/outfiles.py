@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import secrets
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Final
@@ -35,6 +36,8 @@ class OutFiles:
         self._limit = split - 1
         self._names = [str(output.parent / f".{output.name}.{secrets.token_hex(4)}.part")]
         """Of what is not published yet, the first file first; known before it is made, as a signal may come at once."""
+        self._paths: list[Path] = []
+        """What they are to be called, as soon as some may be."""
         self._file: IO[bytes] | None = None
         self._room = self._limit if split else -1
         """Bytes that still fit the file that is written; negative: any number."""
@@ -101,11 +104,10 @@ class OutFiles:
         check_output(self._output, force=force, parts=paths[1:])
         written = tuple(Written(path, os.stat(name).st_size) for path, name in zip(paths, self._names, strict=True))
         umask = _umask()
-        moves = list(zip(list(self._names), paths, strict=True))
-        for name, path in (*moves[1:], moves[0]):
-            os.chmod(name, (0o755 if path is paths[0] else 0o644) & ~umask)
-            self._names.append(str(path))  # without the first file it is of no use
-            os.replace(name, path)
+        self._paths = paths
+        for number in (*range(1, len(paths)), 0):
+            os.chmod(self._names[number], (0o644 if number else 0o755) & ~umask)
+            os.replace(self._names[number], paths[number])
         for stale in {*parts_beside(self._output)} - {*paths}:
             with contextlib.suppress(OSError):
                 stale.unlink()
@@ -118,9 +120,12 @@ class OutFiles:
                 self._file.close()
         if not os.path.lexists(self._names[0]):  # never made, or published: then the parts are in their place
             return
-        for name in reversed(self._names):
+        for number in reversed(range(len(self._names))):
             with contextlib.suppress(FileNotFoundError):
-                os.unlink(name)
+                if self._paths and not os.path.lexists(self._names[number]):
+                    os.unlink(self._paths[number])  # a part of no use without the first file
+                else:
+                    os.unlink(self._names[number])
 
     @property
     def _target(self) -> IO[bytes]:
@@ -146,15 +151,15 @@ class OutFiles:
         return open(handle, "w+b", buffering=1 << 20)
 
 
-def check_output(output: Path, *, force: bool, parts: list[Path] | None = None) -> None:
+def check_output(output: Path, *, force: bool, parts: Sequence[Path] = ()) -> None:
     """Refuse to replace anything unless `force`; `parts`: those that will be there, once that is known.
 
     Raises:
         OutputError: there is a directory, or there is something.
     """
-    if output.is_dir():
-        raise OutputError(f"{output}: is a directory; name a file with -o")
-    for path in (output, *parts_beside(output), *(parts or ())):
+    for path in (output, *parts_beside(output), *parts):
+        if path.is_dir():
+            raise OutputError(f"{path}: is a directory; name another file with -o")
         if os.path.lexists(path) and not force:
             raise OutputError(f"{path}: exists already; --force replaces it, -o names another file")
 

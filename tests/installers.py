@@ -19,7 +19,7 @@ from sfxpack.format.digest import digest
 from sfxpack.format.layout import Derived, EntryKind, Platform, Strategy
 from sfxpack.format.tables import IndexEntry, IndexSite, Locator
 from sfxpack.resources import host_platform
-from tests.testkit import Sample, directory, file, frame, sample
+from tests.testkit import Sample, cut, directory, file, frame, sample, write_files
 
 TIMEOUT = 120
 """Seconds, of anything that is run."""
@@ -97,8 +97,8 @@ class Maker:
     folder: Path
     platform: Platform = field(default_factory=lambda: Platform.parse(host_platform()))
 
-    def make(self, values: Sample, name: str = "app.sh") -> Installer:
-        """Write an artifact."""
+    def make(self, values: Sample, name: str = "app.sh", split: tuple[int, int] = (0, 0)) -> Installer:
+        """Write an artifact; `split` as in Sample."""
         stub = self.stub.read_bytes()
         front = bytes(layout.ALIGNMENT) + stub
         at = -(-len(front) // layout.ALIGNMENT) * layout.ALIGNMENT
@@ -118,8 +118,14 @@ class Maker:
             front_digest=digest(front),
             index_digest=digest(index),
         )
+        after, size = split
+        if size:
+            first = at + schema.LOCATOR.size + after
+            count = -(-(locator.total_size - first) // size)
+            locator = replace(locator, part_count=count, first_size=first, part_size=size)
         path = self.folder / name
-        path.write_bytes(b"".join([front, encode.locator(locator), *values.frames, index]))
+        stream = b"".join([front, encode.locator(locator), *values.frames, index])
+        write_files(path, cut(stream, locator) if size else (stream,))
         return Installer(path, at, self.stub)
 
 
