@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -124,6 +125,7 @@ def assembly(output: Path, front: Front, *, force: bool, split: int = 0) -> Iter
     except OSError as error:
         if error.filename not in (None, *files.names) or error.errno is None:
             raise
-        raise OutputError(f"{output}: {error.strerror}; the unfinished file was removed") from error
+        advice = "; --split fat32 writes files that fit FAT32" if error.errno == errno.EFBIG else ""
+        raise OutputError(f"{output}: {error.strerror}; the unfinished file was removed{advice}") from error
     finally:
         files.discard()

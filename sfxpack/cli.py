@@ -77,7 +77,7 @@ def cli(ctx: click.Context) -> None:
     callback=size,
     metavar="SIZE",
     help="Write files of fewer bytes than SIZE, which belong together: FILE, FILE.part01, ... SIZE is 4G, 700M, 3.9GB "
-    "(K, M, G: powers of 1024; kB, MB, GB: of 1000) or fat32, which is 4G.",
+    "(K, M, G: powers of 1024; kB, MB, GB: of 1000) or fat32: what FAT32 takes.",
 )
 @click.option("--dry-run", is_flag=True, help="List what would go in, by size, and write nothing.")
 @with_options(VENDOR)

@@ -20,6 +20,8 @@ from sfxpack.selection import PRESETS
 _FILTERS: Final = ("exclude", "include", "exclude_from")
 _RULES: Final = "sfxpack.rules"
 """Where a command's context keeps the lines that these stand for."""
+_FAT32: Final = (1 << 32) - (64 << 10)
+"""A cluster, of 64 KiB at most, less than 4 GiB: fsck.fat (seen in 4.2) empties a file whose last cluster ends there."""
 _Command = TypeVar("_Command", bound=Callable[..., Any])
 
 
@@ -49,7 +51,9 @@ def size(_ctx: click.Context, _parameter: click.Parameter, value: str | None) ->
     """Bytes from `4G`, `3.9 GB` or `fat32`; 0 from nothing."""
     if value is None:
         return 0
-    text = "4G" if value.strip().lower() == "fat32" else value.strip()
+    text = value.strip()
+    if text.lower() == "fat32":
+        return _FAT32
     match = re.fullmatch(r"(\d+(?:\.\d+)?) ?(?:([kmgt])(ib?|b)?|b)?", text, re.IGNORECASE)
     found = 0
     if match:

@@ -30,7 +30,7 @@ static const char installer[] =
     "      --info             name, size, requirements, limits, scripts\n"
     "      --list             all files: mode, size, path\n"
     "      --check-only       whether it could be installed here\n"
-    "      --verify           check every byte of this file\n"
+    "      --verify           check every byte of this file and its parts\n"
     "      --extract PATTERN DIR\n"
     "                         write files that match into DIR; PATTERN without a\n"
     "                         slash is a name, a folder takes what is in it\n"

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import re
+import resource
 import sys
 from collections import defaultdict
 from collections.abc import Callable
@@ -354,6 +355,56 @@ def test_a_file_too_large_for_fat32_is_named(root: Path, tmp_path: Path, least: 
     assert f"warning: {tmp_path}/x.sh: larger than a file on FAT32" in said
     assert "--split fat32" in said
     assert "FAT32" not in run(*command, "--force", "--split", least + 1).stdout
+
+
+def test_where_files_cannot_be_large(root: Path, tmp_path: Path, least: int) -> None:
+    """As on FAT32: the system refuses to write beyond a size."""
+    output = tmp_path / "stick" / "x.sh"
+    output.parent.mkdir()
+
+    def limit() -> None:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (least, least))
+
+    said = run(*SFXPACK, "build", root, "-o", output, status=8, preexec_fn=limit).stderr
+    assert str(output) in said
+    assert "--split fat32" in said
+    assert list(output.parent.iterdir()) == []
+    run(*SFXPACK, "build", root, "-o", output, "--split", least, preexec_fn=limit)
+    run(*SFXPACK, "verify", output)
+
+
+INTERRUPT = """
+import os, signal, sys
+from sfxpack.cli import main
+name, moment = sys.argv.pop(1), int(sys.argv.pop(1))
+call = getattr(os, name)
+def called(*words, **options):
+    global moment
+    result = call(*words, **options)
+    moment -= 1
+    if moment == 0:
+        os.kill(os.getpid(), signal.SIGTERM)
+    return result
+setattr(os, name, called)
+main()
+"""
+
+
+@pytest.mark.parametrize(
+    ("call", "moment", "is_there"),
+    [("rename", 1, False), ("rename", 2, False), ("replace", 1, False), ("replace", 2, False), ("replace", 3, True)],
+)
+def test_interrupted_while_files_get_their_names(
+    root: Path, tmp_path: Path, least: int, call: str, moment: int, *, is_there: bool
+) -> None:
+    output = tmp_path / "out" / "x.sh"
+    output.parent.mkdir()
+    words = [call, moment, "build", root, "-o", output, "--split", least, "-q"]
+    run(sys.executable, "-c", INTERRUPT, *words, status=143)
+    if is_there:
+        run(*SFXPACK, "verify", output)
+    else:
+        assert list(output.parent.iterdir()) == []
 
 
 def test_the_summary_lists_the_files(root: Path, tmp_path: Path, least: int) -> None:
