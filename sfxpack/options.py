@@ -21,7 +21,7 @@ _FILTERS: Final = ("exclude", "include", "exclude_from")
 _RULES: Final = "sfxpack.rules"
 """Where a command's context keeps the lines that these stand for."""
 _FAT32: Final = (1 << 32) - (64 << 10)
-"""A cluster, of 64 KiB at most, less than 4 GiB: fsck.fat (seen in 4.2) empties a file whose last cluster ends there."""
+"""4 GiB less the largest cluster: fsck.fat (seen in 4.2) empties a file whose last cluster ends there."""
 _Command = TypeVar("_Command", bound=Callable[..., Any])
 
 

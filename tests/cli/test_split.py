@@ -281,6 +281,8 @@ def test_every_command_reads_parts(root: Path, tmp_path: Path, least: int) -> No
     assert (tmp_path / "tree/bin/hello").read_text() == '#!/bin/sh\ncat "/opt/env/share/greeting"\n'
     run("sh", output, "--prefix", tmp_path / "env")
     assert run(tmp_path / "env/bin/hello").stdout == "hello\n"
+    (tmp_path / "latest.sh").symlink_to(output)
+    run(*SFXPACK, "verify", tmp_path / "latest.sh")
     said = run(*SFXPACK, "verify", f"{output}.part01", status=2).stderr
     assert f"name the first file, {output}" in said
 
