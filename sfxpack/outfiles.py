@@ -106,7 +106,8 @@ class OutFiles:
         umask = _umask()
         self._paths = paths
         for number in (*range(1, len(paths)), 0):
-            os.chmod(self._names[number], (0o644 if number else 0o755) & ~umask)
+            with contextlib.suppress(OSError):  # FAT has no modes, and whoever mounted it may be the owner of all files
+                os.chmod(self._names[number], (0o644 if number else 0o755) & ~umask)
             os.replace(self._names[number], paths[number])
         for stale in {*parts_beside(self._output)} - {*paths}:
             with contextlib.suppress(OSError):

@@ -375,6 +375,22 @@ def test_where_files_cannot_be_large(root: Path, tmp_path: Path, least: int) -> 
     run(*SFXPACK, "verify", output)
 
 
+NO_MODES = """
+import errno, os
+from sfxpack.cli import main
+def refuse(*words, **options):
+    raise PermissionError(errno.EPERM, "Operation not permitted", words[0])
+os.chmod = refuse
+main()
+"""
+
+
+def test_where_files_have_no_modes(root: Path, tmp_path: Path, least: int) -> None:
+    output = tmp_path / "x.sh"
+    run(sys.executable, "-c", NO_MODES, "build", root, "-o", output, "--split", least, "-q")
+    run(*SFXPACK, "verify", output)
+
+
 INTERRUPT = """
 import os, signal, sys
 from sfxpack.cli import main
