@@ -17,7 +17,7 @@ struct vector {
     size_t payload_size;
     uint64_t at;
     char prefix[SFX_MAX_PREFIX + 64];
-    char parts[256];             /* sizes of the files the payload is cut into, `-` for one that is missing; or empty */
+    char parts[SFX_MAX_PREFIX + 64]; /* sizes of the files the payload is cut into, `-` for one that is missing; or empty */
 };
 
 static bool read_file(const char *path, uint8_t **ret_bytes, size_t *ret_size)
