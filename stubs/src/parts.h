@@ -4,7 +4,7 @@
 
 #include "fault.h"
 
-#define SFX_PARTS_KEPT 64                /* files that stay open; the parts beyond are opened for each read */
+#define SFX_PARTS_KEPT 8                 /* files that stay open; the parts beyond are opened for each read */
 
 /* Zero-initialised: nothing is open. */
 struct sfx_parts {

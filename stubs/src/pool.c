@@ -7,11 +7,12 @@
 #include <time.h>
 
 #include "os.h"
+#include "parts.h"
 
 #define MAX_WORKERS 256u
 #define STACK_SIZE (1024u * 1024u)       /* musl's default of 128 KB is too small for a few buffers and paths */
 #define TICK_MILLISECONDS 100
-#define DESCRIPTORS_BESIDES 16u          /* standard streams, artifact, folders, lock, log */
+#define DESCRIPTORS_BESIDES (16u + SFX_PARTS_KEPT)   /* standard streams, artifact, folders, lock, log */
 #define DESCRIPTORS_OF_WORKER 3u         /* the file that is read, the one that is written, one that a value is derived from */
 
 struct pool {

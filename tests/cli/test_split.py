@@ -80,6 +80,13 @@ def test_it_installs_what_one_file_does(
     assert (tmp_path / "some/share/release").read_bytes() == b"release 1"
 
 
+def test_more_parts_than_a_process_may_open(maker: Maker, tmp_path: Path) -> None:
+    installer = maker.make(small(), split=(1, 15))
+    assert len(parts(installer)) > 100
+    run("sh", "-c", 'ulimit -n 32; exec "$@"', "sh", *installer.command("--prefix", tmp_path / "env", "-j8"))
+    assert "0 differences" in tool(tmp_path / "env", "verify").stdout
+
+
 def test_all_can_be_renamed_and_moved_together(installer: Installer, tmp_path: Path) -> None:
     folder = tmp_path / "a stick"
     folder.mkdir()
