@@ -41,6 +41,25 @@ enum sfx_error sfx_os_pread(int fd, void *buffer, size_t size, uint64_t offset, 
     return SFX_OK;
 }
 
+/* What is linked with it, and never called. */
+int sfx_os_open(int directory, const char *path, enum sfx_os_access access, int *ret_fd)
+{
+    (void)directory;
+    (void)path;
+    (void)access;
+    (void)ret_fd;
+    return ENOSYS;
+}
+
+int sfx_os_read(int fd, void *buffer, size_t size, size_t *ret_size)
+{
+    (void)fd;
+    (void)buffer;
+    (void)size;
+    (void)ret_size;
+    return ENOSYS;
+}
+
 int sfx_os_real_path(const char *path, char **ret_path)
 {
     (void)path;
