@@ -96,10 +96,13 @@ static int is_ours(int parent, const char *name, bool *ret_ours)
 
 static enum sfx_error remove_ours(const struct sfx_place *place, const char *name, struct sfx_fault *fault)
 {
-    bool ours;
-    if (!exists(place->parent, name))
+    struct sfx_os_stat found;
+    bool ours = true;
+    int error = sfx_os_stat(place->parent, name, &found);
+    if (error == ENOENT)
         return SFX_OK;
-    int error = is_ours(place->parent, name, &ours);
+    if (!error)
+        error = is_ours(place->parent, name, &ours);
     if (!error && !ours)
         return sfx_fail(fault, SFX_ERROR_PREFIX, "%s/%s is in the way and was not made by this installer; move it away",
                         place->parent_path, name);
