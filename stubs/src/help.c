@@ -58,6 +58,7 @@ static const char tool[] =
     "               (exit 12), and so does its folder if it was there before\n"
     "\n"
     "  -y, --yes        remove it without asking\n"
+    "      --skip-hooks with uninstall: without the script of who made it\n"
     "      --purge      remove files that you changed, too\n"
     "      --move       with NEW: remove the original afterwards\n"
     "      --strict     change nothing if files were added or changed; without it\n"
