@@ -131,12 +131,12 @@ def test_scripts_and_messages_of_the_vendor(maker: Maker, tmp_path: Path) -> Non
     assert "--accept-license" in refused[-1]["error"]
 
 
-def test_nothing_is_asked(app: Installer, tmp_path: Path) -> None:
-    done = app.run("--json", status=Exit.USAGE, env={"HOME": str(tmp_path)})
-    [result] = events(done.stdout)
+def test_nothing_is_asked(maker: Maker, tmp_path: Path) -> None:
+    app = maker.make(with_product(small(), default_prefix=os.fsencode(tmp_path / "env")))
+    [result] = events(app.run("--json", status=Exit.USAGE).stdout)
     assert "with --json there is nobody to ask" in result["error"]
-    found = events(app.run("--json", "--yes", env={"HOME": str(tmp_path)}).stdout)
-    assert found[-1]["prefix"] == found[0]["prefix"]
+    found = events(app.run("--json", "--yes").stdout)
+    assert found[-1]["prefix"] == found[0]["prefix"] == str(tmp_path / "env")
 
 
 @pytest.mark.parametrize("options", [["--jsn", "--json"], ["--json", "-p"], ["--json", "--verify"], ["--json", "x"]])
