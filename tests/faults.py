@@ -123,6 +123,8 @@ class Scene:
     """A folder in the place that is a mount point."""
     may_stay: tuple[str, ...] = ()
     """How the names of things begin that a disturbed run may leave for good, if the next one does not know of them."""
+    may_keep: bool = False
+    """What cannot be read stays for good, is listed, and the status says so."""
     cleans: bool = False
     """A killed run was there before, and what it left may be gone after a run that failed."""
     foreign: frozenset[bytes] = frozenset()
@@ -175,7 +177,7 @@ class Scene:
         if action in {"kill", "torn"}:
             assert done.returncode == -signal.SIGKILL, what
             outcome = self.check_killed(what)
-        elif done.returncode not in {0, self.status, Exit.EXCEPTIONS if action == "EACCES" else 0}:
+        elif done.returncode not in {0, self.status, Exit.EXCEPTIONS if action == "EACCES" or self.may_keep else 0}:
             outcome = self.check_failed(done, action, what)
             begun = self.cleans or (self.prefix / ".sfxpack/relocating").exists()
             if not begun and call not in {"unlinkat", "readdir"}:  # what failed may be the cleaning up
@@ -193,7 +195,7 @@ class Scene:
         record = self.prefix / ".sfxpack"
         if not (record / "manifest").exists():
             return "absent"
-        if (record / "relocating").exists():
+        if (record / "relocating").exists() or (record / "uninstalling").exists():
             return "to be finished"
         said = tool(self.prefix, "verify", status=None).stdout
         lines = [line for line in said.splitlines() if not line.endswith(EDITED)]
@@ -222,7 +224,7 @@ class Scene:
             assert found == self.expected, f"{what}in the end: {different(self.expected, found)}"
         else:
             names = found.keys() ^ self.expected.keys()
-            odd = [name for name in names if not name.endswith((".sfxpack-old", ".pyc"))]
+            odd = [name for name in names if not name.endswith((".sfxpack-old", ".pyc")) and not self.may_keep]
             assert not odd, f"{what}in the end: {different(self.expected, found)}"
         assert contents(found) >= self.foreign, what
 
@@ -233,6 +235,8 @@ class Scene:
     def next_commands(self) -> tuple[list[str], ...]:
         """The next run: the same again, or, where it got as far as that, with what is there now."""
         is_there = (self.prefix / ".sfxpack/manifest").exists()
+        if not Path(self.command[0]).exists() or (self.may_keep and not is_there):
+            return self.again
         return self.again if self.again and is_there else (self.command,)
 
 

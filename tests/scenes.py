@@ -236,9 +236,31 @@ def move_off(stage: Stage) -> Scene:
     return copy(stage, name, "--move", mount=stage.prefix, may_stay=("env/", ".env"))
 
 
+# ---- Removing -------------------------------------------------------------------------------------------------------
+
+
+def uninstall(stage: Stage) -> Scene:
+    """Killed after the record has gone, what is left is as of a killed installer: the next one removes it."""
+    command = [str(stage.prefix / ".sfxpack/sfx"), "uninstall", "--yes"]
+    return stage.scene(
+        "uninstall", stage.keep(stage.install), command=command, may_stay=(".env",), may_keep=True, cleans=True
+    )
+
+
+def uninstall_edited(stage: Stage) -> Scene:
+    command = [str(stage.prefix / ".sfxpack/sfx"), "uninstall", "--yes"]
+    prepare = stage.keep(installed_and_edited(stage))
+    foreign = frozenset({b"1st"})
+    values = {"may_stay": (".env", "env/."), "may_keep": True, "cleans": True, "foreign": foreign}
+    return stage.scene("uninstall, edited", prepare, command=command, **values)
+
+
 INSTALLING = (
     absent, absent_parents, absent_old, empty, empty_old, mount_point, link_to_folder, shared_parent, after_kill,
 )  # fmt: skip
 REPLACING = (force, force_old, force_inside, force_inside_after_kill)
 RELOCATING = (relocate, relocate_edited, relocate_after_kill, copy, move, move_off)
-SCENES: dict[str, Callable[[Stage], Scene]] = {make.__name__: make for make in (*INSTALLING, *REPLACING, *RELOCATING)}
+REMOVING = (uninstall, uninstall_edited)
+SCENES: dict[str, Callable[[Stage], Scene]] = {
+    make.__name__: make for make in (*INSTALLING, *REPLACING, *RELOCATING, *REMOVING)
+}

@@ -65,7 +65,8 @@ char *sfx_path_parent(const char *path)
 
 const char *sfx_path_name(const char *path)
 {
-    return strrchr(path, '/') + 1;
+    const char *slash = strrchr(path, '/');
+    return slash ? slash + 1 : path;
 }
 
 char *sfx_path_existing(const char *path)
