@@ -71,8 +71,11 @@ enum sfx_error sfx_os_size(int fd, uint64_t *ret_size, struct sfx_fault *fault)
     struct stat found;
     if (SFX_AGAIN(fstat(fd, &found)) < 0)
         return fail_read(fault, errno, fd, 0);
-    if (!S_ISREG(found.st_mode))
-        return sfx_fail(fault, SFX_ERROR_IO, "not a regular file; save it as a file first");
+    if (!S_ISREG(found.st_mode)) {
+        char path[SFX_MAX_PATH + 1];
+        sfx_os_path(fd, path);
+        return sfx_fail(fault, SFX_ERROR_IO, "%s is no regular file; save it as a file first", path);
+    }
     *ret_size = (uint64_t)found.st_size;
     return SFX_OK;
 }

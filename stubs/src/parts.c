@@ -23,16 +23,6 @@ static enum sfx_error no_memory(struct sfx_fault *fault)
     return sfx_fail(fault, SFX_ERROR_MEMORY, "out of memory");
 }
 
-/* The same fault, with the file in front of its message. */
-static enum sfx_error name_fault(struct sfx_fault *fault, const char *name)
-{
-    struct sfx_fault found = *fault;
-    sfx_fail(fault, found.error, "%s: %s", name, found.message);
-    fault->verdict = found.verdict;
-    fault->os_error = found.os_error;
-    return fault->error;
-}
-
 static enum sfx_error as_bad_part(struct sfx_fault *fault)
 {
     fault->verdict = SFX_VERDICT_BAD_PART;
@@ -125,7 +115,7 @@ static enum sfx_error check_part(const struct sfx_parts *parts, int fd, const ch
     if (!error)
         error = sfx_os_pread(fd, record, sizeof record, 0, fault);
     if (error)
-        return name_fault(fault, name);
+        return error;
     sfx_read_part(record, &found);
     sfx_digest(record, SFX_PART_DIGEST_OFFSET, digest);
     if (memcmp(found.magic, SFX_PART_MAGIC, sizeof found.magic) != 0 || found.version != SFX_VERSION ||
@@ -216,8 +206,7 @@ static enum sfx_error read_spot(const struct sfx_parts *parts, const struct spot
     enum sfx_error error = spot->number < parts->opened ? SFX_OK : open_part(name, &fd, fault);
     if (error)
         return error;
-    error = sfx_os_pread(fd < 0 ? parts->files[spot->number] : fd, buffer, size, spot->offset, fault);
-    return error ? name_fault(fault, name) : SFX_OK;
+    return sfx_os_pread(fd < 0 ? parts->files[spot->number] : fd, buffer, size, spot->offset, fault);
 }
 
 enum sfx_error sfx_parts_read(const struct sfx_parts *parts, void *buffer, size_t size, uint64_t offset, struct sfx_fault *fault)
