@@ -224,12 +224,12 @@ static enum sfx_error take_over(const struct sfx_production *production, const s
     return error && error != ENOENT ? sfx_fail_os(fault, error, "cannot write in %s/" SFX_STATE_DIRECTORY, commit->shown) : SFX_OK;
 }
 
-/* The lock is held. */
-static enum sfx_error make(const struct sfx_production *production, bool *ret_changed, struct sfx_fault *fault)
+/* The lock is held. BEFORE is what the decision to be here was made by. */
+static enum sfx_error make(const struct sfx_production *production, enum sfx_occupation before, bool *ret_changed,
+                           struct sfx_fault *fault)
 {
     struct sfx_commit commit;
     struct sfx_place *place = production->place;
-    enum sfx_occupation before = place->occupation;
     enum sfx_error error = sfx_commit_recover(place, production->inside, fault);
     if (error)
         return error;
@@ -253,13 +253,14 @@ static enum sfx_error make(const struct sfx_production *production, bool *ret_ch
 }
 
 /* The lock is taken and given back; another run may meanwhile have removed the parent, which was its own. */
-static enum sfx_error make_locked(const struct sfx_production *production, bool *ret_changed, struct sfx_fault *fault)
+static enum sfx_error make_locked(const struct sfx_production *production, enum sfx_occupation before, bool *ret_changed,
+                                  struct sfx_fault *fault)
 {
     __attribute__((cleanup(sfx_lock_release))) struct sfx_lock lock = {NULL};
     struct sfx_place *place = production->place;
     enum sfx_error error = sfx_produce_lock(production->session, place, production->inside, &lock, fault);
     if (!error)
-        return make(production, ret_changed, fault);
+        return make(production, before, ret_changed, fault);
     *ret_changed = error == SFX_ERROR_IO && fault->os_error == ENOENT;
     if (!*ret_changed)
         return error;
@@ -272,9 +273,10 @@ enum sfx_error sfx_produce(const struct sfx_production *production, bool *ret_ch
     SFX_CLEAN_STRING char *made = NULL;
     struct sfx_place *place = production->place;
     bool changed = false;
+    enum sfx_occupation before = place->occupation;
     enum sfx_error error = sfx_place_make_parent(place, &made, fault);
     if (!error)
-        error = make_locked(production, &changed, fault);
+        error = make_locked(production, before, &changed, fault);
     if (error || changed)
         sfx_place_unmake_parent(place, made);
     if (ret_changed)

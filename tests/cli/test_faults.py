@@ -155,6 +155,16 @@ def test_what_appears_while_it_runs_stays(stage: Stage, form: str, base: str) ->
     assert {str(path.relative_to(stage.place)) for path in stage.place.rglob("*")} == {"env", "env/lib", "env/lib/mine"}
 
 
+def test_what_another_run_installs_meanwhile_is_not_replaced(stage: Stage) -> None:
+    """After this run has looked, before it has the lock."""
+    stage.place.mkdir()
+    command = stage.second.command("--prefix", stage.prefix, "-j1")
+    status, said = run_stopped(command, "statvfs:1:stop", stage.install)
+    assert status == Exit.PREFIX_IN_USE, said
+    assert "holds another installation; --force replaces it" in said
+    assert (stage.prefix / "share/release").read_text() == "release 1"
+
+
 # ---- Disks ----------------------------------------------------------------------------------------------------------
 
 
