@@ -161,6 +161,20 @@ static enum sfx_error after(void *context, const struct sfx_commit *commit, stru
     return run_hook(context, SFX_HOOK_KIND_POST_INSTALL, commit, fault);
 }
 
+/* The same lock for what is made after installing: no other run moves or removes the tree meanwhile. */
+static enum sfx_error finish(void *context, struct sfx_fault *fault)
+{
+    const struct hooking *hooking = context;
+    struct sfx_session *session = hooking->session;
+    const struct sfx_place *place = hooking->place;
+    struct sfx_fault ignored;
+    sfx_log(session, "installed in %s", place->prefix);
+    enum sfx_error error = sfx_compile(session, place->prefix, fault);
+    sfx_keep_log(session, place->path);
+    enum sfx_error outside = sfx_rc_add(session, &session->artifact.index, place->prefix, error ? &ignored : fault);
+    return error ? error : outside;
+}
+
 /* RET_CHANGED: another run was there meanwhile, so that all is to be decided again. */
 static enum sfx_error attempt(struct sfx_session *session, struct sfx_place *place, enum decision *ret_decision, bool *ret_changed,
                               struct sfx_fault *fault)
@@ -186,6 +200,7 @@ static enum sfx_error attempt(struct sfx_session *session, struct sfx_place *pla
         .verb = "installing",
         .before = before,
         .after = sfx_hook_runs(session, &session->artifact.index, SFX_HOOK_KIND_POST_INSTALL) ? after : NULL,
+        .finish = finish,
         .context = &hooking,
         .modes = target.modes,
     };
@@ -198,13 +213,12 @@ static enum sfx_error attempt(struct sfx_session *session, struct sfx_place *pla
 static enum sfx_error install_at(struct sfx_session *session, struct sfx_place *place, struct sfx_fault *fault)
 {
     enum decision decision = ALREADY_THERE;
-    struct sfx_fault ignored;
     enum sfx_error error;
     bool changed;
     do {
         error = attempt(session, place, &decision, &changed, fault);
     } while (!error && changed);
-    if (error)
+    if (error && error != SFX_ERROR_EXCEPTIONS)
         return error;
     session->events.result = decision == ALREADY_THERE ? "already-installed" : "installed";
     if (decision == ALREADY_THERE) {
@@ -212,13 +226,9 @@ static enum sfx_error install_at(struct sfx_session *session, struct sfx_place *
         say_end(session, place, true);
         return sfx_rc_add(session, &session->artifact.index, place->prefix, fault);
     }
-    sfx_log(session, "installed in %s", place->prefix);
-    error = sfx_compile(session, place->prefix, fault);
-    sfx_keep_log(session, place->path);
     say_end(session, place, false);
-    enum sfx_error outside = sfx_rc_add(session, &session->artifact.index, place->prefix, error ? &ignored : fault);
     sfx_texts_after(session);
-    return error ? error : outside;
+    return error;
 }
 
 static enum sfx_error choose_place(struct sfx_session *session, struct sfx_place *ret_place, struct sfx_fault *fault)

@@ -44,7 +44,7 @@ static enum sfx_error recover_side(struct sfx_session *session, struct sfx_place
     if (!error)
         error = sfx_commit_recover(place, inside, fault);
     if (!error)
-        sfx_log(session, "removed what a run left that was killed, %s %s", inside ? "in" : "beside", place->path);
+        sfx_log(session, "another run has been %s %s: what it left, if anything, is undone", inside ? "in" : "beside", place->path);
     return error;
 }
 
@@ -249,7 +249,7 @@ static enum sfx_error make(const struct sfx_production *production, enum sfx_occ
     if (!error)
         error = publish(production, &commit, fault);
     sfx_commit_close(&commit);
-    return error;
+    return !error && production->finish ? production->finish(production->context, fault) : error;
 }
 
 /* The lock is taken and given back; another run may meanwhile have removed the parent, which was its own. */

@@ -22,7 +22,9 @@ struct sfx_production {
     /* Called before the tree is made, and when it stands at the prefix and may still be taken back; NULL: nothing. */
     enum sfx_error (*before)(void *context, const struct sfx_commit *commit, struct sfx_fault *fault);
     enum sfx_error (*after)(void *context, const struct sfx_commit *commit, struct sfx_fault *fault);
-    void *context;                       /* of these three */
+    /* Called when it stands there for good, with the lock still held; what fails leaves it there. NULL: nothing. */
+    enum sfx_error (*finish)(void *context, struct sfx_fault *fault);
+    void *context;                       /* of these four */
     enum sfx_modes modes;
     uint32_t mode;                       /* of the prefix, if it is made; 0: by MODES */
 };

@@ -15,7 +15,8 @@ import pytest
 
 from sfxpack.format.layout import Exit
 from tests.cli.test_installer import check_small
-from tests.installers import NO_PROCESS, TIMEOUT, Installer, Maker, lock_text, many, small, tool
+from tests.installers import NO_PROCESS, TIMEOUT, Installer, Maker, lock_text, many, small, tool, with_product
+from tests.testkit import directory, file, sample
 
 pytestmark = pytest.mark.skipif(not sys.platform.startswith("linux"), reason="the stub of this system is not built yet")
 
@@ -198,3 +199,20 @@ def test_replacing_at_once(maker: Maker, tmp_path: Path) -> None:
     assert [status for status, _ in done] == [0] * 4
     tool(tmp_path / "env", "verify")
     assert names(tmp_path) == ["env"]
+
+
+def test_what_comes_after_publishing_holds_the_lock_too(maker: Maker, tmp_path: Path) -> None:
+    """Nobody moves or removes the tree while its Python files are compiled."""
+    interpreter = (
+        f"#!/bin/sh\ntouch {tmp_path}/begun\nwhile [ ! -e {tmp_path}/goes-on ]; do sleep 0.05; done\n".encode()
+    )
+    values = sample((directory(b"bin"), file(b"bin/python", 0, mode=0o755)), (interpreter,))
+    app = maker.make(with_product(values, compile=b"bin/python"))
+    with subprocess.Popen(app.command("--prefix", tmp_path / "env"), stdout=subprocess.DEVNULL) as first:
+        while not (tmp_path / "begun").exists():
+            assert first.poll() is None
+        with waiting(app, tmp_path / "env") as (second, said):
+            assert f"process {first.pid}" in said
+            (tmp_path / "goes-on").touch()
+            assert second.wait(TIMEOUT) == 0
+        assert first.wait(TIMEOUT) == 0
