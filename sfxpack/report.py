@@ -152,7 +152,8 @@ def print_result(result: Result, console: Console, *, verbose: bool) -> None:
     name, path = shlex.quote(result.path.name), shlex.quote(str(result.path))
     console.print(f"\ncarry {'them' if len(result.written) > 1 else 'it'} and install it:", style="bold")
     console.print(escape(f"  scp {path}{f' {path}.part*' if len(result.written) > 1 else ''} HOST:"), soft_wrap=True)
-    console.print(escape(f"  sh {name} --prefix /opt/{result.name}"), soft_wrap=True)
+    accept = " --accept-license" if "license" in result.hooks else ""
+    console.print(escape(f"  sh {name} --prefix /opt/{result.name}{accept}"), soft_wrap=True)
 
 
 def additions_rows(additions: Iterable[Addition]) -> Iterator[tuple[str, str]]:

@@ -171,16 +171,24 @@ void sfx_texts_licence(const struct sfx_index *index)
     puts("");
 }
 
+static const char *lines_text(struct sfx_bytes text, char buffer[32])
+{
+    size_t count = count_lines(text);
+    snprintf(buffer, 32, "%zu line%s", count, count == 1 ? "" : "s");
+    return buffer;
+}
+
 void sfx_texts_info(const struct sfx_index *index)
 {
+    char lines[32];
     struct sfx_bytes licence = sfx_index_hook(index, SFX_HOOK_KIND_LICENSE);
     if (licence.size > 0)
-        printf("licence     %zu lines, to be accepted; --licenses prints them\n", count_lines(licence));
+        printf("licence     %s, to be accepted; --licenses prints it\n", lines_text(licence, lines));
     for (unsigned kind = SFX_HOOK_KIND_PRE_INSTALL; kind <= SFX_HOOK_KIND_MESSAGE_AFTER; kind++) {
         struct sfx_bytes text = sfx_index_hook(index, (enum sfx_hook_kind)kind);
         if (text.size == 0 || kind == SFX_HOOK_KIND_LICENSE)
             continue;
-        printf("\n%s: %zu lines\n", sfx_hook_label((enum sfx_hook_kind)kind), count_lines(text));
+        printf("\n%s: %s\n", sfx_hook_label((enum sfx_hook_kind)kind), lines_text(text, lines));
         show(stdout, text);
     }
 }

@@ -477,7 +477,7 @@ def test_shown_before_anything_runs(maker: Maker, tmp_path: Path) -> None:
     assert said.endswith(
         "\npre-install: 2 lines\n#!/bin/sh\necho 1\n"
         "\npost-install: 2 lines\n#!/bin/sh\nprintf '?[2J?'\n"
-        "\nmessage-after: 1 lines\nbye\n"
+        "\nmessage-after: 1 line\nbye\n"
     )
     told = json.loads(app.run("--info", "--json").stdout)["hooks"]
     assert told == {

@@ -145,6 +145,6 @@ def test_accepted_beforehand_on_a_terminal(app: Installer) -> None:
 
 
 def test_it_can_be_read_before(app: Installer) -> None:
-    assert "licence     100 lines, to be accepted; --licenses prints them\n" in app.run("--info").stdout
+    assert "licence     100 lines, to be accepted; --licenses prints it\n" in app.run("--info").stdout
     assert app.run("--licenses").stdout == LICENCE + "\nall rights\n"
-    assert app.run("--info").stdout.endswith("\nmessage-after: 1 lines\nGood bye.\n")
+    assert app.run("--info").stdout.endswith("\nmessage-after: 1 line\nGood bye.\n")
