@@ -27,18 +27,6 @@ DOCUMENT = Path(__file__).resolve().parents[2] / "docs/events.md"
 LOG = ".sfxpack/install.log"
 
 
-@pytest.fixture
-def maker(stub: Path, tmp_path: Path) -> Maker:
-    folder = tmp_path / "media"
-    folder.mkdir()
-    return Maker(stub, folder)
-
-
-@pytest.fixture
-def app(maker: Maker) -> Installer:
-    return maker.make(small())
-
-
 def events(out: str) -> list[dict[str, Any]]:
     """All lines; checks what is true of every run, and that the document knows each key and value."""
     found = [json.loads(line) for line in out.splitlines()]

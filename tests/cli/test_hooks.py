@@ -28,13 +28,6 @@ FORMS = ("absent", "empty", "beside", "inside")
 """Prefix absent; a folder that stays; an installation that is exchanged; one whose folder stays: a mount point."""
 
 
-@pytest.fixture
-def maker(stub: Path, tmp_path: Path) -> Maker:
-    folder = tmp_path / "media"
-    folder.mkdir()
-    return Maker(stub, folder)
-
-
 def hooked(values: Sample, **texts: str) -> Sample:
     """The sample with scripts for /bin/sh and texts, by the names of their kinds."""
     named = {HookKind[name.upper()]: text for name, text in texts.items()}

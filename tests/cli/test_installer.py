@@ -36,18 +36,6 @@ pytestmark = pytest.mark.skipif(not sys.platform.startswith("linux"), reason="th
 NOT_ROOT = pytest.mark.skipif(os.geteuid() == 0, reason="root may write everywhere")
 
 
-@pytest.fixture
-def maker(stub: Path, tmp_path: Path) -> Maker:
-    folder = tmp_path / "media"
-    folder.mkdir()
-    return Maker(stub, folder)
-
-
-@pytest.fixture
-def app(maker: Maker) -> Installer:
-    return maker.make(small())
-
-
 def check_small(root: Path, prefix: str, release: bytes = b"1") -> None:
     """The tree of `small`, rendered for a prefix."""
     where = os.fsencode(prefix)

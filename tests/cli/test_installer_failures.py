@@ -29,13 +29,6 @@ MOST = int(os.environ.get("SFXPACK_MOST_CALLS", "2"))
 """Of each system call, how many are made to fail in a test, evenly chosen."""
 
 
-@pytest.fixture
-def maker(stub: Path, tmp_path: Path) -> Maker:
-    folder = tmp_path / "media"
-    folder.mkdir()
-    return Maker(stub, folder)
-
-
 @dataclass(frozen=True)
 class Scene:
     """A prefix before a run, the run, and what must be true when a run has succeeded."""

@@ -20,13 +20,6 @@ QUESTION = "Do you accept the licence? [yes/no]: "
 
 
 @pytest.fixture
-def maker(stub: Path, tmp_path: Path) -> Maker:
-    folder = tmp_path / "media"
-    folder.mkdir()
-    return Maker(stub, folder)
-
-
-@pytest.fixture
 def app(maker: Maker, tmp_path: Path) -> Installer:
     values = hooked(small(), license=LICENCE, message_before="Welcome\x1b[2J.", message_after="Good bye.")
     return maker.make(with_product(values, default_prefix=os.fsencode(tmp_path / "env")))

@@ -23,13 +23,6 @@ pytestmark = pytest.mark.skipif(not sys.platform.startswith("linux"), reason="th
 LOCK = ".env.sfxpack-lock"
 
 
-@pytest.fixture
-def maker(stub: Path, tmp_path: Path) -> Maker:
-    folder = tmp_path / "media"
-    folder.mkdir()
-    return Maker(stub, folder)
-
-
 @contextmanager
 def waiting(app: Installer, prefix: Path, *options: str) -> Iterator[tuple[subprocess.Popen[str], str]]:
     """An installer that has met a lock, and what it said."""

@@ -27,18 +27,6 @@ pytestmark = pytest.mark.skipif(not sys.platform.startswith("linux"), reason="th
 DOCS = Path(__file__).parent.parent.parent / "docs"
 
 
-@pytest.fixture
-def maker(stub: Path, tmp_path: Path) -> Maker:
-    folder = tmp_path / "media"
-    folder.mkdir()
-    return Maker(stub, folder)
-
-
-@pytest.fixture
-def app(maker: Maker) -> Installer:
-    return maker.make(small())
-
-
 def outcomes(done: subprocess.CompletedProcess[str]) -> dict[str, str]:
     """Name and outcome of each check of `--check-only --json`."""
     return {check["name"]: check["outcome"] for check in json.loads(done.stdout)["checks"]}

@@ -29,13 +29,6 @@ FILES = {
 
 
 @pytest.fixture
-def maker(stub: Path, tmp_path: Path) -> Maker:
-    folder = tmp_path / "media"
-    folder.mkdir()
-    return Maker(stub, folder)
-
-
-@pytest.fixture
 def app(maker: Maker) -> Installer:
     """Activating it says `PREFIX/greeting`."""
     return maker.make(with_product(small(), activation=b"bin/hello"))

@@ -41,13 +41,6 @@ pytestmark = pytest.mark.skipif(not sys.platform.startswith("linux"), reason="th
 LONG = "a/long/way/to/go/" + "x" * 60
 
 
-@pytest.fixture
-def maker(stub: Path, tmp_path: Path) -> Maker:
-    folder = tmp_path / "media"
-    folder.mkdir()
-    return Maker(stub, folder)
-
-
 def whole(root: Path) -> dict[str, tuple[object, ...]]:
     """Everything of an installation but its log: content, mode, time and which names are one file."""
     found: dict[str, tuple[object, ...]] = {}

@@ -29,13 +29,6 @@ SPLIT = (100, 300)
 
 
 @pytest.fixture
-def maker(stub: Path, tmp_path: Path) -> Maker:
-    folder = tmp_path / "media"
-    folder.mkdir()
-    return Maker(stub, folder)
-
-
-@pytest.fixture
 def installer(maker: Maker) -> Installer:
     return maker.make(small(), split=SPLIT)
 

@@ -37,18 +37,6 @@ ADDED = {
 CHANGED = {"share": (0o755, None), "share/release": (0o644, b"edited")}
 
 
-@pytest.fixture
-def maker(stub: Path, tmp_path: Path) -> Maker:
-    folder = tmp_path / "media"
-    folder.mkdir()
-    return Maker(stub, folder)
-
-
-@pytest.fixture
-def app(maker: Maker) -> Installer:
-    return maker.make(small())
-
-
 def install(app: Installer, prefix: Path) -> Path:
     app.run("--prefix", prefix, "--no-sync", "-q")
     return prefix
