@@ -29,6 +29,21 @@ static bool exists_in(const struct sfx_place *place, const char *folder, const c
     return path && exists(place->parent, path);
 }
 
+/* ---- The tree that gives way while hooks run ---- */
+
+static int mark_replaced(const struct sfx_place *place)
+{
+    __attribute__((cleanup(sfx_os_closep))) int fd = -1;
+    int error = sfx_os_create(place->parent, place->replaced, 0644, &fd);
+    return error == EEXIST ? 0 : error;
+}
+
+static int unmark_replaced(const struct sfx_place *place)
+{
+    int error = sfx_os_unlink(place->parent, place->replaced);
+    return error == ENOENT ? 0 : error;
+}
+
 /* ---- Trading places ---- */
 
 #define SWAP_JOURNAL "swap\n"
@@ -177,6 +192,26 @@ static enum sfx_error undo_pending(const struct sfx_place *place, struct sfx_fau
     return error ? fail_at(place, error, "take back", place->name, fault) : SFX_OK;
 }
 
+/* The tree whose hooks did not end was moved or removed by hand, so it cannot be exchanged: what it replaced comes back, as it
+ * holds the user's files. Before it is removed, which may take several runs, it is no such tree any more. */
+static enum sfx_error restore_replaced(const struct sfx_place *place, struct sfx_fault *fault)
+{
+    bool marked = exists(place->parent, place->replaced);
+    bool complete = exists_in(place, place->name, SFX_MANIFEST_PATH);
+    int error = 0;
+    if (marked && !complete && exists_in(place, place->staging, SFX_MANIFEST_PATH)) {
+        if (exists(place->parent, place->name))
+            return sfx_fail(fault, SFX_ERROR_PREFIX, "%s/%s is the installation that was in %s; move it back, or away",
+                            place->parent_path, place->staging, place->path);
+        error = sfx_os_rename(place->parent, place->staging, place->parent, place->name, SFX_OS_REPLACE);
+        if (error)
+            return fail_at(place, error, "put back", place->staging, fault);
+    }
+    if (marked)
+        error = unmark_replaced(place);
+    return error ? fail_at(place, error, "remove", place->replaced, fault) : SFX_OK;
+}
+
 enum sfx_error sfx_commit_recover(struct sfx_place *place, bool inside, struct sfx_fault *fault)
 {
     enum sfx_error error = sfx_place_look(place, fault);     /* what was seen before the lock was held may be over */
@@ -193,6 +228,8 @@ enum sfx_error sfx_commit_recover(struct sfx_place *place, bool inside, struct s
         error = undo_swap(place, fault);
         if (!error)
             error = undo_pending(place, fault);
+        if (!error)
+            error = restore_replaced(place, fault);
         if (!error)
             error = remove_ours(place, place->staging, fault);
     }
@@ -269,6 +306,8 @@ enum sfx_error sfx_commit_flush(const struct sfx_commit *commit, bool sync, stru
     int error = commit->keeps_mode && !commit->inside ? sfx_os_stat_fd(commit->place->folder, &old) : 0;
     if (!error && !commit->inside)
         error = set_mode(commit->tree, old.mode & 02777u);
+    if (!error && commit->pending && commit->replaces && !commit->inside)
+        error = mark_replaced(commit->place);
     if (!error && sync)
         error = sfx_os_sync_system(commit->tree);
     if (error)
@@ -315,7 +354,9 @@ enum sfx_error sfx_commit_settle(struct sfx_commit *commit, bool sync, bool *ret
     if (error)
         return sfx_fail_os(fault, error, "cannot complete %s", commit->place->path);
     commit->made_folder = commit->inside || commit->replaces;
-    *ret_residue = remove_staging(commit) != 0;
+    if (commit->pending && !commit->inside)
+        error = unmark_replaced(commit->place);
+    *ret_residue = error != 0 || remove_staging(commit) != 0;
     if (*ret_residue)
         commit->made_folder = false;     /* not tried a second time */
     return SFX_OK;
@@ -334,6 +375,7 @@ enum sfx_error sfx_commit_revert(struct sfx_commit *commit, bool sync, struct sf
     if (error)
         return fail_at(place, error, "take back", place->name, fault);
     commit->made_folder = true;
+    unmark_replaced(place);
     if (sync)
         sfx_os_sync_file(place->parent);
     return SFX_OK;
@@ -341,6 +383,8 @@ enum sfx_error sfx_commit_revert(struct sfx_commit *commit, bool sync, struct sf
 
 void sfx_commit_close(struct sfx_commit *commit)
 {
+    if (commit->made_folder && commit->pending && commit->replaces && !commit->inside)
+        unmark_replaced(commit->place);
     remove_staging(commit);
     sfx_os_closep(&commit->tree);
     sfx_os_closep(&commit->staging);

@@ -86,7 +86,7 @@ static void look_beside(struct sfx_place *place)
 {
     struct sfx_os_stat parent;
     struct sfx_os_stat folder;
-    place->left_beside = exists(place->parent, place->staging) || exists(place->parent, place->journal) ||
+    place->left_beside = exists(place->parent, place->staging) || exists(place->parent, place->journal) || exists(place->parent, place->replaced) ||
                          exists(place->parent, place->lock);
     place->can_replace_beside = sfx_os_is_writable(place->parent_path) && place->folder >= 0 &&
                                 sfx_os_stat_fd(place->parent, &parent) == 0 && sfx_os_stat_fd(place->folder, &folder) == 0 &&
@@ -151,8 +151,10 @@ enum sfx_error sfx_place_open(const char *prefix, struct sfx_place *ret_place, s
     place->staging = derived_name(place->name, "new");
     place->old = derived_name(place->name, "old");
     place->journal = derived_name(place->name, "journal");
+    place->replaced = derived_name(place->name, "replaced");
     place->lock = derived_name(place->name, "lock");
-    if (!place->parent_path || !place->staging || !place->old || !place->journal || !place->lock)
+    if (!place->parent_path || !place->staging || !place->old || !place->journal || !place->replaced ||
+        !place->lock)
         return no_memory(fault);
     error = sfx_place_check_allowed(place, fault);
     return error ? error : sfx_place_look(place, fault);
@@ -168,6 +170,7 @@ void sfx_place_close(struct sfx_place *place)
     free(place->staging);
     free(place->old);
     free(place->journal);
+    free(place->replaced);
     free(place->lock);
     memset(place, 0, sizeof *place);
     place->parent = place->folder = -1;

@@ -24,6 +24,7 @@ struct sfx_place {
     char *staging;                       /* names beside it, derived from `name` */
     char *old;
     char *journal;
+    char *replaced;                      /* there while hooks run: what is staged is the old tree, with the user's files */
     char *lock;
     int parent;                          /* open folder, -1 while it does not exist */
     int folder;                          /* the prefix itself, open, -1 while absent */

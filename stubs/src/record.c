@@ -302,17 +302,25 @@ static void name_manifest(struct sfx_fault *fault, const char *shown)
         sfx_fail_format(fault, fault->verdict, "%s/%s", shown, SFX_MANIFEST_PATH);
 }
 
+enum sfx_error sfx_record_check_ended(int root, const char *shown, struct sfx_fault *fault)
+{
+    struct sfx_os_stat pending;
+    if (sfx_os_stat(root, SFX_PENDING_PATH, &pending) != 0)
+        return SFX_OK;
+    return sfx_fail(fault, SFX_ERROR_PREFIX, "%s is being installed, or that run was killed; then run the installer again", shown);
+}
+
 enum sfx_error sfx_record_open(int root, const char *shown, struct sfx_record *ret_record, struct sfx_fault *fault)
 {
     uint8_t *bytes;
     size_t size;
     memset(ret_record, 0, sizeof *ret_record);
     enum sfx_error error = read_whole(root, SFX_MANIFEST_PATH, SFX_MAX_INDEX_RAW, shown, &bytes, &size, fault);
-    struct sfx_os_stat pending;
-    if (error && sfx_os_stat(root, SFX_PENDING_PATH, &pending) == 0)
-        return sfx_fail(fault, SFX_ERROR_PREFIX, "%s is being installed, or that run was killed; then run the installer again", shown);
+    struct sfx_fault ended;
+    if (error && sfx_record_check_ended(root, shown, &ended) != SFX_OK)
+        *fault = ended;
     if (error)
-        return error;
+        return fault->error;
     error = sfx_manifest_open(bytes, size, &ret_record->index, ret_record->build, fault);
     free(bytes);
     if (error)

@@ -45,6 +45,8 @@ struct sfx_record {
     char *prefix;                        /* the prefix the tree is rendered for */
     enum sfx_modes modes;
 };
+/* SFX_ERROR_PREFIX where the hooks of an installer have not ended, or not yet: only that, or the next one, may do anything there. */
+enum sfx_error sfx_record_check_ended(int root, const char *shown, struct sfx_fault *fault);
 /* ROOT is the open prefix, SHOWN its path. */
 enum sfx_error sfx_record_open(int root, const char *shown, struct sfx_record *ret_record, struct sfx_fault *fault);
 void sfx_record_close(struct sfx_record *record);

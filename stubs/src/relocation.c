@@ -302,8 +302,10 @@ enum sfx_error sfx_relocate(struct sfx_session *session, struct sfx_fault *fault
     if (!error) {
         sfx_event_start(&session->events, "relocate", path, NULL, NULL);
         sfx_event_phase(&session->events, "check");
-        error = sfx_place_open(path, &here, fault);
+        error = sfx_record_check_ended(root, path, fault);
     }
+    if (!error)
+        error = sfx_place_open(path, &here, fault);
     if (!error && here.uninstalling)
         error = sfx_fail(fault, SFX_ERROR_PREFIX, "%s is half removed; run `sfx uninstall` again, or install it again", path);
     if (!error && (here.left_beside || here.left_inside))

@@ -393,8 +393,10 @@ enum sfx_error sfx_uninstall(struct sfx_session *session, struct sfx_fault *faul
     if (!error) {
         sfx_event_start(&session->events, "uninstall", path, NULL, NULL);
         sfx_event_phase(&session->events, "check");
-        error = sfx_place_open(path, &place, fault);
+        error = sfx_record_check_ended(root, path, fault);
     }
+    if (!error)
+        error = sfx_place_open(path, &place, fault);
     if (!error && (place.left_beside || place.left_inside))
         error = sfx_produce_recover(session, &place, fault);
     if (!error && is_there(&place))

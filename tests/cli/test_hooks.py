@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import signal
 import stat
 import subprocess
@@ -197,8 +198,8 @@ def test_interrupted(form: Form, maker: Maker, tmp_path: Path, number: signal.Si
     form.check_nothing_changed()
 
 
-def test_killed(form: Form, maker: Maker, tmp_path: Path) -> None:
-    """No installation until it has ended; the next run, whatever it shall install, takes it back first."""
+def kill_in_hook(form: Form, maker: Maker, tmp_path: Path) -> None:
+    """An installer is killed while its post-install runs, and that too."""
     app = maker.make(hooked(small(), post_install=WAITS))
     tell = tmp_path / "tell"
     command = app.command(*form.options)
@@ -207,6 +208,11 @@ def test_killed(form: Form, maker: Maker, tmp_path: Path) -> None:
     process.kill()
     process.wait()
     os.killpg(script, signal.SIGKILL)
+
+
+def test_killed(form: Form, maker: Maker, tmp_path: Path) -> None:
+    """No installation until it has ended; the next run, whatever it shall install, takes it back first."""
+    kill_in_hook(form, maker, tmp_path)
     assert not (form.prefix / ".sfxpack/manifest").exists()
     assert "was killed; then run the installer again" in tool(form.prefix, "verify", status=Exit.PREFIX_IN_USE).stderr
     form.old.run("--prefix", form.prefix, "--no-sync")
@@ -214,6 +220,58 @@ def test_killed(form: Form, maker: Maker, tmp_path: Path) -> None:
         form.check_nothing_changed()
     else:
         check_small(form.prefix, str(form.prefix), b"0")
+        assert [path.name for path in form.place.iterdir()] == ["env"]
+
+
+@pytest.mark.parametrize(
+    "command", [["relocate"], ["relocate", "--strict"], ["relocate", "NEW"], ["uninstall", "--yes"]]
+)
+def test_the_tool_leaves_what_has_not_ended(form: Form, maker: Maker, tmp_path: Path, command: list[str]) -> None:
+    kill_in_hook(form, maker, tmp_path)
+    before = whole(form.place)
+    options = [str(tmp_path / "copy") if word == "NEW" else word for word in command]
+    done = tool(form.prefix, *options, status=Exit.PREFIX_IN_USE)
+    assert "was killed; then run the installer again" in done.stderr
+    assert whole(form.place) == before
+    assert not (tmp_path / "copy").exists()
+
+
+@pytest.mark.parametrize("by_hand", ["moved", "moved and relocated", "removed", "another thing there"])
+@pytest.mark.parametrize("system", ["new", "old"])
+def test_what_was_replaced_outlives_the_tree_that_was_moved_away(
+    maker: Maker, tmp_path: Path, by_hand: str, system: str, require: Callable[[str], str]
+) -> None:
+    """It may be the only place of the user's files. An old system exchanges nothing."""
+    with prepared("beside", maker, tmp_path / "place") as form:
+        if system == "new":
+            kill_in_hook(form, maker, tmp_path)
+        else:
+            tell = tmp_path / "tell"
+            app = maker.make(hooked(small(), post_install=WAITS))
+            inject = ["-f", "-o", "/dev/null", "-e", "trace=renameat2", "-e", "inject=renameat2:error=ENOSYS"]
+            command = [require("strace"), *inject, *app.command(*form.options, "-j1")]
+            environment = {**os.environ, "TELL": str(tell)}
+            process = subprocess.Popen(command, stdout=subprocess.DEVNULL, text=True, env=environment, process_group=0)
+            script = wait_for(tell, process)
+            os.killpg(process.pid, signal.SIGKILL)
+            process.wait()
+            os.killpg(script, signal.SIGKILL)
+        away = tmp_path / "away"
+        if by_hand == "removed":
+            shutil.rmtree(form.prefix)
+        else:
+            form.prefix.rename(away)
+        if by_hand == "moved and relocated":
+            tool(away, "relocate", status=Exit.PREFIX_IN_USE)
+            assert away.exists()
+        if by_hand == "another thing there":
+            form.prefix.mkdir()
+            (form.prefix / "theirs").touch()
+            done = form.old.run("--prefix", form.prefix, "--no-sync", status=Exit.PREFIX_IN_USE)
+            assert ".env.sfxpack-new is the installation that was in" in done.stderr
+            shutil.rmtree(form.prefix)
+        form.old.run("--prefix", form.prefix, "--no-sync")
+        form.check_nothing_changed()
         assert [path.name for path in form.place.iterdir()] == ["env"]
 
 
