@@ -251,7 +251,9 @@ def test_what_was_replaced_outlives_the_tree_that_was_moved_away(
             inject = ["-f", "-o", "/dev/null", "-e", "trace=renameat2", "-e", "inject=renameat2:error=ENOSYS"]
             command = [require("strace"), *inject, *app.command(*form.options, "-j1")]
             environment = {**os.environ, "TELL": str(tell)}
-            process = subprocess.Popen(command, stdout=subprocess.DEVNULL, text=True, env=environment, process_group=0)
+            process = subprocess.Popen(
+                command, stdout=subprocess.DEVNULL, text=True, env=environment, start_new_session=True
+            )
             script = wait_for(tell, process)
             os.killpg(process.pid, signal.SIGKILL)
             process.wait()
