@@ -12,7 +12,7 @@ import re
 import shutil
 import signal
 import subprocess
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -24,6 +24,8 @@ Tree = dict[str, tuple[object, ...]]
 
 EDITED = (": bin/hello", ": share/empty", ": share/release")
 """What users change in the scenes."""
+LEFT = re.compile(r"\.env\.sfxpack-|env/\.sfxpack\.new")
+"""Names of what a run that could not clean up leaves for the next one."""
 PATIENCE = 20
 """Seconds after which a run is taken to wait for something that never comes."""
 MESSAGES = {
@@ -44,6 +46,8 @@ DATA = frozenset(("read", "pread", "write", "writev", "pwrite", "pwritev"))
 """Calls that may do less than they should."""
 ATOMIC = {"mmap", "fdopendir", "pipe", "posix_spawn", "pthread_create"}
 """Calls that no signal can come between (inject.c)."""
+STARTING = {"pipe": ("EMFILE",), "posix_spawn": ("EAGAIN", "EACCES"), "pthread_create": ("EAGAIN",)}
+"""Calls that start something, and what they can fail with."""
 WITHOUT_NAME = DATA | {
     "fstat", "close", "fsync", "ftruncate", "futimens", "fchmod", "fchown", "mmap", "readdir", "statx"
 }  # fmt: skip
@@ -66,19 +70,35 @@ def read_log(path: Path) -> list[Call]:
 
 
 def run_with(
-    command: list[str], faults: str = "", log: Path | None = None, umask: int = -1
+    command: list[str],
+    faults: str = "",
+    log: Path | None = None,
+    umask: int = -1,
+    variables: Mapping[str, str] | None = None,
 ) -> subprocess.CompletedProcess[str]:
-    """Run a stub made for faults."""
-    environment = {**os.environ, "SFXPACK_FAULTS": faults}
+    """Run a stub made for faults, to the end of all that it starts."""
+    environment = {**os.environ, **(variables or {}), "SFXPACK_FAULTS": faults}
     if log is not None:
         log.unlink(missing_ok=True)
         environment["SFXPACK_FAULTS_LOG"] = str(log)
+    ends, inherited = os.pipe()
     try:
         return subprocess.run(
-            command, check=False, capture_output=True, text=True, timeout=PATIENCE, env=environment, umask=umask
+            command,
+            check=False,
+            capture_output=True,
+            text=True,
+            timeout=PATIENCE,
+            env=environment,
+            umask=umask,
+            pass_fds=[inherited],
         )
     except subprocess.TimeoutExpired as error:
         raise AssertionError(f"{faults}: does not end: {command}") from error
+    finally:
+        os.close(inherited)
+        os.read(ends, 1)  # a script that goes on when the stub is killed
+        os.close(ends)
 
 
 def tree_of(root: Path) -> Tree:
@@ -129,6 +149,12 @@ class Scene:
     """A killed run was there before, and what it left may be gone after a run that failed."""
     foreign: frozenset[bytes] = frozenset()
     """Contents of files that are not ours: always somewhere below the place."""
+    variables: Mapping[str, str] = field(default_factory=dict)
+    """Of the environment."""
+    whole: str = ""
+    """A file outside of the prefix that is always as before or as in the end."""
+    gives_up: str = ""
+    """What a run says, as a regular expression, that has done all else, but could not change that file."""
     status: int = field(default=0, init=False)
     expected: Tree = field(default_factory=dict, init=False)
     log: Path = field(init=False)
@@ -141,7 +167,7 @@ class Scene:
         """The calls of an undisturbed run."""
         self.reset()
         done = self.run("")
-        assert done.returncode in {0, Exit.EXCEPTIONS}, done.stderr
+        assert done.returncode in {0, Exit.EXCEPTIONS, Exit.HOOK}, done.stderr
         self.status = done.returncode
         self.expected = tree_of(self.place)
         return read_log(self.log)
@@ -163,7 +189,8 @@ class Scene:
 
     def run(self, faults: str) -> subprocess.CompletedProcess[str]:
         """The run, disturbed."""
-        return run_with(self.command, ",".join(filter(None, (faults, self.base))), self.log)
+        faults = ",".join(filter(None, (faults, self.base)))
+        return run_with(self.command, faults, self.log, variables=self.variables)
 
     def try_once(self, call: str, at: int | str, action: str) -> str:
         """Disturb one call; check everything; what came of it in a word."""
@@ -174,21 +201,46 @@ class Scene:
         what = f"{self.name}: {call}:{at}:{action}: status {done.returncode}\n{done.stdout}{done.stderr}"
         after = tree_of(self.place)
         assert contents(after) >= self.foreign, what
+        if self.whole:
+            assert after.get(self.whole) in (before.get(self.whole), self.expected.get(self.whole)), what
         if action in {"kill", "torn"}:
             assert done.returncode == -signal.SIGKILL, what
             outcome = self.check_killed(what)
-        elif done.returncode not in {0, self.status, Exit.EXCEPTIONS if action == "EACCES" or self.may_keep else 0}:
-            outcome = self.check_failed(done, action, what)
-            begun = self.cleans or (self.prefix / ".sfxpack/relocating").exists()
+        elif done.returncode in self.good(action, done.stderr):
+            outcome = "survived"
+            self.check_survived(done, action, after, what)
+        else:
+            outcome = self.check_failed(done, call, action, what)
+            begun = self.cleans or any((self.prefix / ".sfxpack" / name).exists() for name in self.begun)
             if not begun and call not in {"unlinkat", "readdir"}:  # what failed may be the cleaning up
                 assert after == before, f"{what}{different(before, after)}"
-        else:
-            outcome = "survived"
-            if action in {"EINTR", "short"}:
-                assert done.returncode == self.status, what
-                assert after == self.expected, f"{what}{different(self.expected, after)}"
         self.finish(what, exact=outcome != "survived")
         return outcome
+
+    @property
+    def begun(self) -> tuple[str, ...]:
+        """What tells, after a run that failed, that it could not go back."""
+        return ("relocating", "pending") if self.status == Exit.HOOK else ("relocating",)
+
+    def good(self, action: str, said: str) -> set[int]:
+        """The statuses of a run that was disturbed and has done what it should."""
+        excepts = action == "EACCES" or self.may_keep or self.has_given_up(said)
+        return {0, self.status, *([Exit.EXCEPTIONS] if excepts else [])}
+
+    def has_given_up(self, said: str) -> bool:
+        """Whether a run says that it could not change the file outside."""
+        return bool(self.gives_up and re.search(f"warning: .*({self.gives_up})", said))
+
+    def check_survived(self, done: subprocess.CompletedProcess[str], action: str, after: Tree, what: str) -> None:
+        """What was only interrupted is as ever; where a script failed all is as before, but for what is left over."""
+        if action in {"EINTR", "short"}:
+            assert done.returncode == self.status, what
+            assert after == self.expected, f"{what}{different(self.expected, after)}"
+        if done.returncode == Exit.HOOK:
+            found = {name: values for name, values in after.items() if not LEFT.match(name)}
+            assert found == self.expected, f"{what}{different(self.expected, found)}"
+        if self.has_given_up(done.stderr):
+            assert re.search(MESSAGES[action], done.stderr), what
 
     def check_killed(self, what: str) -> str:
         """Either there is no installation and one sees it, or a whole one, or one that says it is being relocated."""
@@ -202,13 +254,14 @@ class Scene:
         assert not [line for line in lines if re.match("missing|changed|link changed|another kind", line)], what + said
         return "complete"
 
-    def check_failed(self, done: subprocess.CompletedProcess[str], action: str, what: str) -> str:
+    def check_failed(self, done: subprocess.CompletedProcess[str], call: str, action: str, what: str) -> str:
         """The message names the cause and a path, and the status is that of the cause."""
         assert action not in {"EINTR", "short"}, what
-        wanted = Exit.NO_SPACE if action in {"ENOSPC", "EDQUOT"} else Exit.IO
+        starts = call in STARTING and call != "pthread_create"
+        wanted = Exit.HOOK if starts else Exit.NO_SPACE if action in {"ENOSPC", "EDQUOT"} else Exit.IO
         assert done.returncode == wanted, what
         assert re.search(MESSAGES[action], done.stderr), what
-        assert str(self.place.parent) in done.stderr or action == "EAGAIN", what
+        assert ("/bin/sh" if starts else str(self.place.parent)) in done.stderr or action == "EAGAIN", what
         return "failed"
 
     def finish(self, what: str, *, exact: bool) -> None:
@@ -217,15 +270,18 @@ class Scene:
         Not EXACT: what could not be read was left or kept.
         """
         for command in self.next_commands():
-            done = run_with(command)
+            done = run_with(command, variables=self.variables)
             assert done.returncode in {0, self.status}, f"{what}then: {done.returncode}\n{done.stdout}{done.stderr}"
         found = self.without_rest(tree_of(self.place))
+        if self.has_given_up(what) and not (self.prefix / ".sfxpack").exists():
+            found[self.whole] = self.expected[self.whole]  # it was said, and nothing is left that knows of it
         if exact:
             assert found == self.expected, f"{what}in the end: {different(self.expected, found)}"
         else:
             names = found.keys() ^ self.expected.keys()
             odd = [name for name in names if not name.endswith((".sfxpack-old", ".pyc")) and not self.may_keep]
             assert not odd, f"{what}in the end: {different(self.expected, found)}"
+            assert found.get(self.whole) == self.expected.get(self.whole), f"{what}in the end: {self.whole}"
         assert contents(found) >= self.foreign, what
 
     def without_rest(self, tree: Tree) -> Tree:
@@ -250,8 +306,8 @@ def errors_of(call: Call) -> Iterator[str]:
     """What a call can fail with; nothing if it fails anyway."""
     if call.result == -errno.ENOENT:
         return
-    if call.name == "pthread_create":
-        yield "EAGAIN"
+    if call.name in STARTING:
+        yield from STARTING[call.name]
         return
     if call.name != "faccessat":
         yield "EIO"

@@ -1,85 +1,13 @@
-"""What is disturbed by faults: installing, replacing and relocating, in every situation a prefix can be in."""
+"""What is disturbed by faults: installing, replacing, relocating, removing, in every situation of a prefix."""
 
 from __future__ import annotations
 
 import os
-import shutil
-import subprocess
 from collections.abc import Callable
-from dataclasses import dataclass
-from pathlib import Path
 
-from tests.cli.test_installer import add_to
 from tests.faults import Scene, run_with
-from tests.installers import Installer, Maker, small
-
-OLD_SYSTEM = "renameat2:*:ENOSYS"
-OWN = (b"mine", b"data", b"edited")
-"""What `add_to` leaves in files."""
-
-
-def edit(prefix: Path) -> None:
-    """A changed file, one that is gone, others added."""
-    with (prefix / "bin/hello").open("a") as file:
-        file.write("echo more\n")
-    (prefix / "share/empty").unlink()
-    (prefix / "own/deep").mkdir(parents=True)
-    (prefix / "own/deep/one").write_text("1st")
-    os.link(prefix / "own/deep/one", prefix / "own/two")
-
-
-@dataclass(frozen=True)
-class Stage:
-    """Where scenes are made: artifacts, and installations to begin with."""
-
-    folder: Path
-    first: Installer
-    second: Installer
-
-    @property
-    def place(self) -> Path:
-        return self.folder / "place"
-
-    @property
-    def prefix(self) -> Path:
-        return self.place / "env"
-
-    def install(self) -> None:
-        """An installation, not synced."""
-        run_with(self.first.command("--prefix", self.prefix, "--no-sync", "-q")).check_returncode()
-
-    def keep(self, prepare: Callable[[], None], name: str = "env") -> Callable[[], None]:
-        """The same as PREPARE, by copying what it makes; NAME is what the copy's prefix is called."""
-        kept = self.folder / f"kept-{len(list(self.folder.glob('kept-*')))}"
-        shutil.rmtree(self.place, ignore_errors=True)
-        self.place.mkdir()
-        prepare()
-        self.place.rename(kept)
-
-        def copy() -> None:
-            subprocess.run(["cp", "-a", f"{kept}/.", self.place], check=True)
-            if name != "env":
-                self.prefix.rename(self.place / name)
-
-        return copy
-
-    def scene(self, name: str, prepare: Callable[[], None] = lambda: None, **changes: object) -> Scene:
-        """Installing there; CHANGES to that."""
-        command = self.first.command("--prefix", self.prefix, "-j1")
-        values = {"command": command, "prefix": self.prefix, **changes}
-        return Scene(name, self.place, prepare=prepare, **values)  # type: ignore[arg-type] # fields of Scene
-
-    def tool(self, prefix: Path, *options: object) -> list[str]:
-        """A command of the tool of an installation."""
-        return [str(prefix / ".sfxpack/sfx"), *map(str, options), "-j1"]
-
-
-def make_stage(stub: Path, folder: Path) -> Stage:
-    """Artifacts with a stub made for faults."""
-    (folder / "media").mkdir(parents=True, exist_ok=True)
-    maker = Maker(stub, folder / "media")
-    return Stage(folder, maker.make(small()), maker.make(small(b"2"), "second.sh"))
-
+from tests.scenes_outside import OUTSIDE
+from tests.stage import OLD_SYSTEM, OWN, Stage, after_run, edit, removing
 
 # ---- Installing -----------------------------------------------------------------------------------------------------
 
@@ -145,13 +73,8 @@ def after_kill(stage: Stage) -> Scene:
 
 
 def force(stage: Stage, name: str = "force", **changes: object) -> Scene:
-    def prepare() -> None:
-        stage.install()
-        add_to(stage.prefix)
-
-    command = stage.second.command("--prefix", stage.prefix, "--force", "-j1")
-    values = {"command": command, "foreign": frozenset(OWN), **changes}
-    return stage.scene(name, stage.keep(prepare), **values)
+    values = {"command": stage.command(stage.second, "--force"), "foreign": frozenset(OWN), **changes}
+    return stage.scene(name, stage.keep(stage.install_and_add), **values)
 
 
 def force_old(stage: Stage) -> Scene:
@@ -164,16 +87,7 @@ def force_inside(stage: Stage) -> Scene:
 
 def force_inside_after_kill(stage: Stage) -> Scene:
     """The moves of a killed run have to be undone first."""
-    scene = force_inside(stage)
-    scene.name = "force, mount point, after a killed run"
-    install = scene.prepare
-
-    def prepare() -> None:
-        install()
-        run_with(scene.command, "renameat2:5:kill")
-
-    scene.prepare, scene.cleans = prepare, True
-    return scene
+    return after_run(force_inside(stage), "renameat2:5:kill")
 
 
 # ---- Relocating -----------------------------------------------------------------------------------------------------
@@ -202,16 +116,7 @@ def relocate_edited(stage: Stage) -> Scene:
 
 
 def relocate_after_kill(stage: Stage) -> Scene:
-    scene = relocate_edited(stage)
-    scene.name = "relocate, after a killed run"
-    move = scene.prepare
-
-    def prepare() -> None:
-        move()
-        run_with(scene.command, "renameat:4:kill")
-
-    scene.prepare, scene.cleans = prepare, True
-    return scene
+    return after_run(relocate_edited(stage), "renameat:4:kill")
 
 
 def copy(stage: Stage, name: str = "relocate NEW", *options: str, **changes: object) -> Scene:
@@ -240,19 +145,14 @@ def move_off(stage: Stage) -> Scene:
 
 
 def uninstall(stage: Stage) -> Scene:
-    """Killed after the record has gone, what is left is as of a killed installer: the next one removes it."""
-    command = [str(stage.prefix / ".sfxpack/sfx"), "uninstall", "--yes"]
-    return stage.scene(
-        "uninstall", stage.keep(stage.install), command=command, may_stay=(".env",), may_keep=True, cleans=True
-    )
+    return removing(stage, "uninstall", stage.keep(stage.install))
 
 
 def uninstall_edited(stage: Stage) -> Scene:
-    command = [str(stage.prefix / ".sfxpack/sfx"), "uninstall", "--yes"]
-    prepare = stage.keep(installed_and_edited(stage))
-    foreign = frozenset({b"1st"})
-    values = {"may_stay": (".env", "env/."), "may_keep": True, "cleans": True, "foreign": foreign}
-    return stage.scene("uninstall, edited", prepare, command=command, **values)
+    scene = removing(stage, "uninstall, edited", stage.keep(installed_and_edited(stage)))
+    scene.may_stay += ("env/.",)
+    scene.foreign = frozenset({b"1st"})
+    return scene
 
 
 INSTALLING = (
@@ -262,5 +162,5 @@ REPLACING = (force, force_old, force_inside, force_inside_after_kill)
 RELOCATING = (relocate, relocate_edited, relocate_after_kill, copy, move, move_off)
 REMOVING = (uninstall, uninstall_edited)
 SCENES: dict[str, Callable[[Stage], Scene]] = {
-    make.__name__: make for make in (*INSTALLING, *REPLACING, *RELOCATING, *REMOVING)
+    make.__name__: make for make in (*INSTALLING, *REPLACING, *RELOCATING, *REMOVING, *OUTSIDE)
 }

@@ -110,7 +110,14 @@ static int copy_file(const struct carrier *carrier, const char *path, const char
     return error;
 }
 
-/* A copy, where a hard link cannot be made, or shall not be. */
+/* What cannot be read may be linked all the same, unless a script could write into it. */
+static bool is_writable(const struct carrier *carrier, const char *path)
+{
+    __attribute__((cleanup(sfx_os_closep))) int fd = -1;
+    return sfx_os_open(carrier->place->folder, path, SFX_OS_WRITE, &fd) != EACCES;
+}
+
+/* A copy, where a hard link cannot be made. */
 static int copy(const struct carrier *carrier, const char *path, enum sfx_os_kind kind, const char *target)
 {
     SFX_CLEAN_STRING char *text = NULL;
@@ -151,8 +158,8 @@ static enum sfx_error keep(struct carrier *carrier, const char *path, const stru
     if (failed)
         return failed;
     bool copies = carrier->copies && found->kind == SFX_OS_FILE && found->size <= MOST_COPIED;
-    int error = copies ? copy(carrier, path, found->kind, name) : EPERM;
-    if (error)
+    int error = copies ? copy_file(carrier, path, name) : EPERM;
+    if (!copies || (error == EACCES && !is_writable(carrier, path)))
         error = sfx_os_hard_link(carrier->place->folder, path, carrier->tree, name);
     if (error && !copies)
         error = copy(carrier, path, found->kind, name);

@@ -99,14 +99,17 @@ static enum sfx_error write_script(const struct sfx_hook_run *run, struct sfx_by
     return error ? sfx_fail_os(fault, error, "cannot write %s", script->path) : SFX_OK;
 }
 
-static void drop_script(const struct sfx_hook_run *run, struct script *script)
+static enum sfx_error drop_script(const struct sfx_hook_run *run, struct script *script, enum sfx_error failed,
+                                  struct sfx_fault *fault)
 {
-    if (script->name)
-        sfx_os_unlink(run->folder, script->name);
+    int error = script->name ? sfx_os_unlink(run->folder, script->name) : 0;
+    if (error && error != ENOENT && !failed)
+        failed = sfx_fail_os(fault, error, "cannot remove %s", script->path);
     sfx_free_string(&script->name);
     sfx_free_string(&script->path);
     sfx_free_string(&script->interpreter);
     sfx_free_string(&script->argument);
+    return failed;
 }
 
 /* ---- What it writes ---- */
@@ -246,6 +249,5 @@ enum sfx_error sfx_hook(const struct sfx_hook_run *run, struct sfx_fault *fault)
         error = write_script(run, text, &script, fault);
     if (!error)
         error = run_script(run, &script, fault);
-    drop_script(run, &script);
-    return error;
+    return drop_script(run, &script, error, fault);
 }

@@ -228,6 +228,13 @@ enum sfx_error sfx_rc_check(const struct sfx_session *session, const struct sfx_
 
 /* ---- Adding, moving, removing ---- */
 
+/* The record cannot be read, so which file it is, is not known. */
+static enum sfx_error say_unread(struct sfx_session *session, const char *prefix, int error)
+{
+    sfx_warn(session, "cannot read %s/" SFX_OUTSIDE ", so lines in a start-up file stay as they are: %s", prefix, strerror(error));
+    return SFX_ERROR_EXCEPTIONS;
+}
+
 static enum sfx_error say_failed(struct sfx_session *session, const char *path, int error, const char *what)
 {
     sfx_warn(session, "%s %s: %s", path ? path : "the start-up file", what, error == EINVAL ? "not a regular file" : strerror(error));
@@ -243,7 +250,7 @@ static void add_newline_before(struct outside *outside)
 }
 
 /* The block of OUTSIDE, or the one that NEW has, becomes that of NEW. RET_EDITED: it is there, but not as it was written. */
-static int put_block(struct outside *outside, struct outside *new, bool may_add, int tree, bool *ret_edited)
+static int put_block(struct outside *outside, struct outside *new, bool may_add, int root, bool *ret_edited)
 {
     SFX_CLEAN_TEXT struct sfx_text text = {0};
     struct sfx_bytes old_block = block_of(outside);
@@ -261,14 +268,14 @@ static int put_block(struct outside *outside, struct outside *new, bool may_add,
             error = splice(new->path, &text, old, old_block.size, block);
         if (old_block.size < outside->added.size)
             add_newline_before(new);
-        return error ? error : write_outside(tree, new);
+        return error ? error : write_outside(root, new);
     }
     if (!may_add)
-        return outside->path ? sfx_os_unlink(tree, SFX_OUTSIDE) : 0;
+        return outside->path ? sfx_os_unlink(root, SFX_OUTSIDE) : 0;
     new->made = !exists;
     if (text.size > 0 && text.data[text.size - 1] != '\n')
         add_newline_before(new);
-    error = new->added.failed ? ENOMEM : write_outside(tree, new);     /* the record first: no line without one */
+    error = new->added.failed ? ENOMEM : write_outside(root, new);     /* the record first: no line without one */
     return error ? error : splice(new->path, &text, NULL, 0, (struct sfx_bytes){(const uint8_t *)new->added.data, new->added.size});
 }
 
@@ -289,10 +296,12 @@ static enum sfx_error add_at(struct sfx_session *session, const struct sfx_index
     CLEAN_OUTSIDE struct outside new = {.path = NULL};
     bool edited = false;
     int error = read_outside(root, &outside);
+    if (error)
+        return say_unread(session, prefix, error);
     new.path = outside.path ? strdup(outside.path) : choose_file();
     new.made = outside.made;
     if (!new.path)
-        return say_failed(session, NULL, error ? error : ENOMEM, "was not changed");
+        return say_failed(session, NULL, ENOMEM, "was not changed");
     if (is_fish(new.path) && strchr(prefix, '\\'))
         error = ENOTSUP;
     add_block(&new.added, index, prefix, is_fish(new.path));
@@ -320,24 +329,32 @@ enum sfx_error sfx_rc_add(struct sfx_session *session, const struct sfx_index *i
     return error ? sfx_fail(fault, error, "%s", "") : SFX_OK;
 }
 
-enum sfx_error sfx_rc_move(struct sfx_session *session, const struct sfx_index *index, int root, int tree, const char *prefix)
+bool sfx_rc_follows(int root, const char *prefix)
+{
+    CLEAN_OUTSIDE struct outside outside = {.path = NULL};
+    SFX_CLEAN_STRING char *mark = sfx_print(" (sfxpack %s) >>>\n", prefix);
+    bool is_known = mark && read_outside(root, &outside) == 0;
+    return is_known && (!outside.path || find(&outside.added, sfx_bytes_of(mark)));
+}
+
+enum sfx_error sfx_rc_move(struct sfx_session *session, const struct sfx_index *index, int root, const char *prefix)
 {
     CLEAN_OUTSIDE struct outside outside;
     CLEAN_OUTSIDE struct outside new = {.path = NULL};
     bool edited = false;
     int error = read_outside(root, &outside);
-    if (!error && !outside.path)
+    if (error)
+        return say_unread(session, prefix, error);
+    if (!outside.path)
         return SFX_OK;
-    new.path = outside.path ? strdup(outside.path) : NULL;
+    new.path = strdup(outside.path);
     new.made = outside.made;
-    if (!error && (!new.path || (is_fish(new.path) && strchr(prefix, '\\'))))
+    if (!new.path || (is_fish(new.path) && strchr(prefix, '\\')))
         error = new.path ? ENOTSUP : ENOMEM;
     if (!error) {
         add_block(&new.added, index, prefix, is_fish(new.path));
-        error = new.added.failed ? ENOMEM : put_block(&outside, &new, false, tree, &edited);
+        error = new.added.failed ? ENOMEM : put_block(&outside, &new, false, root, &edited);
     }
-    if (edited && root != tree)
-        error = write_outside(tree, &outside);
     if (error && error != ENOENT)
         return say_failed(session, outside.path, error, "still names the old prefix");
     if (!edited)
@@ -346,16 +363,24 @@ enum sfx_error sfx_rc_move(struct sfx_session *session, const struct sfx_index *
     return SFX_ERROR_EXCEPTIONS;
 }
 
-enum sfx_error sfx_rc_remove(struct sfx_session *session, int root)
+enum sfx_error sfx_rc_remove(struct sfx_session *session, const struct sfx_index *index, int root, const char *prefix)
 {
     CLEAN_OUTSIDE struct outside outside;
+    CLEAN_OUTSIDE struct outside new = {.path = NULL};
     SFX_CLEAN_TEXT struct sfx_text text = {0};
     bool exists = false;
     int error = read_outside(root, &outside);
-    if (!error && outside.path)
+    if (error)
+        return say_unread(session, prefix, error);
+    if (outside.path)
         error = read_file(outside.path, &text, &exists);
     struct sfx_bytes block = block_of(&outside);
     char *at = error ? NULL : find(&text, block);
+    if (!error && !at && outside.path) { /* a run was killed between the file and the record */
+        add_block(&new.added, index, prefix, is_fish(outside.path));
+        at = find(&text, block_of(&new));
+        block = at ? block_of(&new) : block;
+    }
     if (!error && !at && has_first_line(&text, block)) {
         sfx_warn(session, "%s holds lines for it that were edited; they stay", outside.path);
         return SFX_ERROR_EXCEPTIONS;
@@ -363,7 +388,7 @@ enum sfx_error sfx_rc_remove(struct sfx_session *session, int root)
     if (at) {
         size_t size = block.size;
         bool is_last = at + size == text.data + text.size;
-        if (is_last && outside.added.size > block.size && at > text.data) {      /* the newline before it */
+        if (is_last && outside.added.size > block_of(&outside).size && at > text.data) {      /* the newline before it */
             at--;
             size++;
         }

@@ -16,9 +16,11 @@ enum sfx_error sfx_rc_check(const struct sfx_session *session, const struct sfx_
  * SFX_ERROR_EXCEPTIONS; so of the others. */
 enum sfx_error sfx_rc_add(struct sfx_session *session, const struct sfx_index *index, const char *prefix,
                           struct sfx_fault *fault);
-/* The lines of the installation ROOT, if there are any, now for TREE at PREFIX; ROOT and TREE may be the same. */
-enum sfx_error sfx_rc_move(struct sfx_session *session, const struct sfx_index *index, int root, int tree, const char *prefix);
-/* Take the lines of the installation ROOT out. */
-enum sfx_error sfx_rc_remove(struct sfx_session *session, int root);
+/* Whether the lines of the installation ROOT, if there are any, are recorded as those for PREFIX. */
+bool sfx_rc_follows(int root, const char *prefix);
+/* The lines of the installation ROOT, if there are any, become those for PREFIX. */
+enum sfx_error sfx_rc_move(struct sfx_session *session, const struct sfx_index *index, int root, const char *prefix);
+/* Take the lines of the installation ROOT, at PREFIX, out. */
+enum sfx_error sfx_rc_remove(struct sfx_session *session, const struct sfx_index *index, int root, const char *prefix);
 
 #endif

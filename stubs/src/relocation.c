@@ -7,6 +7,7 @@
 
 #include "preflight.h"
 #include "produce.h"
+#include "rc.h"
 
 #define MAX_HELD 64u                     /* a run that never ends, started again at ever other places */
 
@@ -253,8 +254,10 @@ static enum sfx_error relocate_to(struct sfx_relocation *relocation, struct sfx_
         return sfx_fail(fault, SFX_ERROR_USAGE, "--move needs another folder than %s, where the installation lies", here->path);
     if (!relocation->resumed && strcmp(relocation->here.record.prefix, relocation->target) == 0) {
         session->events.result = "in-place";
-        sfx_say(session, "%s is in place: nothing to do", relocation->target);
-        return SFX_OK;
+        bool follows = sfx_rc_follows(relocation->root, relocation->target);
+        sfx_say(session, "%s is in place%s", relocation->target, follows ? ": nothing to do" : "");
+        error = follows ? SFX_OK : sfx_rc_move(session, relocation->index, relocation->root, relocation->target);
+        return error ? sfx_fail(fault, error, "%s", "") : SFX_OK;
     }
     session->events.result = "relocated";
     error = sfx_relocate_here(relocation, here, fault);
@@ -268,7 +271,8 @@ static bool is_in_place(struct sfx_session *session, int root, const char *path)
     uint8_t build[SFX_DIGEST_SIZE];
     struct sfx_fault ignored;
     if (session->options.target || has_leftovers(root) ||
-        sfx_record_identity(root, path, build, &recorded, &ignored) != SFX_OK || !leads_to(recorded, root))
+        sfx_record_identity(root, path, build, &recorded, &ignored) != SFX_OK || !leads_to(recorded, root) ||
+        !sfx_rc_follows(root, recorded))
         return false;
     session->events.result = "in-place";
     sfx_say(session, "%s is in place: nothing to do", recorded);

@@ -274,6 +274,10 @@ static enum sfx_error copy_record(const struct copying *copying, struct sfx_faul
         if (error && error != ENOENT)
             return fail_at(copying, error, path, fault);
     }
+    bool moves = relocation->session->options.move && relocation->uncopied == 0;
+    int left = moves ? sfx_copy_file(relocation->root, SFX_OUTSIDE, copying->tree, SFX_OUTSIDE) : ENOENT;
+    if (left && left != ENOENT)
+        return fail_at(copying, left, SFX_OUTSIDE, fault);
     enum sfx_error error = sfx_record_move(relocation->root, copying->tree, copying->shown, relocation->target, false, fault);
     struct sfx_session *session = relocation->session;
     sfx_log(session, "copied from %s to %s", relocation->shown, relocation->target);
@@ -344,8 +348,7 @@ static void move_lines(struct sfx_relocation *relocation)
 {
     __attribute__((cleanup(sfx_os_closep))) int tree = -1;
     if (sfx_os_open(SFX_OS_HERE, relocation->target, SFX_OS_DIRECTORY_FOLLOW, &tree) == 0)
-        relocation->exceptions += sfx_rc_move(relocation->session, relocation->index, relocation->root, tree,
-                                              relocation->target) != SFX_OK;
+        relocation->exceptions += sfx_rc_move(relocation->session, relocation->index, tree, relocation->target) != SFX_OK;
 }
 
 static void remove_original(struct sfx_relocation *relocation, const struct sfx_place *here)

@@ -250,8 +250,7 @@ static enum sfx_error publish(struct renewal *renewal, struct sfx_fault *fault)
         error = sfx_record_move(relocation->root, relocation->root, relocation->shown, relocation->target, sync, fault);
     if (error)
         return error;
-    relocation->exceptions += sfx_rc_move(relocation->session, relocation->index, relocation->root, relocation->root,
-                                          relocation->target) != SFX_OK;
+    relocation->exceptions += sfx_rc_move(relocation->session, relocation->index, relocation->root, relocation->target) != SFX_OK;
     sfx_tree_remove(relocation->root, SFX_RELOCATED, NULL);
     os_error = sfx_os_unlink(relocation->root, SFX_RELOCATING);
     return os_error ? fail_at(relocation, os_error, "remove", SFX_RELOCATING, fault) : SFX_OK;

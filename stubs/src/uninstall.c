@@ -298,7 +298,8 @@ static enum sfx_error remove_all(struct work *work, struct sfx_fault *fault)
     const struct sfx_removal *removal = work->removal;
     enum sfx_error error = begin(work, fault);
     if (!error)
-        work->has_exceptions = sfx_rc_remove(removal->session, removal->place->folder) != SFX_OK;
+        work->has_exceptions = sfx_rc_remove(removal->session, &removal->here.record.index, removal->place->folder,
+                                             removal->here.record.prefix) != SFX_OK;
     if (!error)
         error = remove_files(work, fault);
     if (!error)

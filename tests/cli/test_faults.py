@@ -20,7 +20,8 @@ import pytest
 from sfxpack.format.layout import Exit
 from tests.faults import DATA, Call, Scene, different, points, read_log, run_with, tree_of
 from tests.installers import mounted, tool
-from tests.scenes import OLD_SYSTEM, SCENES, Stage, make_stage
+from tests.scenes import SCENES
+from tests.stage import OLD_SYSTEM, Stage, make_stage
 
 pytestmark = pytest.mark.skipif(not sys.platform.startswith("linux"), reason="the stub of this system is not built yet")
 
@@ -68,6 +69,18 @@ def test_what_cannot_be_looked_at_is_not_taken_for_absent(make_scene: Callable[[
         for at in range(1, last + 1, step):
             scene.try_once(call, at, "EIO")
         scene.leave()
+
+
+def test_a_copy_that_fails_is_no_link_and_says_why(make_scene: Callable[[str], Scene]) -> None:
+    """A script may write into what was added: it is copied, or the run ends before the script."""
+    scene = make_scene("force_hook_fails")
+    calls = scene.calls
+    begin = first(calls, "openat", "read lib/own/data")
+    counts: dict[str, int] = {}
+    for number, call in enumerate(calls[: begin + 12]):
+        counts[call.name] = counts.get(call.name, 0) + 1
+        if number >= begin and call.name in {"openat", "read", "pwrite", "write", "fchmod", "futimens"}:
+            scene.try_once(call.name, counts[call.name], "EACCES" if call.name == "openat" else "EIO")
 
 
 def test_killed_at_every_move_in_a_mount_point(make_scene: Callable[[str], Scene]) -> None:

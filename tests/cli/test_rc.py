@@ -281,6 +281,59 @@ def test_a_file_that_cannot_be_changed_any_more(app: Installer, home: Path, tmp_
     assert not (tmp_path / "env").exists()
 
 
+@pytest.mark.parametrize("options", [(), ("--move",)])
+def test_a_file_that_cannot_be_changed_follows_later(
+    app: Installer, home: Path, tmp_path: Path, options: tuple[str, ...]
+) -> None:
+    """The record goes along, so that the next `sfx relocate` finds the lines, and `sfx uninstall` does."""
+    rc, there = home / ".bashrc", tmp_path / "there"
+    rc.write_text("mine")
+    install(app, tmp_path / "env", home)
+    before = rc.read_text()
+    shutil.move(rc, home / "kept")
+    rc.mkdir()
+    if options:
+        done = tool(tmp_path / "env", "relocate", there, *options, status=Exit.EXCEPTIONS)
+    else:
+        (tmp_path / "env").rename(there)
+        done = tool(there, "relocate", status=Exit.EXCEPTIONS)
+    assert f"{rc} still names the old prefix: not a regular file" in done.stderr
+    assert f"{rc} still names the old prefix" in tool(there, "relocate", status=Exit.EXCEPTIONS).stderr
+    rc.rmdir()
+    shutil.move(home / "kept", rc)
+    if not options:
+        tool(there, "relocate")
+        assert rc.read_text() == "mine\n" + block(there)
+        assert "nothing to do" in tool(there, "relocate").stdout
+    else:
+        assert rc.read_text() == before
+    uninstall(there)
+    assert rc.read_text() == "mine"
+
+
+def test_lines_that_were_written_before_their_record(app: Installer, maker: Maker, home: Path, tmp_path: Path) -> None:
+    """Killed in between, the file has the new lines, and the record the old ones."""
+    rc, outside = home / ".bashrc", tmp_path / "env/.sfxpack/outside"
+    rc.write_text("mine")
+    install(app, tmp_path / "env", home)
+    old = outside.read_bytes()
+    second = maker.make(with_product(small(b"2"), activation=b"bin/hello", name=b"other"), "second.sh")
+    install(second, tmp_path / "env", home, "--force")
+    assert "# >>> other (" in rc.read_text()
+    outside.write_bytes(old)
+    uninstall(tmp_path / "env")
+    assert rc.read_text() == "mine"
+
+
+def test_a_record_that_cannot_be_read(app: Installer, home: Path, tmp_path: Path) -> None:
+    outside = tmp_path / "env/.sfxpack/outside"
+    install(app, tmp_path / "env", home)
+    outside.unlink()
+    outside.mkdir()
+    done = uninstall(tmp_path / "env", status=Exit.EXCEPTIONS)
+    assert f"cannot read {outside}, so lines in a start-up file stay as they are: " in done.stderr
+
+
 @pytest.mark.parametrize("step", ["install", "uninstall"])
 def test_killed_at_every_call(
     app: Installer, home: Path, tmp_path: Path, step: str, require: Callable[[str], str]
