@@ -151,6 +151,8 @@ static void add_place(const struct sfx_session *session, const struct sfx_target
         return;
     }
     const char *text = place->folder < 0 ? "does not exist yet" : "is empty";
+    if (place->occupation == SFX_PLACE_LEFTOVER)
+        text = "another run is not finished there; what it left is undone first";
     if (place->occupation == SFX_PLACE_INSTALLED)
         text = session->options.force ? "the installation there would be replaced" : "this build is installed there already";
     sfx_check_add(checks, SFX_CHECK_PLACE, SFX_CHECK_OK, "%s", text);

@@ -124,6 +124,15 @@ def test_a_place_that_cannot_be(app: Installer, tmp_path: Path) -> None:
         assert json.loads(done.stdout)["exit"] == Exit.PREFIX_IN_USE
 
 
+def test_what_a_killed_run_left_is_not_called_empty(app: Installer, tmp_path: Path) -> None:
+    app.run("--prefix", tmp_path / "env")
+    record = tmp_path / "env/.sfxpack"
+    (record / "manifest").rename(record / "pending")
+    said = texts(app.run("--check-only", "--json", "--prefix", tmp_path / "env"))["place"]
+    assert said == "another run is not finished there; what it left is undone first"
+    app.run("--prefix", tmp_path / "env")
+
+
 # ---- Room -----------------------------------------------------------------------------------------------------------
 
 
