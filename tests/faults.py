@@ -25,7 +25,7 @@ Tree = dict[str, tuple[object, ...]]
 EDITED = (": bin/hello", ": share/empty", ": share/release")
 """What users change in the scenes."""
 LEFT = re.compile(r"\.env\.sfxpack-|env/\.sfxpack\.new")
-"""Names of what a run that could not clean up leaves for the next one."""
+"""Names of what a run that could not clean up, or go back, leaves for the next one."""
 PATIENCE = 20
 """Seconds after which a run is taken to wait for something that never comes."""
 MESSAGES = {
@@ -211,16 +211,12 @@ class Scene:
             self.check_survived(done, action, after, what)
         else:
             outcome = self.check_failed(done, call, action, what)
-            begun = self.cleans or any((self.prefix / ".sfxpack" / name).exists() for name in self.begun)
+            begun = self.cleans or (self.prefix / ".sfxpack/relocating").exists()
+            begun = begun or (self.status == Exit.HOOK and any(map(LEFT.match, after)))
             if not begun and call not in {"unlinkat", "readdir"}:  # what failed may be the cleaning up
                 assert after == before, f"{what}{different(before, after)}"
         self.finish(what, exact=outcome != "survived")
         return outcome
-
-    @property
-    def begun(self) -> tuple[str, ...]:
-        """What tells, after a run that failed, that it could not go back."""
-        return ("relocating", "pending") if self.status == Exit.HOOK else ("relocating",)
 
     def good(self, action: str, said: str) -> set[int]:
         """The statuses of a run that was disturbed and has done what it should."""

@@ -266,5 +266,5 @@ enum sfx_error sfx_journal_undo(const struct sfx_place *place, struct sfx_fault 
         error = recover(place, staging);
     if (!error)
         error = sfx_tree_remove(place->folder, SFX_STAGING_INSIDE, SFX_STAGING_JOURNAL);
-    return error ? sfx_fail_os(fault, error, "cannot undo what a killed run left in %s", place->path) : SFX_OK;
+    return error ? sfx_fail_os(fault, error, "cannot undo what was begun in %s", place->path) : SFX_OK;
 }

@@ -25,7 +25,7 @@ from tests.stage import OLD_SYSTEM, Stage, make_stage
 
 pytestmark = pytest.mark.skipif(not sys.platform.startswith("linux"), reason="the stub of this system is not built yet")
 
-SAMPLE = 20
+SAMPLE = 12
 """Faults of each scene."""
 
 
@@ -107,14 +107,16 @@ def test_what_is_shipped_has_no_faults(stub: Path, fault_stub: Path) -> None:
     assert b"SFXPACK_FAULTS" not in stub.read_bytes()
 
 
-def test_unusual_surroundings(make_scene: Callable[[str], Scene]) -> None:
-    """A clock that stands at its beginning, and a umask that keeps others out."""
-    for name in ("absent", "force", "relocate", "copy"):
-        scene = make_scene(name)
-        scene.reset()
-        assert run_with(scene.command, "time:*:1970", umask=0o077).returncode == scene.status
-        found = tree_of(scene.place)
-        assert found == scene.expected, different(scene.expected, found)
+@pytest.mark.parametrize(("faults", "umask"), [("", 0o077), ("time:*:1970", -1)], ids=["umask 077", "clock in 1970"])
+@pytest.mark.parametrize("name", SCENES)
+def test_unusual_surroundings(make_scene: Callable[[str], Scene], name: str, faults: str, umask: int) -> None:
+    """A umask that keeps others out, a clock that stands at its beginning."""
+    scene = make_scene(name)
+    scene.reset()
+    done = run_with(scene.command, ",".join(filter(None, (faults, scene.base))), umask=umask, variables=scene.variables)
+    assert done.returncode == scene.status, done.stderr
+    found = tree_of(scene.place)
+    assert found == scene.expected, different(scene.expected, found)
 
 
 # ---- While it runs --------------------------------------------------------------------------------------------------
@@ -134,19 +136,28 @@ def run_stopped(command: list[str], faults: str, meanwhile: Callable[[], None]) 
 
 
 @pytest.mark.parametrize("at", [1, 2, 3, 5, 8])
-def test_artifact_truncated_while_it_is_read(stage: Stage, at: int) -> None:
-    app = stage.first
-    stage.place.mkdir()
-    whole = app.path.read_bytes()
-    status, said = run_stopped(
-        app.command("--prefix", stage.prefix, "-j1"), f"pread:{at}:stop", lambda: os.truncate(app.path, 4096)
-    )
+@pytest.mark.parametrize("name", ["absent", "force", "parts"])
+def test_artifact_truncated_while_it_is_read(make_scene: Callable[[str], Scene], name: str, at: int) -> None:
+    """Parts: all but the first file, which is read first."""
+    scene = make_scene(name)
+    scene.reset()
+    artifact = Path(scene.command[2])
+    files = sorted(artifact.parent.glob(artifact.name + ".part*")) or [artifact]
+    whole = {path: path.read_bytes() for path in files}
+    before = tree_of(scene.place)
+
+    def truncate() -> None:
+        for path in files:
+            os.truncate(path, 4096 if path == artifact else 10)
+
+    status, said = run_stopped(scene.command, f"pread:{at}:stop", truncate)
     assert status in {Exit.IO, Exit.DAMAGED}
-    assert f"{app.path} ended at offset " in said
-    assert list(stage.place.iterdir()) == []
-    app.path.write_bytes(whole)
-    assert run_with(app.command("--prefix", stage.prefix)).returncode == 0
-    tool(stage.prefix, "verify")
+    assert any(f"{path} ended at offset " in said or f"{path}: " in said or f"({path})" in said for path in files), said
+    assert tree_of(scene.place) == before
+    for path, data in whole.items():
+        path.write_bytes(data)
+    assert run_with(scene.command).returncode == 0
+    tool(scene.prefix, "verify", status=None)
 
 
 @pytest.mark.parametrize("base", ["", OLD_SYSTEM])

@@ -126,9 +126,15 @@ def moments(scene: Scene, strace: str) -> list[tuple[str, int]]:
     return chosen
 
 
-def test_every_call_may_fail(scene: Scene, require: Callable[[str], str]) -> None:
+Record = Callable[[str, object], None]
+"""pytest's, into its report; `scripts/faults` reads `runs` there."""
+
+
+def test_every_call_may_fail(scene: Scene, require: Callable[[str], str], record_property: Record) -> None:
     strace = require("strace")
-    for call, at in moments(scene, strace):
+    chosen = moments(scene, strace)
+    record_property("runs", len(chosen))
+    for call, at in chosen:
         scene.reset()
         before = snapshot(scene.place)
         status, _ = scene.trace(strace, "-e", f"trace={call}", "-e", f"inject={call}:error=EIO:when={at}")
@@ -143,9 +149,11 @@ def test_every_call_may_fail(scene: Scene, require: Callable[[str], str]) -> Non
 
 
 @pytest.mark.parametrize("scene", ["absent", "dead lock", "empty", "replace"], indirect=True)
-def test_killed_at_every_call(scene: Scene, require: Callable[[str], str]) -> None:
+def test_killed_at_every_call(scene: Scene, require: Callable[[str], str], record_property: Record) -> None:
     strace = require("strace")
-    for call, at in moments(scene, strace):
+    chosen = moments(scene, strace)
+    record_property("runs", len(chosen))
+    for call, at in chosen:
         scene.reset()
         status, _ = scene.trace(strace, "-e", f"trace={call}", "-e", f"inject={call}:signal=SIGKILL:when={at}")
         assert status == -signal.SIGKILL, (call, at)
@@ -156,14 +164,18 @@ def test_killed_at_every_call(scene: Scene, require: Callable[[str], str]) -> No
         scene.run_to_the_end()
 
 
-def test_killed_replacing_inside(maker: Maker, tmp_path: Path, require: Callable[[str], str]) -> None:
+def test_killed_replacing_inside(
+    maker: Maker, tmp_path: Path, require: Callable[[str], str], record_property: Record
+) -> None:
     """As above where the folder of the prefix has to stay; killed at every move."""
     strace = require("strace")
     prefix = tmp_path / "env"
     prefix.mkdir()
     first, second = maker.make(small()), maker.make(small(b"2"), "second.sh")
     command = second.command("--prefix", prefix, "--force", "-j1", "--no-sync")
-    for call, at in [*(("renameat2", at) for at in range(1, 12)), *(("unlinkat", at) for at in range(1, 40, 4))]:
+    chosen = [*(("renameat2", at) for at in range(1, 12)), *(("unlinkat", at) for at in range(1, 40, 4))]
+    record_property("runs", len(chosen))
+    for call, at in chosen:
         with mounted(prefix):
             first.run("--prefix", prefix, "--no-sync")
             add_to(prefix)
@@ -176,8 +188,9 @@ def test_killed_replacing_inside(maker: Maker, tmp_path: Path, require: Callable
             assert {path.name for path in prefix.iterdir()} == {".sfxpack", "bin", "empty", "lib", "share"}
 
 
-def test_without_exchange(maker: Maker, tmp_path: Path, require: Callable[[str], str]) -> None:
+def test_without_exchange(maker: Maker, tmp_path: Path, require: Callable[[str], str], record_property: Record) -> None:
     """Where the system knows no renameat2, two renames under a journal; killed at each of them, too."""
+    record_property("runs", 7)
     strace = require("strace")
     scene = make_scene("replace", maker, tmp_path)
     old = ["-e", "trace=renameat,renameat2", "-e", "inject=renameat2:error=ENOSYS"]
@@ -216,7 +229,8 @@ def test_interrupted(maker: Maker, tmp_path: Path, number: signal.Signals, form:
     assert list((tmp_path / "place").rglob("*")) == ([prefix] if empty else [])
 
 
-def test_killed_at_any_time(maker: Maker, tmp_path: Path) -> None:
+def test_killed_at_any_time(maker: Maker, tmp_path: Path, record_property: Record) -> None:
+    record_property("runs", 8)
     app = maker.make(many(1500, 20_000))
     prefix = tmp_path / "place/env"
     prefix.parent.mkdir()
