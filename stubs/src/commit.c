@@ -342,8 +342,13 @@ static int complete(const struct sfx_commit *commit, bool sync)
     int root = commit->inside ? commit->base : commit->tree;
     if (!error)
         error = sfx_os_rename(root, SFX_PENDING_PATH, root, SFX_MANIFEST_PATH, SFX_OS_REPLACE);
-    if (!error && sync && sfx_os_open(root, SFX_STATE_DIRECTORY, SFX_OS_DIRECTORY, &state) == 0)
-        sfx_os_sync_file(state);
+    if (error || !sync)
+        return error;
+    error = sfx_os_open(root, SFX_STATE_DIRECTORY, SFX_OS_DIRECTORY, &state);
+    if (!error)
+        error = sfx_os_sync_file(state);
+    if (error)                           /* it is not complete, so it can be taken back */
+        sfx_os_rename(root, SFX_MANIFEST_PATH, root, SFX_PENDING_PATH, SFX_OS_REPLACE);
     return error;
 }
 

@@ -174,11 +174,12 @@ static enum sfx_error make_variables(const struct sfx_hook_run *run, const struc
     return SFX_OK;
 }
 
+/* After the last one that is for who takes the tree back to say. */
 static const char *what_holds(enum sfx_hook_kind kind)
 {
-    return kind == SFX_HOOK_KIND_PRE_INSTALL    ? "nothing was installed"
-           : kind == SFX_HOOK_KIND_POST_INSTALL ? "all is as it was before"
-                                                : "nothing was removed";
+    return kind == SFX_HOOK_KIND_PRE_INSTALL    ? "; nothing was installed"
+           : kind == SFX_HOOK_KIND_POST_INSTALL ? ""
+                                                : "; nothing was removed";
 }
 
 static enum sfx_error judge(const struct sfx_hook_run *run, const struct script *script, int error, int status,
@@ -187,18 +188,18 @@ static enum sfx_error judge(const struct sfx_hook_run *run, const struct script 
     const char *holds = what_holds(run->kind);
     int number = sfx_os_interrupted();
     if (number) {
-        sfx_fail(fault, SFX_ERROR_INTERRUPTED, "interrupted while %s ran; %s", script->label, holds);
+        sfx_fail(fault, SFX_ERROR_INTERRUPTED, "interrupted while %s ran%s", script->label, holds);
         fault->os_error = number;
         return SFX_ERROR_INTERRUPTED;
     }
     if (error)
-        return sfx_fail(fault, SFX_ERROR_HOOK, "%s cannot be run by %s: %s; %s (--skip-hooks does without)", script->label,
+        return sfx_fail(fault, SFX_ERROR_HOOK, "%s cannot be run by %s: %s%s (--skip-hooks does without)", script->label,
                         script->interpreter, strerror(error), holds);
     if (status > 128)
-        return sfx_fail(fault, SFX_ERROR_HOOK, "%s was ended by signal %d; %s (--skip-hooks does without)", script->label,
+        return sfx_fail(fault, SFX_ERROR_HOOK, "%s was ended by signal %d%s (--skip-hooks does without)", script->label,
                         status - 128, holds);
     if (status != 0)
-        return sfx_fail(fault, SFX_ERROR_HOOK, "%s ended with status %d; %s (--skip-hooks does without)", script->label, status,
+        return sfx_fail(fault, SFX_ERROR_HOOK, "%s ended with status %d%s (--skip-hooks does without)", script->label, status,
                         holds);
     sfx_log(run->session, "%s ended well", script->label);
     return SFX_OK;

@@ -158,8 +158,11 @@ static void drop_mark(const struct sfx_place *place)
 static enum sfx_error revert(const struct sfx_production *production, struct sfx_commit *commit, struct sfx_fault *fault)
 {
     struct sfx_fault failed = {.error = SFX_OK};
-    if (sfx_commit_revert(commit, !production->session->options.no_sync, &failed) == SFX_OK)
+    if (sfx_commit_revert(commit, !production->session->options.no_sync, &failed) == SFX_OK) {
+        size_t size = strlen(fault->message);
+        snprintf(fault->message + size, sizeof fault->message - size, "; all is as it was before");
         return fault->error;
+    }
     sfx_say_fault(production->session, fault);
     *fault = failed;
     return failed.error;

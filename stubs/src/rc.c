@@ -325,7 +325,7 @@ enum sfx_error sfx_rc_add(struct sfx_session *session, const struct sfx_index *i
     if (!session->options.modify_rc)
         return SFX_OK;
     int opened = sfx_os_open(SFX_OS_HERE, prefix, SFX_OS_DIRECTORY_FOLLOW, &root);
-    enum sfx_error error = opened ? say_failed(session, NULL, opened, "was not changed") : add_at(session, index, root, prefix);
+    enum sfx_error error = opened ? say_unread(session, prefix, opened) : add_at(session, index, root, prefix);
     return error ? sfx_fail(fault, error, "%s", "") : SFX_OK;
 }
 

@@ -253,6 +253,9 @@ static enum sfx_error publish(struct renewal *renewal, struct sfx_fault *fault)
     relocation->exceptions += sfx_rc_move(relocation->session, relocation->index, relocation->root, relocation->target) != SFX_OK;
     sfx_tree_remove(relocation->root, SFX_RELOCATED, NULL);
     os_error = sfx_os_unlink(relocation->root, SFX_RELOCATING);
+    __attribute__((cleanup(sfx_os_closep))) int record = -1;
+    if (!os_error && sync && sfx_os_open(relocation->root, SFX_STATE_DIRECTORY, SFX_OS_DIRECTORY, &record) == 0)
+        sfx_os_sync_file(record);        /* else it would only be finished again */
     return os_error ? fail_at(relocation, os_error, "remove", SFX_RELOCATING, fault) : SFX_OK;
 }
 

@@ -374,6 +374,8 @@ def test_relocating_all_is_on_the_disk_before_the_first_file_changes(make_scene:
         ("openat", f"{root} read .sfxpack"),
         ("fsync", ""),
         ("unlinkat", ".sfxpack/relocating"),
+        ("openat", f"{root} read .sfxpack"),
+        ("fsync", ""),
     )
     flush = first(calls, "syncfs")
     assert written_and_open(calls, flush) <= {calls[first(calls, "openat", "create .sfxpack/relocating.new")].result}

@@ -111,7 +111,7 @@ def test_a_script_that_fails_leaves_all_as_it_was(form: Form, maker: Maker) -> N
     done = app.run(*form.options, status=Exit.HOOK)
     assert done.stderr.splitlines() == [
         "trouble",
-        "app: post-install ended with status 3; all is as it was before (--skip-hooks does without)",
+        "app: post-install ended with status 3 (--skip-hooks does without); all is as it was before",
     ]
     form.check_nothing_changed()
 
