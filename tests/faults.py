@@ -24,7 +24,7 @@ Tree = dict[str, tuple[object, ...]]
 
 EDITED = (": bin/hello", ": share/empty", ": share/release")
 """What users change in the scenes."""
-LEFT = re.compile(r"\.env\.sfxpack-|env/\.sfxpack\.new")
+LEFT = re.compile(r"(env/)?\.env\.sfxpack-|env/\.sfxpack\.new")
 """Names of what a run that could not clean up, or go back, leaves for the next one."""
 PATIENCE = 20
 """Seconds after which a run is taken to wait for something that never comes."""
