@@ -6,7 +6,8 @@ import os
 import shlex
 import shutil
 import subprocess
-import time
+import sys
+import tempfile
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -26,6 +27,19 @@ class Usage:
     """Bytes of memory of its largest process."""
 
 
+WATCH = """
+import os, subprocess, sys, time
+started = time.perf_counter()
+process = subprocess.Popen(sys.argv[2:])
+_, status, usage = os.wait4(process.pid, 0)
+wall = time.perf_counter() - started
+with open(sys.argv[1], "w") as report:
+    print(wall, usage.ru_utime + usage.ru_stime, usage.ru_maxrss, file=report)
+sys.exit(os.waitstatus_to_exitcode(status))
+"""
+"""A small program of its own: a new process begins with the peak of the one that starts it."""
+
+
 @dataclass(frozen=True, slots=True)
 class Contender:
     """A command to be timed, what makes its place ready and what is looked at afterwards."""
@@ -43,8 +57,7 @@ class Contender:
 def measure(contender: Contender, log: Path) -> Usage:
     """Run it once; what is before and after is not timed.
 
-    Peak memory is what the kernel says of the process and of those it waited for. A process starts as a copy of this
-    one, so none can be seen to need less than this interpreter.
+    Peak memory is what the kernel says of the process and of those it waited for.
     """
     remove(contender.output)
     contender.output.parent.mkdir(parents=True, exist_ok=True)
@@ -63,23 +76,21 @@ def watch(command: Sequence[str | Path], folder: Path, log: Path) -> Usage:
         ScriptError: it does not succeed.
     """
     words = [str(part) for part in command]
-    with log.open("wb") as file:
-        started = time.perf_counter()
-        process = subprocess.Popen(
-            words,
+    with log.open("wb") as file, tempfile.NamedTemporaryFile("r") as report:
+        done = subprocess.run(
+            [sys.executable, "-I", "-c", WATCH, report.name, *words],
+            check=False,
             cwd=folder,
             env=environment(),
             stdin=subprocess.DEVNULL,
             stdout=file,
             stderr=subprocess.STDOUT,
         )
-        _, status, usage = os.wait4(process.pid, 0)
-        wall = time.perf_counter() - started
-    process.returncode = os.waitstatus_to_exitcode(status)
-    if process.returncode != 0:
+        taken = report.read().split()
+    if done.returncode != 0:
         said = log.read_text(errors="replace")[-4000:]
-        raise ScriptError(f"{said}\n`{shlex.join(words)}` ended with {process.returncode}")
-    return Usage(wall, usage.ru_utime + usage.ru_stime, usage.ru_maxrss * 1024)
+        raise ScriptError(f"{said}\n`{shlex.join(words)}` ended with {done.returncode}")
+    return Usage(float(taken[0]), float(taken[1]), int(taken[2]) * 1024)
 
 
 def take_turns(contenders: Sequence[Contender], rounds: int, log: Path) -> dict[str, list[Usage]]:

@@ -11,6 +11,7 @@ from typing import Final
 import pytest
 
 from scripts import extremes
+from scripts.measuring import watch
 from sfxpack.format.layout import Exit
 from tests.installers import mounted
 from tests.running import SFXPACK, build, run
@@ -28,19 +29,9 @@ def limited(words: list[object], descriptors: int = 1024, memory: int = 0) -> li
     return ["sh", "-c", f"{limits} exec {shlex.join(map(str, words))}"]
 
 
-WATCH: Final = """
-import os, subprocess, sys
-process = subprocess.Popen(sys.argv[1:], stdout=subprocess.DEVNULL)
-_, status, usage = os.wait4(process.pid, 0)
-print(usage.ru_maxrss)
-sys.exit(os.waitstatus_to_exitcode(status))
-"""
-"""A small program of its own: a new process begins with the peak of the one that starts it."""
-
-
 def peak(folder: Path, *words: object) -> int:
     """Bytes of memory a command takes, which succeeds."""
-    return int(run(sys.executable, "-I", "-c", WATCH, *words, cwd=folder).stdout) * 1024
+    return watch([str(word) for word in words], folder, folder / "log").peak
 
 
 def remove(*roots: Path) -> None:
