@@ -172,7 +172,9 @@ def check_split(split: int, least: int) -> None:
         UsageError: `least` bytes are not fewer than `split`.
     """
     if split and split <= least:
-        raise UsageError(f"--split {split}: the first file alone takes {least} bytes; give at least {least + 1}")
+        raise UsageError(
+            f"--split: the first file alone takes {least:,} bytes, more than {split:,}; give at least {least + 1}"
+        )
 
 
 def _umask() -> int:

@@ -142,7 +142,7 @@ static enum sfx_error fail_at(const struct sfx_artifact *artifact, enum sfx_verd
                               uint64_t offset, struct sfx_fault *fault)
 {
     SFX_CLEAN_STRING char *place = sfx_parts_place(&artifact->parts, size, offset);
-    return sfx_fail_format(fault, verdict, "%s %s", what, place ? place : "");
+    return sfx_fail_format(fault, verdict, "%s %s; copy it again", what, place ? place : "");
 }
 
 static enum sfx_error check_index(struct sfx_artifact *artifact, struct sfx_fault *fault)

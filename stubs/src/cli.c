@@ -186,7 +186,7 @@ static enum sfx_error apply(struct parser *parser, const struct option *option, 
     }
     if (!value && parser->next < parser->end)
         value = *parser->next++;
-    if (!value)
+    if (!value || (option->kind == SET_TEXT && !*value))
         return sfx_fail(parser->fault, SFX_ERROR_USAGE, "--%s needs a value", option->name);
     enum sfx_error error = set_value(parser, option, value);
     if (error || option->kind != SET_EXTRACT)

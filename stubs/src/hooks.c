@@ -25,6 +25,7 @@ struct output {
     const char *label;
     struct sfx_text lines[2];            /* the beginning of a line, of standard output and of error */
     size_t logged;
+    bool is_open[2];                     /* what was passed on did not end with a newline */
 };
 
 const char *sfx_hook_label(enum sfx_hook_kind kind)
@@ -130,8 +131,10 @@ static void take(void *context, bool is_error, const char *data, size_t size)
 {
     struct output *output = context;
     bool is_said = !output->session->options.quiet && !output->session->events.on;
-    if (is_error || is_said)
+    if (size > 0 && (is_error || is_said)) {
         sfx_os_write(is_error ? 2 : 1, data, size);          /* where nobody reads, there is still the log */
+        output->is_open[is_error] = data[size - 1] != '\n';
+    }
     for (size_t done = 0; done < size;) {
         const char *newline = memchr(data + done, '\n', size - done);
         size_t part = newline ? (size_t)(newline - data) - done : size - done;
@@ -228,8 +231,11 @@ static enum sfx_error run_script(const struct sfx_hook_run *run, const struct sc
         sfx_log(run->session, "running %s with %s", script->label, script->interpreter);
         fflush(stdout);
         int error = sfx_os_run(&command, &status);
-        log_line(&output, 0);
-        log_line(&output, 1);
+        for (int which = 0; which < 2; which++) {
+            log_line(&output, which);
+            if (output.is_open[which])
+                sfx_os_write(which + 1, "\n", 1);
+        }
         failed = judge(run, script, error, status, fault);
     }
     for (size_t i = 0; i < MOST_VARIABLES; i++)

@@ -17,6 +17,21 @@
 /* What a place is good for. */
 enum decision { PRODUCE_BESIDE, PRODUCE_INSIDE, ALREADY_THERE };
 
+static enum sfx_error fail_other_build(const struct sfx_session *session, const struct sfx_place *place, struct sfx_fault *fault)
+{
+    SFX_CLEAN_STRING char *theirs = NULL;
+    SFX_CLEAN_STRING char *ours = sfx_product_title(&session->artifact.index);
+    struct sfx_record record;
+    struct sfx_fault ignored;
+    if (sfx_record_open(place->folder, place->path, &record, &ignored) == SFX_OK) {
+        theirs = sfx_product_title(&record.index);
+        sfx_record_close(&record);
+    }
+    bool same = theirs && ours && strcmp(theirs, ours) == 0;
+    return sfx_fail(fault, SFX_ERROR_PREFIX, "%s holds another installation, %s%s; --force replaces it and keeps what you added or "
+                                             "changed", place->path, same ? "another build of " : "", theirs ? theirs : "damaged");
+}
+
 static enum sfx_error decide_installed(const struct sfx_session *session, const struct sfx_place *place,
                                        enum decision *ret_decision, struct sfx_fault *fault)
 {
@@ -37,8 +52,7 @@ static enum sfx_error decide_installed(const struct sfx_session *session, const 
     if (error)
         return error;
     if (memcmp(build, session->artifact.locator.index_digest, sizeof build) != 0)
-        return sfx_fail(fault, SFX_ERROR_PREFIX, "%s holds another installation; --force replaces it and keeps what you added "
-                                                 "or changed", place->path);
+        return fail_other_build(session, place, fault);
     if (strcmp(prefix, place->prefix) != 0)
         return sfx_fail(fault, SFX_ERROR_PREFIX, "%s holds this build, but for the prefix %s; `%s/" SFX_STATE_DIRECTORY
                                                  "/sfx relocate` moves it here, --force replaces it", place->path, prefix, place->path);
@@ -210,6 +224,15 @@ static enum sfx_error attempt(struct sfx_session *session, struct sfx_place *pla
     return sfx_produce(&production, ret_changed, fault);
 }
 
+/* An installation stays as it is. */
+static void check_modes(struct sfx_session *session, const struct sfx_place *place)
+{
+    enum sfx_modes wanted = session->options.modes;
+    enum sfx_modes found = sfx_record_modes(place->folder);
+    if (wanted && strcmp(sfx_modes_name(wanted), sfx_modes_name(found)) != 0)
+        sfx_warn(session, "its mode is %s and stays so; --force --mode %s changes it", sfx_modes_name(found), sfx_modes_name(wanted));
+}
+
 static enum sfx_error install_at(struct sfx_session *session, struct sfx_place *place, struct sfx_fault *fault)
 {
     enum decision decision = ALREADY_THERE;
@@ -224,6 +247,7 @@ static enum sfx_error install_at(struct sfx_session *session, struct sfx_place *
     if (decision == ALREADY_THERE) {
         sfx_log(session, "already installed in %s", place->prefix);
         say_end(session, place, true);
+        check_modes(session, place);
         return sfx_rc_add(session, &session->artifact.index, place->prefix, fault);
     }
     say_end(session, place, false);

@@ -50,21 +50,40 @@ static enum sfx_error run(struct sfx_session *session, struct sfx_fault *fault)
     return sfx_fail(fault, SFX_ERROR_USAGE, "unknown action");
 }
 
+/* What became of the standard output: 0 or an errno. Who has read enough and went away is no error. */
+static int output_error(void)
+{
+    int error = fflush(stdout) != 0 ? errno : 0;
+    if (!error && ferror(stdout))        /* an earlier line was lost: why, this one tells */
+        error = sfx_os_write(1, "\n", 1);
+    return error == EPIPE ? 0 : error;
+}
+
+/* What was done stands; where the output is all that was asked for, nothing was. */
+static void fail_output(const struct sfx_session *session, int error, struct sfx_fault *fault)
+{
+    static const char message[] = "cannot write to standard output";
+    bool stands = session->events.result && session->options.action != SFX_ACTION_TOOL_VERIFY;
+    if (stands)
+        sfx_fail(fault, SFX_ERROR_EXCEPTIONS, "%s: %s", message, strerror(error));
+    else
+        sfx_fail_os(fault, error, "%s", message);
+}
+
 /* Say how it ended, to people and to programs. Returns the exit code. */
 static int finish(struct sfx_session *session, struct sfx_fault *fault)
 {
     if (session->log_failed && session->log.size > 0 && !fault->error)
         sfx_warn(session, "the log %s is not complete: %s", session->options.log, strerror(session->log_failed));
-    int failed = fflush(stdout) != 0 ? errno : 0;
-    if (!fault->error && failed && failed != EPIPE)
-        sfx_fail_os(fault, failed, "cannot write the output");
+    int failed = output_error();
+    if (!fault->error && failed)
+        fail_output(session, failed, fault);
     if (fault->error)
         sfx_say_fault(session, fault);
-    int code = sfx_exit_code(fault);
-    failed = sfx_event_result(&session->events, code, fault->message);
-    if (code != SFX_EXIT_DONE || !failed || failed == EPIPE)
-        return code;
-    sfx_fail_os(fault, failed, "cannot write the output");
+    failed = sfx_event_result(&session->events, sfx_exit_code(fault), fault->message);
+    if (fault->error || !failed || failed == EPIPE)
+        return sfx_exit_code(fault);
+    fail_output(session, failed, fault);
     sfx_say_fault(session, fault);
     return sfx_exit_code(fault);
 }

@@ -60,8 +60,17 @@ static void ignore(int number)
 }
 
 /* Ignored SIGXFSZ and SIGPIPE become EFBIG and EPIPE. A SIGHUP that was ignored (nohup) stays ignored. */
+/* Else the next file that is opened would be taken for the standard output. */
+static void open_missing(void)
+{
+    for (int fd = 0; fd <= 2; fd++)
+        if (fcntl(fd, F_GETFD) < 0 && errno == EBADF && open("/dev/null", fd == 0 ? O_RDONLY : O_WRONLY) != fd)
+            return;
+}
+
 void sfx_os_prepare(void)
 {
+    open_missing();
     static const int caught[] = {SIGINT, SIGTERM, SIGHUP};
     struct sigaction action;
     memset(&action, 0, sizeof action);

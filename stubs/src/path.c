@@ -36,7 +36,7 @@ enum sfx_error sfx_path_absolute(const char *typed, char **ret_path, struct sfx_
         return sfx_fail(fault, SFX_ERROR_USAGE, "the prefix is empty; give a path, for example --prefix /opt/env");
     for (const char *at = typed; *at; at++)
         if ((unsigned char)*at < 0x20 || *at == 0x7F)
-            return sfx_fail(fault, SFX_ERROR_USAGE, "the prefix holds a control character; give a path without one");
+            return sfx_fail(fault, SFX_ERROR_USAGE, "the path holds a control character; give one without");
     if (*typed != '/') {
         int error = sfx_os_current_directory(&directory);
         if (error)

@@ -155,7 +155,9 @@ static void add_place(const struct sfx_session *session, const struct sfx_target
         text = "another run is not finished there; what it left is undone first";
     if (place->occupation == SFX_PLACE_INSTALLED)
         text = session->options.force ? "the installation there would be replaced" : "this build is installed there already";
-    sfx_check_add(checks, SFX_CHECK_PLACE, SFX_CHECK_OK, "%s", text);
+    bool linked = place->folder >= 0 && strcmp(place->path, place->prefix) != 0;
+    sfx_check_add(checks, SFX_CHECK_PLACE, SFX_CHECK_OK, "%s%s%s", text, linked ? "; the prefix is a link to " : "",
+                  linked ? place->path : "");
     sfx_check_place(target, checks);
 }
 

@@ -86,6 +86,15 @@ enum sfx_error sfx_read_answer(char *line, size_t room, char **ret_start, struct
     return SFX_OK;
 }
 
+static bool is_yes_or_no(const char *answer)
+{
+    static const char *const words[] = {"y", "Y", "yes", "Yes", "YES", "n", "N", "no", "No", "NO"};
+    for (size_t i = 0; i < sizeof words / sizeof *words; i++)
+        if (strcmp(answer, words[i]) == 0)
+            return true;
+    return false;
+}
+
 static enum sfx_error ask(const char *proposal, char **ret_typed, struct sfx_fault *fault)
 {
     char line[SFX_MAX_PREFIX + 1];
@@ -96,6 +105,9 @@ static enum sfx_error ask(const char *proposal, char **ret_typed, struct sfx_fau
         return sfx_fail(fault, SFX_ERROR_LONG, "the prefix is longer than %u bytes", SFX_MAX_PREFIX);
     if (error)
         return error;
+    if (is_yes_or_no(start))
+        return sfx_fail(fault, SFX_ERROR_USAGE, "`%s` is no answer to where; run it again and type a path, or nothing but Enter for %s "
+                                                "(a folder of that name: ./%s)", start, proposal, start);
     *ret_typed = *start ? expand_home(start) : strdup(proposal);
     return *ret_typed ? SFX_OK : no_memory(fault);
 }

@@ -217,7 +217,7 @@ static enum sfx_error say_end(const struct sfx_relocation *relocation, const cha
         return SFX_OK;
     return sfx_fail(fault, SFX_ERROR_EXCEPTIONS, "%u thing%s stay%s as %s%s", relocation->exceptions,
                     relocation->exceptions == 1 ? "" : "s", relocation->exceptions == 1 ? "s" : "",
-                    relocation->exceptions == 1 ? "it is" : "they are", session->options.quiet ? "" : ", see above");
+                    relocation->exceptions == 1 ? "it is" : "they are", session->options.quiet || session->events.on ? "" : ", see above");
 }
 
 /* REFUSED, if not NULL: why there is no lock, without which only a copy can be made. */

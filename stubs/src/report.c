@@ -83,7 +83,6 @@ static void print_index(const struct sfx_index *index)
                condas ? "its conda package has no more room"
                       : "build the environment at a longer path and pack it there to raise it");
     print_requirements(index);
-    sfx_texts_info(index);
 }
 
 static void print_product(const struct sfx_index *index, const uint8_t build[SFX_DIGEST_SIZE])
@@ -194,6 +193,7 @@ enum sfx_error sfx_report_info(struct sfx_session *session, struct sfx_fault *fa
     print_product(&session->artifact.index, session->artifact.locator.index_digest);
     printf("size        %s\n", sfx_files_text(&session->artifact.locator, text));
     print_index(&session->artifact.index);
+    sfx_texts_info(&session->artifact.index, "to be accepted; --licenses prints it");
     return SFX_OK;
 }
 
@@ -336,6 +336,7 @@ enum sfx_error sfx_report_installation(struct sfx_session *session, struct sfx_f
     if (strcmp(record.prefix, path) != 0)
         printf("lies in     %s\n", path);
     print_index(&record.index);
+    sfx_texts_info(&record.index, "in " SFX_STATE_DIRECTORY "/LICENSE");
     sfx_record_close(&record);
     return SFX_OK;
 }

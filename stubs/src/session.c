@@ -4,6 +4,7 @@
 #include <stdarg.h>
 #include <stdio.h>
 
+#include "installed.h"
 #include "os.h"
 #include "record.h"
 
@@ -86,6 +87,7 @@ enum sfx_error sfx_session_check_log(const struct sfx_session *session, const ch
 static enum sfx_error open_log(struct sfx_session *session, struct sfx_fault *fault)
 {
     __attribute__((cleanup(sfx_os_closep))) int artifact = -1;
+    __attribute__((cleanup(sfx_os_closep))) int root = -1;
     const struct sfx_options *options = &session->options;
     struct sfx_os_stat log;
     struct sfx_os_stat own;
@@ -94,6 +96,8 @@ static enum sfx_error open_log(struct sfx_session *session, struct sfx_fault *fa
     enum sfx_error error = SFX_OK;
     if (options->action == SFX_ACTION_INSTALL && options->prefix)
         error = sfx_path_absolute(options->prefix, &prefix, fault);
+    if (options->action == SFX_ACTION_TOOL_UNINSTALL)
+        error = sfx_installed_self(&prefix, &root, fault);
     if (!error && prefix)
         error = sfx_session_check_log(session, prefix, fault);
     if (error)

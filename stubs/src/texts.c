@@ -178,12 +178,12 @@ static const char *lines_text(struct sfx_bytes text, char buffer[32])
     return buffer;
 }
 
-void sfx_texts_info(const struct sfx_index *index)
+void sfx_texts_info(const struct sfx_index *index, const char *licence_note)
 {
     char lines[32];
     struct sfx_bytes licence = sfx_index_hook(index, SFX_HOOK_KIND_LICENSE);
     if (licence.size > 0)
-        printf("licence     %s, to be accepted; --licenses prints it\n", lines_text(licence, lines));
+        printf("licence     %s, %s\n", lines_text(licence, lines), licence_note);
     for (unsigned kind = SFX_HOOK_KIND_PRE_INSTALL; kind <= SFX_HOOK_KIND_MESSAGE_AFTER; kind++) {
         struct sfx_bytes text = sfx_index_hook(index, (enum sfx_hook_kind)kind);
         if (text.size == 0 || kind == SFX_HOOK_KIND_LICENSE)

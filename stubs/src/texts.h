@@ -11,7 +11,7 @@ enum sfx_error sfx_texts_before(struct sfx_session *session, struct sfx_fault *f
 void sfx_texts_after(const struct sfx_session *session);
 /* The product's licence on standard output, if it has one. */
 void sfx_texts_licence(const struct sfx_index *index);
-/* For --info: how long the licence is, all else whole. */
-void sfx_texts_info(const struct sfx_index *index);
+/* For --info: how long the licence is and where to read it, all else whole. */
+void sfx_texts_info(const struct sfx_index *index, const char *licence_note);
 
 #endif

@@ -331,7 +331,7 @@ static enum sfx_error say_end(const struct work *work, const char *title, struct
     sfx_tell(session, "%s is removed from %s", title, path);
     if (work->stays)
         return sfx_fail(fault, SFX_ERROR_EXCEPTIONS, "what was not installed with it, or changed since, stays in %s%s", path,
-                        session->options.quiet ? "" : ", see above");
+                        session->options.quiet || session->events.on ? "" : ", see above");
     return work->has_exceptions ? sfx_fail(fault, SFX_ERROR_EXCEPTIONS, "%s", "") : SFX_OK;
 }
 
@@ -402,6 +402,8 @@ enum sfx_error sfx_uninstall(struct sfx_session *session, struct sfx_fault *faul
         error = sfx_produce_recover(session, &place, fault);
     if (!error && is_there(&place))
         error = take_lock(session, &place, &lock, fault);
+    if (error && (fault->os_error == EACCES || fault->os_error == EPERM))
+        return sfx_fail(fault, error, "you may not write in %s; who installed it, or root, can remove it", path);
     if (error)
         return error;
     if (!is_there(&place))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import re
+import shlex
 import signal
 import stat
 import subprocess
@@ -190,10 +191,38 @@ def test_nobody_reads(app: Installer, tmp_path: Path) -> None:
     os.close(writer)
     assert (done.returncode, done.stderr) == (0, "")
     tool(tmp_path / "env", "verify")
-    with open("/dev/full", "wb") as full:
-        done = subprocess.run(command, stdout=full, stderr=subprocess.PIPE, text=True, check=False, timeout=TIMEOUT)
-    assert done.returncode == Exit.NO_SPACE
-    assert "cannot write the output: No space left" in done.stderr
+
+
+@pytest.mark.parametrize("json_", [(), ("--json",)])
+def test_output_is_lost(app: Installer, tmp_path: Path, json_: tuple[str, ...]) -> None:
+    """What was done stands and is an exception; where the output is what was asked for, the run failed."""
+    prefix = tmp_path / "env"
+
+    def run(status: Exit, *command: str | Path) -> None:
+        with open("/dev/full", "wb") as full:
+            done = subprocess.run(command, stdout=full, stderr=subprocess.PIPE, text=True, check=False, timeout=TIMEOUT)
+        assert done.returncode == status
+        assert "cannot write to standard output: No space left" in done.stderr
+
+    run(Exit.NO_SPACE, *app.command("--prefix", prefix, "--check-only", *json_))
+    for action in ("--info", "--list"):
+        run(Exit.NO_SPACE, *app.command(action, *json_))
+    for _ in range(2):
+        run(Exit.EXCEPTIONS, *app.command("--prefix", prefix, *json_))
+    run(Exit.NO_SPACE, prefix / ".sfxpack/sfx", "info")
+    run(Exit.NO_SPACE, prefix / ".sfxpack/sfx", "verify", *json_)
+    run(Exit.EXCEPTIONS, prefix / ".sfxpack/sfx", "uninstall", "--yes", *json_)
+    assert not prefix.exists()
+
+
+@pytest.mark.parametrize("closed", ["<&-", ">&-", "2>&-", "<&- >&- 2>&-"])
+def test_no_standard_output(app: Installer, tmp_path: Path, closed: str) -> None:
+    """No file is taken for one: what is installed and logged holds no message."""
+    prefix, log = tmp_path / "env", tmp_path / "log"
+    line = f"{shlex.join(map(str, app.command('--prefix', prefix, '--log', log)))} {closed}"
+    subprocess.run(["sh", "-c", line], check=True, timeout=TIMEOUT)
+    tool(prefix, "verify")
+    assert all(re.match(r"20\d\d-", text) for text in log.read_text().splitlines())
 
 
 # ---- The tool -------------------------------------------------------------------------------------------------------

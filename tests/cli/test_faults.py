@@ -185,7 +185,7 @@ def test_what_another_run_installs_meanwhile_is_not_replaced(stage: Stage) -> No
     command = stage.second.command("--prefix", stage.prefix, "-j1")
     status, said = run_stopped(command, "statvfs:1:stop", stage.install)
     assert status == Exit.PREFIX_IN_USE, said
-    assert "holds another installation; --force replaces it" in said
+    assert "holds another installation, app 1; --force replaces it" in said
     assert (stage.prefix / "share/release").read_text() == "release 1"
 
 

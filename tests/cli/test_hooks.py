@@ -430,6 +430,13 @@ def test_output_goes_on_and_into_the_log(maker: Maker, tmp_path: Path) -> None:
         )
 
 
+def test_half_a_line_is_ended(maker: Maker, tmp_path: Path) -> None:
+    app = maker.make(hooked(small(), post_install="printf out; printf err >&2\n"))
+    done = app.run("--prefix", tmp_path / "env")
+    assert "out" in done.stdout.splitlines()
+    assert done.stderr == "err\n"
+
+
 def test_what_it_leaves_running_is_not_waited_for(maker: Maker, tmp_path: Path) -> None:
     app = maker.make(hooked(small(), post_install="sleep 60 & echo $!; exit 0\n"))
     done = app.run("--prefix", tmp_path / "env")

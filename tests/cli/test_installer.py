@@ -218,7 +218,10 @@ def test_another_build_needs_force(maker: Maker, tmp_path: Path) -> None:
     prefix = tmp_path / "env"
     maker.make(small()).run("--prefix", prefix)
     second = maker.make(small(b"2"), "second.sh")
-    assert "--force" in second.run("--prefix", prefix, status=Exit.PREFIX_IN_USE).stderr
+    said = second.run("--prefix", prefix, status=Exit.PREFIX_IN_USE).stderr
+    assert "holds another installation, app 1; --force replaces it" in said
+    third = maker.make(with_product(small(), name=b"third"), "third.sh")
+    assert "another installation, app 1; --force" in third.run("--prefix", prefix, status=Exit.PREFIX_IN_USE).stderr
     check_small(prefix, str(prefix))
     second.run("--prefix", prefix, "--force")
     check_small(prefix, str(prefix), b"2")
@@ -313,6 +316,10 @@ def test_home_is_forbidden(app: Installer, tmp_path: Path) -> None:
 @pytest.mark.parametrize("prefix", ["/tmp/a\nb", "/tmp/a\tb", "/tmp/\x7f", ""])  # noqa: S108 nothing is written
 def test_control_characters_are_refused(app: Installer, prefix: str) -> None:
     app.run("--prefix", prefix, status=Exit.USAGE)
+
+
+def test_an_empty_value_names_its_option(app: Installer, tmp_path: Path) -> None:
+    assert "--log needs a value" in app.run("--prefix", tmp_path / "env", "--log", "", status=Exit.USAGE).stderr
 
 
 def test_file_in_the_way(app: Installer, tmp_path: Path) -> None:
@@ -548,6 +555,16 @@ def test_answers(maker: Maker, tmp_path: Path) -> None:
         status, said = terminal.finish()
         assert status == 0, said
         check_small(tmp_path / prefix, f"{tmp_path}/{prefix}")
+
+
+@pytest.mark.parametrize("answer", ["y", "Yes", "n"])
+def test_yes_is_no_folder(maker: Maker, answer: str) -> None:
+    terminal = Terminal(maker.make(with_product(small(), default_prefix=b"/opt/app")).command())
+    terminal.read_until("]: ")
+    terminal.type(answer + "\n")
+    status, said = terminal.finish()
+    assert status == Exit.USAGE
+    assert "Enter for /opt/app" in said
 
 
 @pytest.mark.parametrize("key", ["\x03", "\x04"], ids=["interrupt", "end"])

@@ -137,7 +137,9 @@ def test_accepted_beforehand_on_a_terminal(app: Installer) -> None:
     assert terminal.finish()[0] == 0
 
 
-def test_it_can_be_read_before(app: Installer) -> None:
+def test_it_can_be_read_before_and_after(app: Installer, tmp_path: Path) -> None:
     assert "licence     100 lines, to be accepted; --licenses prints it\n" in app.run("--info").stdout
+    assert app.run("--prefix", tmp_path / "env", "--accept-license").returncode == 0
+    assert "licence     100 lines, in .sfxpack/LICENSE\n" in tool(tmp_path / "env", "info").stdout
     assert app.run("--licenses").stdout == LICENCE + "\nall rights\n"
     assert app.run("--info").stdout.endswith("\nmessage-after: 1 line\nGood bye.\n")

@@ -181,7 +181,10 @@ def test_another_build_at_once(maker: Maker, tmp_path: Path) -> None:
     first, second = maker.make(many(300, 5000)), maker.make(many(300, 5001), "second.sh")
     done = at_once([app.command("--prefix", tmp_path / "env") for app in (first, second)])
     assert sorted(status for status, _ in done) == [0, Exit.PREFIX_IN_USE]
-    assert sum("holds another installation; --force replaces it" in output for _, output in done) == 1
+    assert (
+        sum("holds another installation, another build of app 1; --force replaces it" in output for _, output in done)
+        == 1
+    )
     tool(tmp_path / "env", "verify")
     assert names(tmp_path) == ["env"]
 

@@ -175,6 +175,15 @@ def test_replacing_keeps_the_mode_unless_another_is_asked_for(maker: Maker, plac
     assert sorted(path.name for path in place.iterdir()) == ["env", "media"]
 
 
+def test_the_same_build_keeps_its_mode_and_says_so(app: Installer, place: Path) -> None:
+    prefix = place / "env"
+    run(app, "--prefix", prefix)
+    assert run(app, "--prefix", prefix, "--mode", "keep").stderr == ""
+    said = run(app, "--prefix", prefix, "--mode", "private").stderr
+    assert "its mode is keep and stays so; --force --mode private changes it" in said
+    assert state(prefix)["mode"] == "keep"
+
+
 def test_an_installation_without_the_line(app: Installer, place: Path) -> None:
     """As earlier versions left it."""
     prefix = place / "env"

@@ -106,6 +106,13 @@ def test_report(app: Installer, tmp_path: Path) -> None:
     assert [path.name for path in tmp_path.iterdir()] == ["media"]
 
 
+def test_a_prefix_that_is_a_link(app: Installer, tmp_path: Path) -> None:
+    (tmp_path / "disk").mkdir()
+    (tmp_path / "env").symlink_to("disk")
+    done = app.run("--check-only", "--json", "--prefix", tmp_path / "env")
+    assert texts(done)["place"] == f"is empty; the prefix is a link to {tmp_path}/disk"
+
+
 def test_nothing_is_written_or_touched(app: Installer, tmp_path: Path) -> None:
     folder = tmp_path / "empty"
     folder.mkdir()

@@ -167,6 +167,7 @@ def test_a_damaged_part_is_named(maker: Maker, tmp_path: Path, number: int) -> N
     for options in (("--prefix", tmp_path / "env"), ("--verify",)):
         said = installer.run(*options, status=3).stderr
         assert re.search(r"block \d+|index", said)
+        assert "copy it again" in said
         assert str(part) in said
     assert not (tmp_path / "env").exists()
 

@@ -338,6 +338,14 @@ def test_quiet_and_log(app: Installer, tmp_path: Path) -> None:
     assert " stays: share/release (changed)\n" in log
 
 
+def test_a_log_that_would_be_removed(app: Installer, tmp_path: Path) -> None:
+    prefix = install(app, tmp_path / "env")
+    before = snapshot(prefix)
+    for log in (prefix / "log", prefix / ".sfxpack/log"):
+        assert "would lie in the prefix" in uninstall(prefix, "--log", log, status=Exit.USAGE).stderr
+    assert snapshot(prefix) == before
+
+
 def test_locked(app: Installer, tmp_path: Path) -> None:
     prefix = install(app, tmp_path / "env")
     (tmp_path / ".env.sfxpack-lock").write_text(lock_text(host="elsewhere"))
@@ -421,7 +429,7 @@ def test_who_may_not_write_there(app: Installer) -> None:
         place.chmod(0o755)
         done = as_nobody(prefix, "uninstall", "--yes")
         assert done.returncode == Exit.IO
-        assert f"cannot write in {prefix}" in done.stderr
+        assert f"you may not write in {prefix}; who installed it, or root, can remove it" in done.stderr
         assert snapshot(prefix) == before
         place.chmod(0o777)
 
