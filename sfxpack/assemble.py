@@ -12,7 +12,7 @@ from typing import Final
 import zstandard
 
 from sfxpack.errors import ArtifactError, OutputError, ProofError
-from sfxpack.format import artifact, encode, schema
+from sfxpack.format import artifact, encode, pe, schema
 from sfxpack.format.digest import digest
 from sfxpack.format.layout import ALIGNMENT, Platform
 from sfxpack.format.tables import Index, Locator
@@ -38,6 +38,13 @@ class Front:
     def image(self) -> bytes:
         """All bytes before the locator."""
         return (self.header + self.stub).ljust(self.locator_offset, b"\0")
+
+    def unsigned(self, image: bytes) -> bytes:
+        """`image` as it is digested: a signature may come later."""
+        if self.platform.system != "windows":
+            return image
+        head = min(pe.HEAD, len(self.stub))
+        return pe.unsigned(image[:head]) + image[head:]
 
 
 def aligned(size: int) -> int:
@@ -80,7 +87,7 @@ class Assembly:
             index_size=len(data),
             index_raw_size=len(raw),
             total_size=offset + len(data),
-            front_digest=digest(self._image),
+            front_digest=digest(self._front.unsigned(self._image)),
             index_digest=digest(data),
             part_count=len(self._files.names) - 1,
             first_size=self._files.first_size,

@@ -157,6 +157,8 @@ def _share(progress: Progress, readings: Iterable[Reading]) -> None:
 
 def _front(name: str, release: str, platform: Platform) -> Front:
     stub = resources.stub(platform.label).read_bytes()
+    if platform.system == "windows":
+        return Front(b"", stub, platform)
     size = header.size(name, release, platform)
     front = Front(bytes(size), stub, platform)
     values = header.HeaderVars(

@@ -11,7 +11,7 @@ from typing import Any
 
 from sfxpack import header
 from sfxpack.errors import UsageError
-from sfxpack.format import artifact, layout
+from sfxpack.format import artifact, layout, pe
 from sfxpack.format.artifact import Artifact
 from sfxpack.format.layout import EntryKind, RequirementFlag, RequirementKind
 from sfxpack.format.parts import refuse_part
@@ -59,7 +59,7 @@ def open_artifact(path: Path, *, front: bool = True) -> Artifact:
         refuse_part(path)
         with path.open("rb") as file:
             first = file.read(layout.ALIGNMENT)
-        _, at = header.parse(first)
+        at = pe.read(first).locator_offset if first.startswith(pe.MAGIC) else header.parse(first)[1]
         return artifact.read(path, at, front=front)
     except OSError as error:
         raise UsageError(f"{error.filename or path}: {error.strerror}") from error

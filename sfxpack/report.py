@@ -151,8 +151,11 @@ def print_result(result: Result, console: Console, *, verbose: bool) -> None:
     print_findings(without_rows_of(result.ownership, result.findings), console, verbose=verbose)
     name, path = shlex.quote(result.path.name), shlex.quote(str(result.path))
     console.print(f"\ncarry {'them' if len(result.written) > 1 else 'it'} and install it:", style="bold")
-    console.print(escape(f"  scp {path}{f' {path}.part*' if len(result.written) > 1 else ''} HOST:"), soft_wrap=True)
     accept = " --accept-license" if "license" in result.hooks else ""
+    if result.platform.system == "windows":
+        console.print(escape(f"  .\\{result.path.name} --prefix C:\\{result.name}{accept}"), soft_wrap=True)
+        return
+    console.print(escape(f"  scp {path}{f' {path}.part*' if len(result.written) > 1 else ''} HOST:"), soft_wrap=True)
     console.print(escape(f"  sh {name} --prefix /opt/{result.name}{accept}"), soft_wrap=True)
 
 

@@ -12,6 +12,8 @@ from typing import Final
 
 from sfxpack import elf
 from sfxpack.binaries import Binary
+from sfxpack.errors import ArtifactError
+from sfxpack.format import pe
 from sfxpack.format.layout import EntryKind, Platform, RequirementKind
 from sfxpack.model import Entry, Requirement
 from sfxpack.names import Names
@@ -25,8 +27,15 @@ _MACHINES: Final = {
     (243, True, "<"): Platform.LINUX_RISCV64,
 }
 """e_machine, 64-bit, byte order."""
-_HEAD: Final = 64
-_INTERPRETER: Final = re.compile(rb"(?:[^/]+/)?bin/(?:python|pypy)(?:\d+(?:\.\d+t?)?)?")
+_PE_MACHINES: Final = {0x8664: Platform.WINDOWS_X86_64, 0xAA64: Platform.WINDOWS_ARM64}
+"""Machine of the COFF header."""
+_ELF_HEAD: Final = 64
+_INTERPRETER: Final = re.compile(
+    rb"(?:[^/]+/)?bin/(?:python|pypy)(?:\d+(?:\.\d+t?)?)?|(?:Scripts/)?(?:python|pypy)(?:\d+(?:\.\d+t?)?)?\.exe"
+)
+_WINDOWS_NAMES: Final = (b".exe", b".dll", b".pyd")
+_LAUNCHERS: Final = (b"/pip/", b"/setuptools/", b"/distlib/")
+"""Packages that hold programs for Windows on every system."""
 _SAMPLE: Final = 200
 """Files looked at to tell the platform of a tree without an interpreter."""
 _BASELINE: Final = 1
@@ -38,16 +47,27 @@ _MUSL: Final = b"/lib/ld-musl-"
 """Where musl's loader is (`--syslibdir` of its configure: /lib); one that lies elsewhere comes with its programs."""
 
 
-def platform(entries: Iterable[Entry]) -> Platform | None:
-    """What the tree's programs are for: its interpreter, else most of its programs and libraries; None without any."""
+def platforms(entries: Iterable[Entry]) -> dict[Platform, bytes]:
+    """What the tree's programs are for, the most frequent first, each with a file that says so.
+
+    Its interpreter decides alone; what is rare among the others (a fifth or less) does not count.
+    """
     files = {entry.path: entry for entry in entries}
     for path in interpreters(files):
         found = _platform_of(files[path])
         if found:
-            return found
-    likely = (entry for entry in files.values() if _is_likely_elf(entry))
-    counts = Counter(found for entry, _ in zip(likely, range(_SAMPLE), strict=False) if (found := _platform_of(entry)))
-    return max(counts, key=lambda found: (counts[found], -found)) if counts else None
+            return {found: path}
+    likely = (entry for entry in files.values() if _is_likely_program(entry))
+    sample = [
+        (found, entry) for entry, _ in zip(likely, range(_SAMPLE), strict=False) if (found := _platform_of(entry))
+    ]
+    counts = Counter(found for found, _ in sample)
+    first = {found: entry.path for found, entry in reversed(sample)}
+    return {
+        found: first[found]
+        for found in sorted(counts, key=lambda found: (-counts[found], found))
+        if 5 * counts[found] > len(sample)
+    }
 
 
 def requirements(entries: Iterable[Entry], binaries: Mapping[bytes, Binary]) -> tuple[Requirement, ...]:
@@ -78,7 +98,7 @@ def requirements(entries: Iterable[Entry], binaries: Mapping[bytes, Binary]) -> 
 
 
 def interpreters(files: Mapping[bytes, Entry]) -> Iterator[bytes]:
-    """Paths of the files behind `bin/python` and its other names, in the environment or its base."""
+    """Paths of the files behind `bin/python`, `python.exe` and their other names, in the environment or its base."""
     for path in sorted(files, key=lambda path: (path.count(b"/"), path)):
         if _INTERPRETER.fullmatch(path):
             target = Names(files, {}).follow(path)
@@ -111,23 +131,25 @@ def _core(files: Mapping[bytes, Entry], binaries: Mapping[bytes, Binary]) -> fro
     return frozenset(found)
 
 
-def _is_likely_elf(entry: Entry) -> bool:
-    if entry.kind is not EntryKind.FILE or entry.size < _HEAD:
+def _is_likely_program(entry: Entry) -> bool:
+    if entry.kind is not EntryKind.FILE or entry.size < _ELF_HEAD:
         return False
+    if entry.path.lower().endswith(_WINDOWS_NAMES):
+        return not any(part in entry.path for part in _LAUNCHERS)
     return b".so" in posixpath.basename(entry.path) or entry.path.startswith((b"bin/", b"sbin/", b"libexec/"))
 
 
 def _platform_of(entry: Entry) -> Platform | None:
     """From the first bytes of a file."""
     if entry.data is not None:
-        head = entry.data[:_HEAD]
+        head = entry.data[: pe.HEAD]
     else:
         try:
             handle = os.open(entry.source, os.O_RDONLY | os.O_CLOEXEC)
         except OSError:
             return None
         try:
-            head = os.read(handle, _HEAD)
+            head = os.read(handle, pe.HEAD)
         finally:
             os.close(handle)
     return platform_of(head)
@@ -141,7 +163,12 @@ def kind_of(platform: Platform) -> tuple[bool, str, int] | None:
 
 def platform_of(head: bytes) -> Platform | None:
     """The platform of a program or library by its first bytes; None for what is neither, or for an unknown machine."""
-    if head[:4] != elf.MAGIC or len(head) < _HEAD:
+    if head.startswith(pe.MAGIC):
+        try:
+            return _PE_MACHINES.get(pe.read(head).machine)
+        except ArtifactError:
+            return None
+    if head[:4] != elf.MAGIC or len(head) < _ELF_HEAD:
         return None
     order = elf.ORDERS.get(head[5], "<")
     return _MACHINES.get((struct.unpack_from(order + "H", head, 18)[0], elf.WIDE.get(head[4], False), order))

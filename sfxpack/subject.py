@@ -131,14 +131,18 @@ def _subject(request: Request, environment: Environment, name: str, mount: bytes
 
 
 def _platform(request: Request, entries: tuple[Entry, ...]) -> Platform:
-    found = requirements.platform(entries)
-    if request.platform and found and found is not request.platform:
-        raise UsageError(f"--platform {request.platform.label}: the environment's programs are for {found.label}")
-    platform = request.platform or found or Platform.parse(resources.host_platform())
-    if platform.system != "linux":
-        raise UsageError(f"{platform.label}: this version packs environments for Linux only")
+    found = requirements.platforms(entries)
+    named = " and ".join(f"{platform.label} ({os.fsdecode(path)})" for platform, path in found.items())
+    if request.platform and found and request.platform not in found:
+        raise UsageError(f"--platform {request.platform.label}: the environment's programs are for {named}")
+    if len(found) > 1 and not request.platform:
+        raise UsageError(f"the environment's programs are for {named}: say with --platform which of them it is for")
+    platform = request.platform or next(iter(found), None) or Platform.parse(resources.host_platform())
+    if platform.system == "macos":
+        raise UsageError(f"{platform.label}: this version packs environments for Linux and Windows")
     return platform
 
 
 def _output(name: str, release: str, platform: Platform) -> Path:
-    return Path("-".join(part for part in (name, release, platform.label) if part) + ".sh")
+    suffix = ".exe" if platform.system == "windows" else ".sh"
+    return Path("-".join(part for part in (name, release, platform.label) if part) + suffix)

@@ -13,7 +13,8 @@ from pathlib import Path
 
 import zstandard
 
-from sfxpack.format import encode, layout, schema
+from sfxpack.errors import ArtifactError
+from sfxpack.format import encode, layout, pe, schema
 from sfxpack.format.digest import digest
 from sfxpack.format.layout import EntryKind, Platform, Strategy
 from sfxpack.format.parts import part_path
@@ -99,6 +100,8 @@ class Sample:
     frames: tuple[bytes, ...]
     """Compressed blocks."""
     header: bytes = bytes(HEADER_SIZE)
+    stub: bytes = STUB
+    platform: Platform = Platform.LINUX_X86_64
     change_index: Bytes = same
     """On the decompressed index."""
     change_frame: Bytes = same
@@ -118,6 +121,13 @@ class Sample:
     locator_values: dict[str, int | bytes] = field(default_factory=dict)
     """Fields of the locator that are not what they should be."""
 
+    def _unsigned(self, front: bytes) -> bytes:
+        """What is digested; of a stub that is wrong on purpose, all of it."""
+        try:
+            return pe.unsigned(front[: pe.HEAD]) + front[pe.HEAD :] if self.platform.system == "windows" else front
+        except ArtifactError:
+            return front
+
     def artifact(self) -> bytes:
         """The bytes of the one file."""
         (data,) = self.files()
@@ -128,18 +138,18 @@ class Sample:
         """The bytes of each file."""
         raw = self.change_index(encode.index(self.index))
         data = self.change_frame(frame(raw))
-        front = (self.header + STUB).ljust(AT, b"\0")
+        front = (self.header + self.stub).ljust(AT, b"\0")
         offset = AT + schema.LOCATOR.size + sum(map(len, self.frames))
         values = {
-            "platform": Platform.LINUX_X86_64,
+            "platform": self.platform,
             "stub_offset": len(self.header),
-            "stub_size": len(STUB),
+            "stub_size": len(self.stub),
             "locator_offset": AT,
             "index_offset": offset,
             "index_size": len(data),
             "index_raw_size": len(raw),
             "total_size": offset + len(data),
-            "front_digest": digest(front),
+            "front_digest": digest(self._unsigned(front)),
             "index_digest": digest(data),
         }
         after, size = self.split

@@ -10,7 +10,7 @@ from pathlib import Path
 from types import TracebackType
 
 from sfxpack.errors import ArtifactError
-from sfxpack.format import decode, schema
+from sfxpack.format import decode, pe, schema
 from sfxpack.format.digest import digest, hasher
 from sfxpack.format.layout import Verdict
 from sfxpack.format.parts import Stream
@@ -101,10 +101,11 @@ def read(path: Path, at: int, *, front: bool = True) -> Artifact:
     file = Stream(path)
     try:
         file.seek(at)
-        locator = decode.locator(file.read(schema.LOCATOR.size), at, file.first_size)
+        locator = decode.locator(file.read(schema.LOCATOR.size), at)
+        _check_size(file, locator)
         file.join(locator)
         if front:
-            require(_front(file, locator.locator_offset) == locator.front_digest, Verdict.BAD_FRONT_DIGEST)
+            require(_front(file, locator) == locator.front_digest, Verdict.BAD_FRONT_DIGEST)
         file.seek(locator.index_offset)
         frame = file.read(locator.index_size)
         place = file.place(locator.index_offset, locator.index_size)
@@ -117,9 +118,32 @@ def read(path: Path, at: int, *, front: bool = True) -> Artifact:
         raise
 
 
-def _front(file: Stream, size: int) -> bytes:
+def _check_size(file: Stream, locator: Locator) -> None:
+    """Compare the size of the first file with the locator; of a `.exe` a certificate table may follow."""
+    size = end = locator.first_size if locator.part_count else locator.total_size
+    if locator.platform.system == "windows":
+        file.seek(0)
+        offset, table = pe.read(file.read(min(pe.HEAD, locator.stub_size))).certificate
+        if offset or table:
+            require(offset == pe.padded(end) and table > 0, Verdict.BAD_EXTENT, f"certificate table at {offset}")
+            size = offset + table
+    require(size <= file.first_size, Verdict.TRUNCATED, f"{file.first_size} of {size} bytes")
+    require(size == file.first_size, Verdict.TRAILING_BYTES, f"{file.first_size - size} bytes too many")
+    if size != end:
+        file.seek(end)
+        padding = file.read(pe.padded(end) - end)
+        require(not any(padding), Verdict.TRAILING_BYTES, "before the certificate table")
+
+
+def _front(file: Stream, locator: Locator) -> bytes:
+    """The digest of header and stub."""
     state = hasher()
+    size = locator.locator_offset
     file.seek(0)
+    if locator.platform.system == "windows":
+        head = pe.unsigned(file.read(min(pe.HEAD, locator.stub_size)))
+        state.update(head)
+        size -= len(head)
     while size:
         data = file.read(min(size, _CHUNK))
         if not data:

@@ -30,8 +30,8 @@ _MAX_MTIME: Final = 1 << 40
 _RESERVED: Final = (layout.STATE_DIRECTORY.encode(), layout.STAGING_INSIDE.encode())
 
 
-def locator(record: bytes, at: int, file_size: int) -> Locator:
-    """The locator from its bytes, found at offset `at` of a file of `file_size` bytes; parts are not looked at.
+def locator(record: bytes, at: int) -> Locator:
+    """The locator from its bytes, found at offset `at`; what it says of the file is not compared with it.
 
     Raises:
         ArtifactError: with the verdict of the first check that fails.
@@ -66,9 +66,6 @@ def locator(record: bytes, at: int, file_size: int) -> Locator:
     )
     _check_extents(found, at)
     require(_are_parts_sound(found), Verdict.BAD_EXTENT)
-    size = found.first_size if found.part_count else found.total_size
-    require(size <= file_size, Verdict.TRUNCATED, f"{file_size} of {size} bytes")
-    require(size == file_size, Verdict.TRAILING_BYTES, f"{file_size - size} bytes too many")
     return found
 
 
@@ -76,7 +73,7 @@ def _check_extents(found: Locator, at: int) -> None:
     stub_end = found.stub_offset + found.stub_size
     sound = (
         found.stub_offset % layout.ALIGNMENT == 0
-        and found.stub_offset <= layout.MAX_HEADER
+        and found.stub_offset <= (0 if found.platform.system == "windows" else layout.MAX_HEADER)
         and 1 <= found.stub_size <= layout.MAX_STUB
         and found.locator_offset == at == -(-stub_end // layout.ALIGNMENT) * layout.ALIGNMENT
         and found.index_offset >= at + schema.LOCATOR.size

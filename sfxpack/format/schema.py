@@ -22,7 +22,10 @@ LOCATOR: Final = Record(
         Field("part_count", "u32", "further files that the stream goes on in", "at most MAX_PARTS, else bad_extent"),
         Field("stub_count", "z4", "further stubs", "0, else unknown_feature"),
         Field(
-            "stub_offset", "u64", "bytes of the header, padded", "multiple of 4096, at most MAX_HEADER, else bad_extent"
+            "stub_offset",
+            "u64",
+            "bytes of the header, padded",
+            "multiple of 4096, at most MAX_HEADER, 0 for Windows, else bad_extent",
         ),
         Field("stub_size", "u64", "bytes of the stub", "1 to MAX_STUB, else bad_extent"),
         Field(
@@ -43,10 +46,16 @@ LOCATOR: Final = Record(
             "total_size",
             "u64",
             "bytes of the stream, of the file where there are no parts",
-            "index_offset + index_size, below 2**63, else bad_extent; equals the file's size, else truncated or "
+            "index_offset + index_size, below 2**63, else bad_extent; equals the file's size, to which a signed .exe "
+            "adds its certificate table, else truncated or "
             "trailing_bytes; with parts first_size does",
         ),
-        Field("front_digest", "b32", "of all bytes before the locator", "equal, else bad_front_digest"),
+        Field(
+            "front_digest",
+            "b32",
+            "of all bytes before the locator, what signing changes as zeros",
+            "equal, else bad_front_digest",
+        ),
         Field("index_digest", "b32", "of the index frame; names the build", "equal, else bad_index_digest"),
         Field("base_build", "z32", "build a delta applies to", "0, else unknown_feature"),
         Field("key_id", "z8", "which key signed", "0, else unknown_feature"),

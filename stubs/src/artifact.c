@@ -8,6 +8,7 @@
 #include "frame.h"
 #include "number.h"
 #include "os.h"
+#include "pe.h"
 #include "text.h"
 
 #define FRAME_KEPT ((uint64_t)8 << 20)    /* a compressed index up to this size is not read again */
@@ -42,7 +43,8 @@ static bool is_index_size(uint64_t size, uint64_t raw_size)
 
 static enum sfx_error check_extents(const struct sfx_locator *locator, uint64_t at, struct sfx_fault *fault)
 {
-    if (locator->stub_offset % SFX_ALIGNMENT != 0 || locator->stub_offset > SFX_MAX_HEADER)
+    uint64_t largest_header = sfx_platform_is_windows(locator->platform) ? 0 : SFX_MAX_HEADER;
+    if (locator->stub_offset % SFX_ALIGNMENT != 0 || locator->stub_offset > largest_header)
         return sfx_fail_format(fault, SFX_VERDICT_BAD_EXTENT, "stub at %" PRIu64, locator->stub_offset);
     if (locator->stub_size < 1 || locator->stub_size > SFX_MAX_STUB)
         return sfx_fail_format(fault, SFX_VERDICT_BAD_EXTENT, "stub of %" PRIu64 " bytes", locator->stub_size);
@@ -72,9 +74,9 @@ static bool are_parts_sound(const struct sfx_locator *locator)
     return (rest - 1) / locator->part_size + 1 == locator->part_count;
 }
 
-/* RECORD was found at AT of a file of FILE_SIZE bytes. */
-static enum sfx_error check_locator(const uint8_t record[SFX_LOCATOR_SIZE], uint64_t at, uint64_t file_size,
-                                    struct sfx_locator *ret_locator, struct sfx_fault *fault)
+/* RECORD was found at AT. */
+static enum sfx_error check_locator(const uint8_t record[SFX_LOCATOR_SIZE], uint64_t at, struct sfx_locator *ret_locator,
+                                    struct sfx_fault *fault)
 {
     sfx_read_locator(record, ret_locator);
     const struct sfx_locator *locator = ret_locator;
@@ -93,12 +95,68 @@ static enum sfx_error check_locator(const uint8_t record[SFX_LOCATOR_SIZE], uint
         return error;
     if (!are_parts_sound(locator))
         return sfx_fail_format(fault, SFX_VERDICT_BAD_EXTENT, "%" PRIu32 " parts", locator->part_count);
-    uint64_t size = locator->part_count > 0 ? locator->first_size : locator->total_size;
+    return SFX_OK;
+}
+
+static size_t head_size(const struct sfx_locator *locator)
+{
+    return locator->stub_size < SFX_PE_HEAD ? (size_t)locator->stub_size : SFX_PE_HEAD;
+}
+
+/* Of a signed .exe, whose stream ends at END, a certificate table is the end of the file; nothing but it and its padding follows. */
+static enum sfx_error find_end(const struct sfx_artifact *artifact, uint64_t end, uint64_t *ret_size, struct sfx_fault *fault)
+{
+    uint8_t head[SFX_PE_HEAD];
+    struct sfx_pe pe;
+    size_t size = head_size(&artifact->locator);
+    enum sfx_error error = sfx_parts_read(&artifact->parts, head, size, 0, fault);
+    if (!error)
+        error = sfx_pe_read(head, size, &pe, fault);
+    if (error || (pe.certificate_offset == 0 && pe.certificate_size == 0))
+        return error;
+    uint64_t padded = (end + SFX_PE_CERTIFICATE_ALIGNMENT - 1) / SFX_PE_CERTIFICATE_ALIGNMENT * SFX_PE_CERTIFICATE_ALIGNMENT;
+    if (pe.certificate_offset != padded || pe.certificate_size == 0)
+        return sfx_fail_format(fault, SFX_VERDICT_BAD_EXTENT, "certificate table at %" PRIu32, pe.certificate_offset);
+    *ret_size = padded + pe.certificate_size;
+    return SFX_OK;
+}
+
+static enum sfx_error check_padding(const struct sfx_artifact *artifact, uint64_t end, struct sfx_fault *fault)
+{
+    uint8_t padding[SFX_PE_CERTIFICATE_ALIGNMENT];
+    size_t size = (size_t)(-end % SFX_PE_CERTIFICATE_ALIGNMENT);
+    enum sfx_error error = sfx_os_pread(artifact->parts.files[0], padding, size, end, fault);
+    for (size_t i = 0; !error && i < size; i++)
+        if (padding[i])
+            error = sfx_fail_format(fault, SFX_VERDICT_TRAILING_BYTES, "before the certificate table");
+    return error;
+}
+
+static enum sfx_error check_size(const struct sfx_artifact *artifact, uint64_t file_size, struct sfx_fault *fault)
+{
+    const struct sfx_locator *locator = &artifact->locator;
+    uint64_t end = locator->part_count > 0 ? locator->first_size : locator->total_size;
+    uint64_t size = end;
+    enum sfx_error error = sfx_platform_is_windows(locator->platform) ? find_end(artifact, end, &size, fault) : SFX_OK;
+    if (error)
+        return error;
     if (size > file_size)
         return sfx_fail_format(fault, SFX_VERDICT_TRUNCATED, "%" PRIu64 " of %" PRIu64 " bytes", file_size, size);
     if (size < file_size)
         return sfx_fail_format(fault, SFX_VERDICT_TRAILING_BYTES, "%" PRIu64 " bytes too many", file_size - size);
-    return SFX_OK;
+    return size > end ? check_padding(artifact, end, fault) : SFX_OK;
+}
+
+/* What a signature changed in the stub is taken back. */
+static enum sfx_error unsign(struct sfx_artifact *artifact, struct sfx_fault *fault)
+{
+    struct sfx_pe pe;
+    if (!sfx_platform_is_windows(artifact->locator.platform))
+        return SFX_OK;
+    enum sfx_error error = sfx_pe_read(artifact->front, head_size(&artifact->locator), &pe, fault);
+    if (!error)
+        sfx_pe_unsign(artifact->front, &pe);
+    return error;
 }
 
 /* Reads what it digests into memory, so that what is installed of it is what was verified. */
@@ -108,6 +166,8 @@ static enum sfx_error check_front(struct sfx_artifact *artifact, struct sfx_faul
     enum sfx_error error = allocate(size, &artifact->front, fault);
     if (error == SFX_OK)
         error = sfx_parts_read(&artifact->parts, artifact->front, (size_t)size, 0, fault);
+    if (error == SFX_OK)
+        error = unsign(artifact, fault);
     if (error != SFX_OK)
         return error;
     if (!has_digest(artifact->front, (size_t)size, artifact->locator.front_digest))
@@ -178,7 +238,9 @@ static enum sfx_error check_file(struct sfx_artifact *artifact, uint64_t at, boo
     uint8_t record[SFX_LOCATOR_SIZE];
     error = sfx_parts_read(&artifact->parts, record, sizeof record, at, fault);
     if (error == SFX_OK)
-        error = check_locator(record, at, file_size, &artifact->locator, fault);
+        error = check_locator(record, at, &artifact->locator, fault);
+    if (error == SFX_OK)
+        error = check_size(artifact, file_size, fault);
     if (error == SFX_OK)
         error = sfx_parts_join(&artifact->parts, &artifact->locator, fault);
     if (error == SFX_OK && with_front)

@@ -267,6 +267,11 @@ static inline const char *sfx_platform_label(uint16_t platform)
     return NULL;
 }
 
+static inline bool sfx_platform_is_windows(uint16_t platform)
+{
+    return platform == SFX_PLATFORM_WINDOWS_X86_64 || platform == SFX_PLATFORM_WINDOWS_ARM64;
+}
+
 struct sfx_string {
     uint32_t offset;
     uint32_t size;

@@ -15,9 +15,10 @@ from sfxpack.binaries import Binary
 from sfxpack.format.layout import EntryKind, Platform, RequirementKind
 from sfxpack.inspect import requirement_text
 from sfxpack.model import Entry, Requirement
-from sfxpack.requirements import platform, platform_of, requirements
+from sfxpack.requirements import platform_of, platforms, requirements
 from tests.compiled import program, shared_library
 from tests.sitekit import with_folders
+from tests.windows import windows_program
 
 
 def head(machine: int, *, wide: bool = True, order: str = "<") -> bytes:
@@ -52,6 +53,11 @@ def binary(content: bytes, *, glibc: int = 0, cpu_level: int = 0) -> Binary:
         (head(243), Platform.LINUX_RISCV64),
         (head(62, wide=False), None),
         (head(9999), None),
+        (windows_program(0x8664), Platform.WINDOWS_X86_64),
+        (windows_program(0xAA64), Platform.WINDOWS_ARM64),
+        (windows_program(0x14C), None),
+        (windows_program(0x8664)[:100], None),
+        (b"MZ", None),
         (b"#!/bin/sh\n", None),
         (b"", None),
     ],
@@ -66,15 +72,27 @@ def test_the_interpreter_decides() -> None:
         file("base-python/bin/python3.11", head(183)),
         *(file(f"lib/x{number}.so", head(62)) for number in range(5)),
     ]
-    assert platform(with_folders(entries)) is Platform.LINUX_AARCH64
+    assert platforms(with_folders(entries)) == {Platform.LINUX_AARCH64: b"base-python/bin/python3.11"}
+    entries = [file("python.exe", windows_program()), file("lib/x.so", head(62))]
+    assert platforms(with_folders(entries)) == {Platform.WINDOWS_X86_64: b"python.exe"}
 
 
 def test_else_most_of_the_files() -> None:
     entries = [file("bin/python", b"#!/bin/sh\n" + bytes(60)), file("lib/a.so", head(183))]
-    assert platform(entries) is Platform.LINUX_AARCH64
-    assert platform([*entries, file("lib/b.so.1", head(62)), file("bin/c", head(62))]) is Platform.LINUX_X86_64
-    assert platform([file("share/x", head(62))]) is None
-    assert platform([]) is None
+    assert platforms(entries) == {Platform.LINUX_AARCH64: b"lib/a.so"}
+    mixed = [*entries, file("lib/b.so.1", head(62)), file("bin/c", head(62))]
+    assert platforms(mixed) == {Platform.LINUX_X86_64: b"lib/b.so.1", Platform.LINUX_AARCH64: b"lib/a.so"}
+    assert list(platforms([*mixed, *(file(f"bin/{number}", head(62)) for number in range(3))])) == [
+        Platform.LINUX_X86_64
+    ]
+    assert platforms([file("share/x", head(62))]) == {}
+    assert platforms([]) == {}
+
+
+def test_launchers_for_windows_are_in_every_tree() -> None:
+    launcher = file("lib/python3.11/site-packages/pip/_vendor/distlib/t64.exe", windows_program())
+    assert platforms([launcher]) == {}
+    assert platforms([file("Library/bin/a.dll", windows_program())]) == {Platform.WINDOWS_X86_64: b"Library/bin/a.dll"}
 
 
 def test_what_the_interpreter_needs_is_hard(tmp_path: Path, require: Callable[[str], str]) -> None:
@@ -137,7 +155,7 @@ def test_musl_is_needed_by_programs_that_name_its_loader(require: Callable[[str]
 
 
 def test_links_in_a_circle() -> None:
-    assert platform([link("bin/python", "python3"), link("bin/python3", "python"), file("lib/a.so", head(62))])
+    assert platforms([link("bin/python", "python3"), link("bin/python3", "python"), file("lib/a.so", head(62))])
 
 
 def test_each_kind_has_a_text() -> None:
