@@ -39,6 +39,10 @@ INJECTION = "stubs/faults/inject.c"
 """What makes system calls fail in the build for faults."""
 
 
+RESOURCES = "stubs/src/win32/sfx.rc"
+"""What programs of Windows carry besides code: manifest, icon, version."""
+
+
 @dataclass(frozen=True, slots=True)
 class Target:
     """One `[targets.PLATFORM]` of `targets.toml`, where the fields are explained."""
@@ -50,6 +54,15 @@ class Target:
     budget: int
     link: list[str]
     libsodium: list[str]
+
+    @property
+    def is_windows(self) -> bool:
+        """Whether it is compiled for Windows."""
+        return self.platform.startswith("windows-")
+
+    def takes(self, file: Path) -> bool:
+        """Whether a C file is for this system; its name says so if it is not for all."""
+        return ("_posix" if self.is_windows else "_win32") not in file.stem
 
 
 class StubBuilder:
@@ -98,7 +111,9 @@ class StubBuilder:
         for target in targets:
             output = self.directory / target.file
             # Nothing unwinds a stack: the tables are 40 KB, 13 of them of the C library, out of reach for its flags.
-            self._compile(target, output, "-O", "fast", "-fstrip", "-fno-unwind-tables")
+            # The C library for Windows does not compile without.
+            tables = [] if target.is_windows else ["-fno-unwind-tables"]
+            self._compile(target, output, "-O", "fast", "-fstrip", *tables)
             size = output.stat().st_size
             if size > target.budget:
                 message = f"{output} has {size:,} bytes, the budget of {target.platform} is {target.budget:,}"
@@ -151,8 +166,11 @@ class StubBuilder:
         command = [str(thirdparty.zig_directory() / "zig"), "build-exe", "-target", target.triple, "-mcpu", target.cpu]
         command += [*mode, "--gc-sections", "-lc", *target.link, f"-femit-bin={output.relative_to(self._root)}"]
         for folder, flags in groups.items():
-            files = sorted(str(path.relative_to(self._root)) for path in (self._root / folder).rglob("*.c"))
-            command += ["-cflags", *self._flags["all"], *flags, "--", *files]
+            files = sorted(path for path in (self._root / folder).rglob("*.c") if target.takes(path))
+            command += ["-cflags", *self._flags["all"], *flags, "--"]
+            command += [str(path.relative_to(self._root)) for path in files]
+        if target.is_windows:
+            command.append(RESOURCES)
         if injects:
             flags = [*self._flags["all"], "-std=c11", "-D_GNU_SOURCE", "-Wall", "-Wextra"]
             command += ["-cflags", *flags, "--", INJECTION]
@@ -189,7 +207,8 @@ class StubBuilder:
         folder = self._root / "stubs"
         digest = hashlib.sha256()
         pins = (folder / "targets.toml", folder / "sources.txt")
-        for path in sorted((*pins, *folder.glob("*.py"), *(folder / "src").rglob("*.[ch]"))):
+        sources = (path for path in (folder / "src").rglob("*") if path.is_file())
+        for path in sorted((*pins, *folder.glob("*.py"), *sources)):
             content = path.read_bytes()
             digest.update(f"{path.relative_to(folder).as_posix()}\0{len(content)}\0".encode() + content)
         return digest.hexdigest()

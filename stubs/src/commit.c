@@ -246,7 +246,8 @@ enum sfx_error sfx_commit_begin(struct sfx_place *place, bool inside, struct sfx
     int base = inside ? place->folder : place->parent;
     *commit = (struct sfx_commit){place, inside, place->occupation == SFX_PLACE_INSTALLED, false, false, 0755, false, base, -1, -1,
                                   NULL};
-    commit->shown = sfx_print("%s%s%s%s", base_path, base_path[1] ? "/" : "", name, inside ? "/" SFX_STAGING_TREE : "");
+    SFX_CLEAN_STRING char *folder = sfx_path_join(base_path, name);
+    commit->shown = folder ? sfx_print("%s%s", folder, inside ? "/" SFX_STAGING_TREE : "") : NULL;
     if (!commit->shown)
         return sfx_fail(fault, SFX_ERROR_MEMORY, "out of memory");
     int error = sfx_os_make_directory(base, name, 0700);

@@ -1,10 +1,12 @@
 #include "fault.h"
 
-#include <errno.h>
 #include <signal.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
+
+#include "errors.h"
+#include "os.h"
 
 /* Append to the message; what does not fit is cut, never an error of its own. */
 static void append(struct sfx_fault *fault, const char *format, va_list arguments)
@@ -25,6 +27,12 @@ void sfx_make_printable(char *text)
     }
 }
 
+static void make_message(char *message)
+{
+    sfx_make_printable(message);
+    sfx_os_show_paths(message);
+}
+
 static void append_text(struct sfx_fault *fault, const char *text)
 {
     size_t used = strlen(fault->message);
@@ -43,24 +51,20 @@ enum sfx_error sfx_fail(struct sfx_fault *fault, enum sfx_error error, const cha
     va_start(arguments, format);
     append(fault, format, arguments);
     va_end(arguments);
-    sfx_make_printable(fault->message);
+    make_message(fault->message);
     return error;
 }
 
 enum sfx_error sfx_fail_os(struct sfx_fault *fault, int os_error, const char *format, ...)
 {
-    bool is_space = os_error == ENOSPC;
-#ifdef EDQUOT
-    is_space = is_space || os_error == EDQUOT;
-#endif
-    *fault = (struct sfx_fault){.error = is_space ? SFX_ERROR_SPACE : SFX_ERROR_IO, .os_error = os_error};
+    *fault = (struct sfx_fault){.error = sfx_is_full(os_error) ? SFX_ERROR_SPACE : SFX_ERROR_IO, .os_error = os_error};
     va_list arguments;
     va_start(arguments, format);
     append(fault, format, arguments);
     va_end(arguments);
     append_text(fault, ": ");
-    append_text(fault, strerror(os_error));
-    sfx_make_printable(fault->message);
+    append_text(fault, sfx_os_error_text(os_error));
+    make_message(fault->message);
     return fault->error;
 }
 
@@ -74,7 +78,7 @@ enum sfx_error sfx_fail_format(struct sfx_fault *fault, enum sfx_verdict verdict
     append(fault, format, arguments);
     va_end(arguments);
     append_text(fault, ")");
-    sfx_make_printable(fault->message);
+    make_message(fault->message);
     return SFX_ERROR_FORMAT;
 }
 

@@ -197,7 +197,7 @@ static enum sfx_error judge(const struct sfx_hook_run *run, const struct script 
     }
     if (error)
         return sfx_fail(fault, SFX_ERROR_HOOK, "%s cannot be run by %s: %s%s (--skip-hooks does without)", script->label,
-                        script->interpreter, strerror(error), holds);
+                        script->interpreter, sfx_os_error_text(error), holds);
     if (status > 128)
         return sfx_fail(fault, SFX_ERROR_HOOK, "%s was ended by signal %d%s (--skip-hooks does without)", script->label,
                         status - 128, holds);

@@ -191,7 +191,7 @@ static enum sfx_error check(const struct sfx_installed *installed, uint32_t at, 
         return SFX_OK;
     uint32_t file = entry.kind == SFX_ENTRY_KIND_HARD_LINK ? entry.target : at;
     enum sfx_error error = check_content(installed, file, path, &found, ret_condition, fault);
-    if (!error && *ret_condition == SFX_AS_INSTALLED && found.mode != sfx_mode(installed->record.modes, entry.mode))
+    if (!error && *ret_condition == SFX_AS_INSTALLED && sfx_os_has_modes() && found.mode != sfx_mode(installed->record.modes, entry.mode))
         *ret_condition = SFX_OTHER_MODE;
     return error;
 }

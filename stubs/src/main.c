@@ -65,7 +65,7 @@ static void fail_output(const struct sfx_session *session, int error, struct sfx
     static const char message[] = "cannot write to standard output";
     bool stands = session->events.result && session->options.action != SFX_ACTION_TOOL_VERIFY;
     if (stands)
-        sfx_fail(fault, SFX_ERROR_EXCEPTIONS, "%s: %s", message, strerror(error));
+        sfx_fail(fault, SFX_ERROR_EXCEPTIONS, "%s: %s", message, sfx_os_error_text(error));
     else
         sfx_fail_os(fault, error, "%s", message);
 }
@@ -74,7 +74,7 @@ static void fail_output(const struct sfx_session *session, int error, struct sfx
 static int finish(struct sfx_session *session, struct sfx_fault *fault)
 {
     if (session->log_failed && session->log.size > 0 && !fault->error)
-        sfx_warn(session, "the log %s is not complete: %s", session->options.log, strerror(session->log_failed));
+        sfx_warn(session, "the log %s is not complete: %s", session->options.log, sfx_os_error_text(session->log_failed));
     int failed = output_error();
     if (!fault->error && failed)
         fail_output(session, failed, fault);
@@ -92,7 +92,7 @@ int main(int count, char **arguments)
 {
     struct sfx_session session;
     struct sfx_fault fault = {.error = SFX_OK};
-    sfx_os_prepare();
+    sfx_os_prepare(&count, &arguments);
     enum sfx_error error = sfx_session_open(count, arguments, &session, &fault);
     if (!error)
         error = run(&session, &fault);

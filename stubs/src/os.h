@@ -6,6 +6,9 @@
 #ifndef SFX_OS_H
 #define SFX_OS_H
 
+#include <stddef.h>
+
+#include "errors.h"
 #include "fault.h"
 #include "relocate.h"
 
@@ -40,12 +43,27 @@ void sfx_os_unmap(const uint8_t *data, uint64_t size);
 void sfx_os_drop(const uint8_t *data, size_t size);                                         /* part of a map: read again if used again */
 int sfx_os_set_time(int fd, uint64_t mtime);
 int sfx_os_set_time_at(int directory, const char *path, uint64_t mtime);
+bool sfx_os_has_modes(void);                                                                /* else setting them does nothing */
 int sfx_os_set_mode(int fd, uint32_t mode);
 int sfx_os_set_mode_at(int directory, const char *path, uint32_t mode);                     /* never of a link */
 /* Mode, times, extended attributes, and owner where this user may give it, of the open file FROM. */
 int sfx_os_copy_attributes(int from, int to);
 int sfx_os_sync_file(int fd);                                                               /* also of a directory */
 int sfx_os_sync_system(int fd);                                                             /* the file system FD is on */
+
+/* Paths, in this program: absolute, `/` in between; on Windows `C:/folder`, `//server/share/folder`. */
+/* TYPED by people, made absolute, not yet normalised; malloced. Refused: what this system takes for something else. */
+enum sfx_error sfx_os_typed_path(const char *typed, char **ret_path, struct sfx_fault *fault);
+size_t sfx_os_root_size(const char *path);                                                  /* bytes of `/`, `C:/`, `//server/share/`; 0: relative */
+bool sfx_os_same_path(const char *a, const char *b);                                        /* by the letters alone */
+char *sfx_os_native(const char *path);                                                      /* as this system spells it; malloced, NULL without memory */
+void sfx_os_show_paths(char *message);                                                      /* absolute ones in it as this system spells them */
+char *sfx_os_quote(const char *word);                                                       /* for the command line of this system; malloced, NULL without memory */
+char *sfx_os_home(void);                                                                    /* of this user; malloced, NULL if unknown */
+int sfx_os_programs(char **ret_path);                                                       /* where this user's programs go by default; malloced */
+bool sfx_os_is_home(const char *path);                                                      /* of a user who can log in */
+bool sfx_os_is_reserved(const char *path);                                                  /* nobody installs right there */
+extern const char sfx_os_example[];                                                         /* a prefix, as this system spells it */
 
 /* Names */
 enum sfx_os_kind { SFX_OS_FILE, SFX_OS_FOLDER, SFX_OS_LINK, SFX_OS_OTHER };
@@ -110,7 +128,9 @@ struct sfx_os_process {
 };
 void sfx_os_process(struct sfx_os_process *ret_process);
 bool sfx_os_is_alive(uint64_t pid, uint64_t start);
-void sfx_os_prepare(void);                                                                  /* signals, umask; first call */
+/* Signals, umask, standard streams; the first call. The arguments are changed to what they say elsewhere: to UTF-8, and to begin
+ * with what a header gives if the program's own file is an artifact. */
+void sfx_os_prepare(int *count, char ***arguments);
 void sfx_os_hold_signals(bool hold);                                                        /* from this thread and those it starts */
 int sfx_os_interrupted(void);                                                               /* number of the signal, or 0 */
 /* System and machine as in a platform's label (`linux`, `x86_64`). */
@@ -119,7 +139,6 @@ int sfx_os_cpu_level(void);                                                     
 unsigned sfx_os_cpu_count(void);                                                            /* that this process may use, at least 1 */
 unsigned sfx_os_descriptors(void);                                                          /* that this process may have open */
 bool sfx_os_is_root(void);
-bool sfx_os_is_home(const char *path);                                                      /* of a user who can log in */
 enum sfx_os_guard { SFX_OS_SELINUX = 1, SFX_OS_FAPOLICYD = 2 };
 unsigned sfx_os_guards(void);                                                               /* those that are enforcing */
 bool sfx_os_is_terminal(int fd);

@@ -252,6 +252,11 @@ int sfx_os_set_time_at(int directory, const char *path, uint64_t mtime)
     return SFX_STATUS(utimensat(at(directory), path, times, AT_SYMLINK_NOFOLLOW));
 }
 
+bool sfx_os_has_modes(void)
+{
+    return true;
+}
+
 int sfx_os_set_mode(int fd, uint32_t mode)
 {
     return SFX_STATUS(fchmod(fd, (mode_t)mode));

@@ -6,7 +6,6 @@
 #include <limits.h>
 #include <poll.h>
 #include <pthread.h>
-#include <pwd.h>
 #include <sched.h>
 #include <signal.h>
 #include <stdio.h>
@@ -59,7 +58,6 @@ static void ignore(int number)
         sigaddset(&ignored_here, number);
 }
 
-/* Ignored SIGXFSZ and SIGPIPE become EFBIG and EPIPE. A SIGHUP that was ignored (nohup) stays ignored. */
 /* Else the next file that is opened would be taken for the standard output. */
 static void open_missing(void)
 {
@@ -68,8 +66,11 @@ static void open_missing(void)
             return;
 }
 
-void sfx_os_prepare(void)
+/* Ignored SIGXFSZ and SIGPIPE become EFBIG and EPIPE. A SIGHUP that was ignored (nohup) stays ignored. */
+void sfx_os_prepare(int *count, char ***arguments)
 {
+    (void)count;
+    (void)arguments;
     open_missing();
     static const int caught[] = {SIGINT, SIGTERM, SIGHUP};
     struct sigaction action;
@@ -120,20 +121,6 @@ int sfx_os_real_path(const char *path, char **ret_path)
     do {
         *ret_path = realpath(path, NULL);
     } while (!*ret_path && errno == EINTR);
-    return *ret_path ? 0 : errno;
-}
-
-int sfx_os_current_directory(char **ret_path)
-{
-    const char *shell = getenv("PWD");
-    struct stat here;
-    struct stat named;
-    if (shell && shell[0] == '/' && stat(".", &here) == 0 && stat(shell, &named) == 0 && here.st_dev == named.st_dev &&
-        here.st_ino == named.st_ino) {
-        *ret_path = strdup(shell);
-        return *ret_path ? 0 : ENOMEM;
-    }
-    *ret_path = getcwd(NULL, 0);
     return *ret_path ? 0 : errno;
 }
 
@@ -334,40 +321,6 @@ unsigned sfx_os_descriptors(void)
 bool sfx_os_is_root(void)
 {
     return geteuid() == 0;
-}
-
-/* Folders of service accounts are what a vendor may install in; people's start at 1000, on macOS at 500. */
-#ifdef __APPLE__
-#define FIRST_PERSON 500
-#else
-#define FIRST_PERSON 1000
-#endif
-
-/* FOUND: what stands at PATH, an absolute one, or NULL. */
-static bool is_home_of(const struct passwd *user, const char *path, const struct stat *found)
-{
-    struct stat home;
-    if (!user || !user->pw_dir || user->pw_dir[0] != '/')
-        return false;
-    if (strcmp(user->pw_dir, path) == 0)
-        return true;
-    if (!found || strcmp(strrchr(user->pw_dir, '/'), strrchr(path, '/')) != 0)
-        return false;                    /* to look at every home would mount them all */
-    return stat(user->pw_dir, &home) == 0 && home.st_dev == found->st_dev && home.st_ino == found->st_ino;
-}
-
-/* This user's own, from whatever database; others' as far as they are listed. */
-bool sfx_os_is_home(const char *path)
-{
-    struct stat found;
-    const struct stat *there = stat(path, &found) == 0 ? &found : NULL;
-    bool is = is_home_of(getpwuid(geteuid()), path, there);
-    const struct passwd *user;
-    setpwent();
-    while (!is && (user = getpwent()))
-        is = (user->pw_uid == 0 || user->pw_uid >= FIRST_PERSON) && is_home_of(user, path, there);
-    endpwent();
-    return is;
 }
 
 unsigned sfx_os_guards(void)

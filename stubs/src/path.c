@@ -7,60 +7,66 @@
 /* Normalise an absolute path in place. */
 static void normalise(char *path)
 {
-    char *end = path;                    /* of what is kept; "" stands for the root */
-    for (char *at = path; *at;) {
-        size_t slashes = strspn(at, "/");
-        size_t size = strcspn(at + slashes, "/");
-        char *component = at + slashes;
+    char *start = path + sfx_os_root_size(path);
+    char *end = start;                   /* of what is kept */
+    for (char *at = start; *at;) {
+        char *component = at + strspn(at, "/");
+        size_t size = strcspn(component, "/");
         at = component + size;
         if (size == 0 || (size == 1 && component[0] == '.'))
             continue;
         if (size == 2 && component[0] == '.' && component[1] == '.') {
-            while (end > path && *--end != '/') {
+            while (end > start && *--end != '/') {
             }
             continue;
         }
-        *end++ = '/';
+        if (end > start)
+            *end++ = '/';
         memmove(end, component, size);
         end += size;
     }
-    if (end == path)
-        *end++ = '/';
     *end = '\0';
 }
 
 enum sfx_error sfx_path_absolute(const char *typed, char **ret_path, struct sfx_fault *fault)
 {
-    SFX_CLEAN_STRING char *directory = NULL;
+    SFX_CLEAN_STRING char *path = NULL;
     if (!*typed)
-        return sfx_fail(fault, SFX_ERROR_USAGE, "the prefix is empty; give a path, for example --prefix /opt/env");
+        return sfx_fail(fault, SFX_ERROR_USAGE, "the prefix is empty; give a path, for example --prefix %s", sfx_os_example);
     for (const char *at = typed; *at; at++)
         if ((unsigned char)*at < 0x20 || *at == 0x7F)
             return sfx_fail(fault, SFX_ERROR_USAGE, "the path holds a control character; give one without");
-    if (*typed != '/') {
-        int error = sfx_os_current_directory(&directory);
-        if (error)
-            return sfx_fail_os(fault, error, "cannot find the working directory; give an absolute path instead of %s", typed);
-    }
-    char *path = sfx_print("%s/%s", directory ? directory : "", typed);
-    if (!path)
-        return sfx_fail(fault, SFX_ERROR_MEMORY, "out of memory");
+    enum sfx_error error = sfx_os_typed_path(typed, &path, fault);
+    if (error)
+        return error;
     normalise(path);
-    if (strlen(path) > SFX_MAX_PREFIX) {
-        free(path);
+    if (strlen(path) > SFX_MAX_PREFIX)
         return sfx_fail(fault, SFX_ERROR_LONG, "the prefix is longer than %u bytes", SFX_MAX_PREFIX);
-    }
     *ret_path = path;
+    path = NULL;
     return SFX_OK;
+}
+
+/* In place; a root stays as it is. */
+static void cut_name(char *path)
+{
+    size_t root = sfx_os_root_size(path);
+    char *slash = strrchr(path + root, '/');
+    path[slash ? (size_t)(slash - path) : root] = '\0';
 }
 
 char *sfx_path_parent(const char *path)
 {
-    const char *slash = strrchr(path, '/');
     char *parent = strdup(path);
     if (parent)
-        parent[slash == path ? 1 : slash - path] = '\0';
+        cut_name(parent);
     return parent;
+}
+
+char *sfx_path_join(const char *folder, const char *name)
+{
+    size_t size = strlen(folder);
+    return sfx_print("%s%s%s", folder, size > 0 && folder[size - 1] == '/' ? "" : "/", name);
 }
 
 const char *sfx_path_name(const char *path)
@@ -72,13 +78,12 @@ const char *sfx_path_name(const char *path)
 char *sfx_path_existing(const char *path)
 {
     char *found = strdup(path);
-    while (found && strcmp(found, "/") != 0) {
+    while (found && found[sfx_os_root_size(found)]) {
         __attribute__((cleanup(sfx_os_closep))) int fd = -1;
         int error = sfx_os_open(SFX_OS_HERE, found, SFX_OS_DIRECTORY_FOLLOW, &fd);
         if (error != ENOENT && error != ENOTDIR)
             break;
-        char *slash = strrchr(found, '/');
-        slash[slash == found ? 1 : 0] = '\0';
+        cut_name(found);
     }
     return found;
 }

@@ -178,34 +178,15 @@ void sfx_place_close(struct sfx_place *place)
 
 /* ---- Where nobody wants an environment ---- */
 
-static const char *const system_folders[] = {
-    "/", "/bin", "/boot", "/dev", "/dev/shm", "/etc", "/home", "/lib", "/lib32", "/lib64", "/libx32", "/media", "/mnt", "/opt",
-    "/proc", "/root", "/run", "/sbin", "/srv", "/sys", "/tmp", "/usr", "/usr/bin", "/usr/games", "/usr/include", "/usr/lib",
-    "/usr/lib32", "/usr/lib64", "/usr/libexec", "/usr/local", "/usr/local/bin", "/usr/local/lib", "/usr/sbin", "/usr/share",
-    "/usr/src", "/var", "/var/lib", "/var/tmp", "/Applications", "/Library", "/System", "/Users", "/Volumes", NULL,
-};
-static const char *const kernel_folders[] = {"/proc/", "/sys/", NULL};
-
-static bool is_forbidden(const char *path)
-{
-    for (const char *const *at = system_folders; *at; at++)
-        if (strcmp(path, *at) == 0)
-            return true;
-    for (const char *const *at = kernel_folders; *at; at++)
-        if (strncmp(path, *at, strlen(*at)) == 0)
-            return true;
-    return false;
-}
-
 static bool is_home(const char *path)
 {
     SFX_CLEAN_STRING char *normal = NULL;
     SFX_CLEAN_STRING char *real = NULL;
+    SFX_CLEAN_STRING char *home = sfx_os_home();
     struct sfx_fault ignored;
-    const char *home = getenv("HOME");
-    if (home && *home == '/' && sfx_path_absolute(home, &normal, &ignored) == SFX_OK && strcmp(path, normal) == 0)
+    if (home && sfx_os_root_size(home) > 0 && sfx_path_absolute(home, &normal, &ignored) == SFX_OK && sfx_os_same_path(path, normal))
         return true;
-    if (normal && sfx_os_real_path(normal, &real) == 0 && strcmp(path, real) == 0)
+    if (normal && sfx_os_real_path(normal, &real) == 0 && sfx_os_same_path(path, real))
         return true;
     return sfx_os_is_home(path);
 }
@@ -232,7 +213,7 @@ static char *real_path(const struct sfx_place *place)
         return real;
     if (sfx_os_real_path(place->parent_path, &parent) != 0)
         return strdup(place->path);
-    return sfx_print("%s/%s", parent[1] ? parent : "", place->name);
+    return sfx_path_join(parent, place->name);
 }
 
 enum sfx_error sfx_place_check_allowed(const struct sfx_place *place, struct sfx_fault *fault)
@@ -243,9 +224,9 @@ enum sfx_error sfx_place_check_allowed(const struct sfx_place *place, struct sfx
     if (is_home(place->prefix) || is_home(real) || is_others_home(real))
         return sfx_fail(fault, SFX_ERROR_PREFIX, "%s is a home directory; choose a folder in it, for example %s/env",
                         place->prefix, place->prefix);
-    if (is_forbidden(place->prefix) || is_forbidden(real))
-        return sfx_fail(fault, SFX_ERROR_PREFIX, "%s belongs to the system; choose another prefix, for example /opt/env",
-                        place->prefix);
+    if (sfx_os_is_reserved(place->prefix) || sfx_os_is_reserved(real))
+        return sfx_fail(fault, SFX_ERROR_PREFIX, "%s belongs to the system; choose another prefix, for example %s", place->prefix,
+                        sfx_os_example);
     return SFX_OK;
 }
 
@@ -257,7 +238,7 @@ enum sfx_error sfx_place_make_parent(struct sfx_place *place, char **ret_made, s
     SFX_CLEAN_STRING char *path = strdup(place->parent_path);
     if (!path)
         return no_memory(fault);
-    for (char *slash = path + 1; place->parent < 0; slash++) {
+    for (char *slash = path + sfx_os_root_size(path); place->parent < 0; slash++) {
         slash += strcspn(slash, "/");
         char kept = *slash;
         *slash = '\0';
@@ -281,7 +262,8 @@ void sfx_place_unmake_parent(const struct sfx_place *place, const char *made)
         int error = sfx_os_remove_directory(SFX_OS_HERE, path);
         if (error && error != ENOENT)    /* what was not made is missing */
             return;
-        char *slash = strrchr(path, '/');
-        *slash = '\0';
+        char *above = sfx_path_parent(path);
+        free(path);
+        path = above;
     }
 }

@@ -12,21 +12,19 @@ static enum sfx_error no_memory(struct sfx_fault *fault)
     return sfx_fail(fault, SFX_ERROR_MEMORY, "out of memory");
 }
 
-/* What the builder set, else in the home directory, for root in /opt. */
+/* What the builder set, else among this user's programs. */
 static enum sfx_error find_default(const struct sfx_session *session, char **ret_typed, struct sfx_fault *fault)
 {
     const struct sfx_index *index = &session->artifact.index;
     struct sfx_bytes set = sfx_index_string(index, index->product.default_prefix);
     struct sfx_bytes name = sfx_index_string(index, index->product.name);
-    const char *home = getenv("HOME");
+    SFX_CLEAN_STRING char *programs = NULL;
     if (set.size > 0)
         *ret_typed = sfx_print("%.*s", SFX_TEXT(set));
-    else if (!sfx_os_is_root() && home && home[0] == '/')
-        *ret_typed = sfx_print("%s/%.*s", home, SFX_TEXT(name));
-    else if (sfx_os_is_root() || sfx_os_is_writable("/opt"))
-        *ret_typed = sfx_print("/opt/%.*s", SFX_TEXT(name));
+    else if (sfx_os_programs(&programs) == 0)
+        *ret_typed = sfx_print("%s/%.*s", programs, SFX_TEXT(name));
     else
-        return sfx_fail(fault, SFX_ERROR_USAGE, "HOME is not set, so there is no default prefix; say where: --prefix DIR");
+        return sfx_fail(fault, SFX_ERROR_USAGE, "no folder of this user's is known, so there is no default prefix; say where: --prefix DIR");
     return *ret_typed ? SFX_OK : no_memory(fault);
 }
 
@@ -60,8 +58,8 @@ static void show_screen(const struct sfx_session *session, const char *prefix)
 /* There is no shell that would do it. */
 static char *expand_home(const char *typed)
 {
-    const char *home = getenv("HOME");
-    if (typed[0] == '~' && (typed[1] == '/' || !typed[1]) && home && *home)
+    SFX_CLEAN_STRING char *home = sfx_os_home();
+    if (typed[0] == '~' && (typed[1] == '/' || !typed[1]) && home)
         return sfx_print("%s%s", home, typed + 1);
     return strdup(typed);
 }

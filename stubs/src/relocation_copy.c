@@ -240,7 +240,7 @@ static enum sfx_error copy_plain(struct copying *copying, const uint32_t *leader
         if (copying->done[i] || survey->things[i].found.kind != SFX_OS_FILE || leaders[i] == i)
             continue;
         int os_error = sfx_os_hard_link(copying->tree, path_at(copying, leaders[i]), copying->tree, path_at(copying, i));
-        if (os_error == ENOSPC || os_error == EDQUOT)
+        if (sfx_is_full(os_error))
             return fail_at(copying, os_error, path_at(copying, i), fault);
         if (os_error)
             plain->things[plain->count++] = i;
@@ -369,7 +369,7 @@ static void remove_original(struct sfx_relocation *relocation, const struct sfx_
         return;
     relocation->exceptions++;
     sfx_warn(relocation->session, "the original could not be removed whole; what is left of it is %s/%s: %s",
-             here->parent_path, beside ? here->staging : here->name, strerror(error));
+             here->parent_path, beside ? here->staging : here->name, sfx_os_error_text(error));
 }
 
 enum sfx_error sfx_relocate_copy(struct sfx_relocation *relocation, struct sfx_place *here, struct sfx_place *place,

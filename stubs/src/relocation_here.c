@@ -134,7 +134,7 @@ static int stage_name(const struct renewal *renewal, uint32_t leader, const char
     if (error && error != ENOENT)
         return error;
     error = sfx_os_hard_link(relocation->root, file, renewal->staging, name);
-    if (error && error != ENOSPC && error != EDQUOT)
+    if (error && !sfx_is_full(error))
         error = sfx_copy_file(relocation->root, file, renewal->staging, name);
     return error;
 }

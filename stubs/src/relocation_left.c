@@ -81,7 +81,7 @@ static bool names_prefix(const struct sfx_relocation *relocation, const struct s
         size_t size = kept + got;
         for (size_t i = 0; !found && i < relocation->held_count; i++)
             if (strcmp(relocation->held[i], relocation->target) != 0)
-                found = memmem(buffer, size, relocation->held[i], strlen(relocation->held[i])) != NULL;
+                found = sfx_find_bytes(buffer, size, sfx_bytes_of(relocation->held[i])) != NULL;
         kept = size < SFX_MAX_PREFIX ? size : SFX_MAX_PREFIX;
         memmove(buffer, buffer + size - kept, kept);
     }

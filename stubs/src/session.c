@@ -169,6 +169,7 @@ static char *format_line(const char *format, va_list arguments)
         return NULL;
     vsnprintf(line, (size_t)size + 1, format, arguments);
     sfx_make_printable(line);
+    sfx_os_show_paths(line);
     return line;
 }
 

@@ -131,20 +131,24 @@ void sfx_text_hex(struct sfx_text *text, const uint8_t *bytes, size_t size)
 
 void sfx_text_shell(struct sfx_text *text, const char *word)
 {
-    static const char plain[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789/._+-@%:,=";
-    size_t size = strlen(word);
-    if (size > 0 && strspn(word, plain) == size) {
-        sfx_text_add(text, word, size);
-        return;
+    SFX_CLEAN_STRING char *quoted = sfx_os_quote(word);
+    if (quoted)
+        sfx_text_add(text, quoted, strlen(quoted));
+    else
+        text->failed = true;
+}
+
+void *sfx_find_bytes(const void *data, size_t size, struct sfx_bytes wanted)
+{
+    const uint8_t *at = data;
+    while (size >= wanted.size) {
+        const uint8_t *found = memchr(at, wanted.data[0], size - wanted.size + 1);
+        if (!found || memcmp(found, wanted.data, wanted.size) == 0)
+            return (void *)(uintptr_t)found;
+        size -= (size_t)(found - at) + 1;
+        at = found + 1;
     }
-    sfx_text_add(text, "'", 1);
-    for (; *word; word++) {
-        if (*word == '\'')
-            sfx_text_add(text, "'\\''", 4);
-        else
-            sfx_text_add(text, word, 1);
-    }
-    sfx_text_add(text, "'", 1);
+    return NULL;
 }
 
 const char *sfx_path_copy(struct sfx_bytes path, char buffer[SFX_MAX_PATH + 1])

@@ -19,7 +19,7 @@ void sfx_text_format(struct sfx_text *text, const char *format, ...) __attribute
 void sfx_text_json(struct sfx_text *text, struct sfx_bytes bytes);
 /* Two lower-case digits a byte. */
 void sfx_text_hex(struct sfx_text *text, const uint8_t *bytes, size_t size);
-/* A word for a POSIX shell, in single quotes where needed. */
+/* A word of a command line, quoted where needed. */
 void sfx_text_shell(struct sfx_text *text, const char *word);
 /* Add what a file holds, at most MOST bytes; an errno, EFBIG if it is larger. */
 int sfx_text_read(struct sfx_text *text, int directory, const char *path, size_t most);
@@ -33,6 +33,8 @@ static inline void sfx_free_string(char **string)
 #define SFX_CLEAN_STRING __attribute__((cleanup(sfx_free_string)))
 #define SFX_CLEAN_TEXT __attribute__((cleanup(sfx_text_free)))
 
+/* Where WANTED, which is not empty, first lies in DATA; NULL: nowhere. */
+void *sfx_find_bytes(const void *data, size_t size, struct sfx_bytes wanted);
 /* As printf, malloced; NULL without memory. */
 char *sfx_print(const char *format, ...) __attribute__((format(printf, 1, 2)));
 /* A copy with a NUL behind it; BUFFER has room for SFX_MAX_PATH + 1 bytes, which a checked path never exceeds. */
@@ -44,6 +46,8 @@ struct sfx_bytes sfx_bytes_of(const char *string);
 enum sfx_error sfx_path_absolute(const char *typed, char **ret_path, struct sfx_fault *fault);
 /* Of an absolute normalised path; the parent of "/x" is "/". Malloced, NULL without memory. */
 char *sfx_path_parent(const char *path);
+/* NAME in FOLDER, which may be a root; malloced, NULL without memory. */
+char *sfx_path_join(const char *folder, const char *name);
 const char *sfx_path_name(const char *path);
 /* The nearest folder at or above PATH that exists (links followed); malloced, NULL without memory. */
 char *sfx_path_existing(const char *path);

@@ -112,7 +112,7 @@ static enum sfx_error make_hard_link(const struct sfx_tree *tree, const struct s
     sfx_path_copy(sfx_index_string(tree->index, entry->path), path);
     sfx_path_copy(sfx_index_string(tree->index, file.path), first);
     int error = sfx_os_hard_link(tree->directory, first, tree->directory, path);
-    if (error && error != ENOSPC && error != EDQUOT && error != EEXIST)
+    if (error && !sfx_is_full(error) && error != EEXIST)
         error = sfx_copy_file(tree->directory, first, tree->directory, path);
     return error ? fail_at(tree, error, "link", path, fault) : SFX_OK;
 }

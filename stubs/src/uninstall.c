@@ -256,7 +256,7 @@ static int end_beside(struct work *work)
         return sfx_os_rename(place->parent, place->staging, place->parent, place->name, SFX_OS_KEEP);
     }
     if (error) {
-        sfx_warn(work->removal->session, "what is left of it is %s/%s: %s", place->parent_path, place->staging, strerror(error));
+        sfx_warn(work->removal->session, "what is left of it is %s/%s: %s", place->parent_path, place->staging, sfx_os_error_text(error));
         work->has_exceptions = true;
     }
     return 0;

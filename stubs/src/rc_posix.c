@@ -32,7 +32,7 @@ static struct sfx_bytes block_of(const struct outside *outside)
 
 static char *find(const struct sfx_text *text, struct sfx_bytes part)
 {
-    return text->size > 0 && part.size > 0 ? memmem(text->data, text->size, part.data, part.size) : NULL;
+    return text->size > 0 && part.size > 0 ? sfx_find_bytes(text->data, text->size, part) : NULL;
 }
 
 /* Whether the first line of a block stands there, though the block does not: it was edited. */
@@ -237,7 +237,7 @@ static enum sfx_error say_unread(struct sfx_session *session, const char *prefix
 
 static enum sfx_error say_failed(struct sfx_session *session, const char *path, int error, const char *what)
 {
-    sfx_warn(session, "%s %s: %s", path ? path : "the start-up file", what, error == EINVAL ? "not a regular file" : strerror(error));
+    sfx_warn(session, "%s %s: %s", path ? path : "the start-up file", what, error == EINVAL ? "not a regular file" : sfx_os_error_text(error));
     return SFX_ERROR_EXCEPTIONS;
 }
 
