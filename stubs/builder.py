@@ -54,6 +54,7 @@ class Target:
     budget: int
     link: list[str]
     libsodium: list[str]
+    zstd: list[str]
 
     @property
     def is_windows(self) -> bool:
@@ -160,7 +161,7 @@ class StubBuilder:
         renamed = [f"-D{call}=sfx_inject_{call}" for call in self._injected()] if injects else []
         groups = {
             Path("stubs", "src"): [*self._flags["stub"], *renamed, f"-isystem{zstd}", f"-isystem{include}"],
-            zstd: self._flags["zstd"],
+            zstd: [*self._flags["zstd"], *target.zstd],
             libsodium: [*self._flags["libsodium"], *target.libsodium, f"-I{include / 'sodium'}", f"-I{include}"],
         }
         command = [str(thirdparty.zig_directory() / "zig"), "build-exe", "-target", target.triple, "-mcpu", target.cpu]

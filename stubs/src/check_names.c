@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "os.h"
 #include "text.h"
 
 static const struct {
@@ -86,6 +87,8 @@ static void add(struct sfx_checks *checks, struct sfx_check check, const char *f
     check.text = size >= 0 ? malloc((size_t)size + 1) : NULL;
     if (check.text)
         vsnprintf(check.text, (size_t)size + 1, format, arguments);
+    if (check.text)
+        sfx_os_show_paths(check.text);
     checks->list[checks->count++] = check;
 }
 

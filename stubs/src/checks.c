@@ -120,8 +120,19 @@ static void check_limit(const struct sfx_index *index, size_t size, struct sfx_c
                       condas ? "" : ", or have the environment built at a longer path and packed there");
 }
 
-static void check_paths(const struct sfx_index *index, size_t size, struct sfx_checks *checks)
+/* Of UTF-16. */
+static size_t count_characters(struct sfx_bytes text)
 {
+    size_t count = 0;
+    for (size_t i = 0; i < text.size; i++)
+        count += (text.data[i] & 0xc0) != 0x80 ? 1u + (text.data[i] >= 0xf0) : 0u;
+    return count;
+}
+
+static void check_paths(const struct sfx_index *index, const char *prefix, struct sfx_checks *checks)
+{
+    size_t size = strlen(prefix);
+    size_t common = sfx_os_common_path();
     struct sfx_bytes longest = {NULL, 0};
     for (uint32_t i = 0; i < index->header.entry_count; i++) {
         struct sfx_bytes path = sfx_index_string(index, sfx_index_entry(index, i).path);
@@ -132,6 +143,11 @@ static void check_paths(const struct sfx_index *index, size_t size, struct sfx_c
                       "%.*s would get a path of %zu bytes, more than the %u a system takes; choose a shorter prefix",
                       (int)(longest.size < 256 ? longest.size : 256), (const char *)longest.data, size + 1 + longest.size,
                       SFX_MAX_PATH);
+    else if (count_characters(sfx_bytes_of(prefix)) + 1 + count_characters(longest) > common)
+        sfx_check_add(checks, SFX_CHECK_LONGEST_PATH, SFX_CHECK_WARNING,
+                      "%.*s gets a path of %zu characters; here most programs take %zu, so some may not find it; choose a shorter prefix, "
+                      "or let an administrator set LongPathsEnabled", (int)(longest.size < 256 ? longest.size : 256),
+                      (const char *)longest.data, count_characters(sfx_bytes_of(prefix)) + 1 + count_characters(longest), common);
     else
         sfx_check_add(checks, SFX_CHECK_LONGEST_PATH, SFX_CHECK_OK, "%zu bytes", size + 1 + longest.size);
 }
@@ -196,12 +212,12 @@ static void check_quoting(const struct sfx_index *index, const char *prefix, str
                       names.data ? names.data : "");
 }
 
-static void check_colon(const char *prefix, struct sfx_checks *checks)
+static void check_divider(const char *prefix, struct sfx_checks *checks)
 {
-    if (strchr(prefix, ':') != NULL)
+    if (strchr(prefix, sfx_os_divider) != NULL)
         sfx_check_add(checks, SFX_CHECK_SEARCH_PATHS, SFX_CHECK_WARNING,
-                      "the prefix has a colon, which divides search paths such as PATH: programs are only found by their "
-                      "full names; better choose another prefix");
+                      "the prefix has a %s, which divides search paths such as PATH: programs are only found by their "
+                      "full names; better choose another prefix", sfx_os_divider == ':' ? "colon" : "semicolon");
 }
 
 /* No warning: most are what nobody reads, such as the path compiled into a Python that finds itself. */
@@ -219,8 +235,8 @@ static void check_data(const struct sfx_index *index, size_t size, struct sfx_ch
 void sfx_check_prefix(const struct sfx_index *index, const char *prefix, struct sfx_checks *checks)
 {
     check_limit(index, strlen(prefix), checks);
-    check_paths(index, strlen(prefix), checks);
+    check_paths(index, prefix, checks);
     check_data(index, strlen(prefix), checks);
     check_quoting(index, prefix, checks);
-    check_colon(prefix, checks);
+    check_divider(prefix, checks);
 }

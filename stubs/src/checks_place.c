@@ -123,9 +123,9 @@ static struct sfx_bytes find_name(struct sfx_bytes path, const struct sfx_os_vol
         const uint8_t *slash = memchr(path.data + at, '/', path.size - at);
         size_t size = slash ? (size_t)(slash - path.data) - at : path.size - at;
         bool is_bad = size > volume->longest_name;
-        for (size_t i = at; volume->is_fat && i < at + size; i++)
+        for (size_t i = at; volume->is_strict && i < at + size; i++)
             is_bad = is_bad || path.data[i] < 0x20 || strchr("\"*:<>?\\|", path.data[i]) != NULL;
-        is_bad = is_bad || (volume->is_fat && strchr(". ", path.data[at + size - 1]) != NULL);
+        is_bad = is_bad || (volume->is_strict && strchr(". ", path.data[at + size - 1]) != NULL);
         if (is_bad)
             return (struct sfx_bytes){path.data + at, size};
         at += size + 1;

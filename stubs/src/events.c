@@ -44,7 +44,7 @@ void sfx_events_close(struct sfx_events *events)
 void sfx_event_prefix(struct sfx_events *events, const char *prefix)
 {
     sfx_free_string(&events->prefix);
-    events->prefix = strdup(prefix);
+    events->prefix = sfx_os_native(prefix);
 }
 
 void sfx_event_start(struct sfx_events *events, const char *action, const char *prefix, const struct sfx_index *index,
@@ -56,7 +56,7 @@ void sfx_event_start(struct sfx_events *events, const char *action, const char *
         return;
     begin(&line, "start");
     sfx_text_format(&line, ", \"format\": %u, \"action\": \"%s\"", FORMAT, action);
-    add_string(&line, "prefix", prefix);
+    add_string(&line, "prefix", events->prefix);
     if (index) {
         add(&line, "name", sfx_index_string(index, index->product.name));
         add(&line, "release", sfx_index_string(index, index->product.release));

@@ -53,7 +53,7 @@ static enum sfx_error decide_installed(const struct sfx_session *session, const 
         return error;
     if (memcmp(build, session->artifact.locator.index_digest, sizeof build) != 0)
         return fail_other_build(session, place, fault);
-    if (strcmp(prefix, place->prefix) != 0)
+    if (!sfx_os_same_path(prefix, place->prefix))
         return sfx_fail(fault, SFX_ERROR_PREFIX, "%s holds this build, but for the prefix %s; `%s/" SFX_STATE_DIRECTORY
                                                  "/sfx relocate` moves it here, --force replaces it", place->path, prefix, place->path);
     *ret_decision = ALREADY_THERE;

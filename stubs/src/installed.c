@@ -331,15 +331,14 @@ enum sfx_error sfx_installed_check_all(const struct sfx_installed *installed, un
 
 enum sfx_error sfx_installed_self(char **ret_path, int *ret_root, struct sfx_fault *fault)
 {
-    static const char place[] = "/" SFX_STATE_DIRECTORY "/sfx";
     SFX_CLEAN_STRING char *self = NULL;
     int error = sfx_os_self(&self);
     if (error)
         return sfx_fail_os(fault, error, "cannot find out where this program lies");
     size_t size = strlen(self);
-    size_t tail = sizeof place - 1;
-    if (size <= tail || strcmp(self + size - tail, place) != 0)
-        return sfx_fail(fault, SFX_ERROR_USAGE, "%s is not in an installation; run PREFIX/.sfxpack/sfx", self);
+    size_t tail = 1 + strlen(sfx_os_tool);
+    if (size <= tail || self[size - tail] != '/' || !sfx_os_same_path(self + size - tail + 1, sfx_os_tool))
+        return sfx_fail(fault, SFX_ERROR_USAGE, "%s is not in an installation; run PREFIX/" SFX_TOOL, self);
     self[size - tail] = '\0';
     error = sfx_os_open(SFX_OS_HERE, self, SFX_OS_DIRECTORY_FOLLOW, ret_root);
     if (error)

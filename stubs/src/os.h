@@ -49,7 +49,9 @@ int sfx_os_set_mode_at(int directory, const char *path, uint32_t mode);         
 /* Mode, times, extended attributes, and owner where this user may give it, of the open file FROM. */
 int sfx_os_copy_attributes(int from, int to);
 int sfx_os_sync_file(int fd);                                                               /* also of a directory */
-int sfx_os_sync_system(int fd);                                                             /* the file system FD is on */
+int sfx_os_sync_system(int fd);                                                             /* the file system FD, a folder, is on */
+/* Whether files that are closed from now on shall be on the disk after sfx_os_sync_system. */
+void sfx_os_keep_writes(bool keep);
 
 /* Paths, in this program: absolute, `/` in between; on Windows `C:/folder`, `//server/share/folder`. */
 /* TYPED by people, made absolute, not yet normalised; malloced. Refused: what this system takes for something else. */
@@ -57,12 +59,17 @@ enum sfx_error sfx_os_typed_path(const char *typed, char **ret_path, struct sfx_
 size_t sfx_os_root_size(const char *path);                                                  /* bytes of `/`, `C:/`, `//server/share/`; 0: relative */
 bool sfx_os_same_path(const char *a, const char *b);                                        /* by the letters alone */
 char *sfx_os_native(const char *path);                                                      /* as this system spells it; malloced, NULL without memory */
+void sfx_os_from_native(char *path);                                                        /* back, in place */
 void sfx_os_show_paths(char *message);                                                      /* absolute ones in it as this system spells them */
 char *sfx_os_quote(const char *word);                                                       /* for the command line of this system; malloced, NULL without memory */
 char *sfx_os_home(void);                                                                    /* of this user; malloced, NULL if unknown */
 int sfx_os_programs(char **ret_path);                                                       /* where this user's programs go by default; malloced */
 bool sfx_os_is_home(const char *path);                                                      /* of a user who can log in */
 bool sfx_os_is_reserved(const char *path);                                                  /* nobody installs right there */
+#define SFX_TOOL SFX_STATE_DIRECTORY "/sfx"                                                  /* in messages; Windows finds it without `.exe` too */
+extern const char sfx_os_tool[];                                                            /* the file of SFX_TOOL */
+extern const char sfx_os_divider;                                                           /* in search paths */
+size_t sfx_os_common_path(void);                                                            /* characters (UTF-16) of a path that all programs take; SIZE_MAX: any */
 extern const char sfx_os_example[];                                                         /* a prefix, as this system spells it */
 
 /* Names */
@@ -96,6 +103,10 @@ int sfx_os_real_path(const char *path, char **ret_path);                        
 int sfx_os_current_directory(char **ret_path);                                              /* malloced; the shell's spelling if right */
 int sfx_os_self(char **ret_path);                                                           /* the running program; malloced */
 
+/* If the running program lies below ROOT, its file goes away from there, as ASIDE in PARENT if nowhere better: some systems let
+ * no program be removed while it runs. It is removed when the process has ended. */
+int sfx_os_step_out(int root, int parent, const char *aside);
+
 struct sfx_os_space {
     uint64_t free_bytes;
     uint64_t block_size;
@@ -107,7 +118,8 @@ int sfx_os_space(const char *path, struct sfx_os_space *ret_space);
 /* What else a file system is like, as far as it can be told without writing. */
 struct sfx_os_volume {
     bool ignores_case;
-    bool is_fat;                         /* no links, and names as Windows takes them */
+    bool is_fat;                         /* no links */
+    bool is_strict;                      /* names are those that Windows takes */
     size_t longest_name;                 /* bytes of a component */
     uint64_t largest_file;               /* also by the limit of this process; UINT64_MAX: none */
 };

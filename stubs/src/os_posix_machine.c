@@ -157,6 +157,19 @@ int sfx_os_sync_system(int fd)
 #endif
 }
 
+int sfx_os_step_out(int root, int parent, const char *aside)
+{
+    (void)root;
+    (void)parent;
+    (void)aside;
+    return 0;
+}
+
+void sfx_os_keep_writes(bool keep)
+{
+    (void)keep;                          /* they are, however they were closed */
+}
+
 /* Also of a bind mount, which has its parent's device; Linux tells since 5.8. */
 bool sfx_os_is_mount_point(int fd)
 {

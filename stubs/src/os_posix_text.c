@@ -5,6 +5,13 @@
 #include <string.h>
 
 const char sfx_os_example[] = "/opt/env";
+const char sfx_os_tool[] = SFX_TOOL;
+const char sfx_os_divider = ':';
+
+size_t sfx_os_common_path(void)
+{
+    return SIZE_MAX;
+}
 
 const char *sfx_os_error_text(int error)
 {
@@ -24,6 +31,11 @@ bool sfx_os_same_path(const char *a, const char *b)
 char *sfx_os_native(const char *path)
 {
     return strdup(path);
+}
+
+void sfx_os_from_native(char *path)
+{
+    (void)path;
 }
 
 void sfx_os_show_paths(char *message)

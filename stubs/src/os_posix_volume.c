@@ -124,6 +124,7 @@ void sfx_os_volume(const char *path, struct sfx_os_volume *ret_volume)
     if (fd >= 0) {
         look(fd, ret_volume);
         ret_volume->ignores_case = ret_volume->ignores_case || ret_volume->is_fat || ignores_case(fd, path);
+        ret_volume->is_strict = ret_volume->is_fat;
     }
     if (getrlimit(RLIMIT_FSIZE, &limit) == 0 && limit.rlim_cur != RLIM_INFINITY && limit.rlim_cur < ret_volume->largest_file)
         ret_volume->largest_file = (uint64_t)limit.rlim_cur;

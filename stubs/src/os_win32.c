@@ -243,13 +243,15 @@ enum sfx_error sfx_os_open_read(const char *path, int *ret_fd, struct sfx_fault 
 
 int sfx_os_close(int fd)
 {
-    return sfx_win32_result(CloseHandle(sfx_win32_handle(fd)));
+    int error = sfx_win32_settle(sfx_win32_handle(fd));
+    int closed = sfx_win32_result(CloseHandle(sfx_win32_handle(fd)));
+    return error ? error : closed;
 }
 
 void sfx_os_closep(int *fd)
 {
     if (*fd >= 0)
-        CloseHandle(sfx_win32_handle(*fd));
+        sfx_os_close(*fd);
     *fd = -1;
 }
 
@@ -412,11 +414,4 @@ int sfx_os_truncate(int fd, uint64_t size)
     if (GetFileSizeEx(handle, &before) && (uint64_t)before.QuadPart < size)
         DeviceIoControl(handle, FSCTL_SET_SPARSE, NULL, 0, NULL, 0, &ignored, NULL);
     return sfx_win32_result(SetFileInformationByHandle(handle, FileEndOfFileInfo, &end, sizeof end));
-}
-
-/* A folder has nothing to be written by itself here. */
-int sfx_os_sync_file(int fd)
-{
-    int error = sfx_win32_result(FlushFileBuffers(sfx_win32_handle(fd)));
-    return error == EACCES || error == EINVAL || error == ENOTSUP ? 0 : error;
 }

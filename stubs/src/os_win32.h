@@ -64,6 +64,16 @@ bool sfx_win32_waits(NTSTATUS status, bool renames, unsigned *waited);
 
 bool sfx_win32_is_console(HANDLE handle);
 
+/* ---- os_win32_flush.c ---- */
+
+/* What was written to it goes to the disk, if it is to be kept; before it is closed. */
+int sfx_win32_settle(HANDLE handle);
+
+/* ---- os_win32_leave.c ---- */
+
+/* In the process that was started to remove what another one was: does that and ends. Else it returns. */
+void sfx_win32_finish_leaving(int count, wchar_t **arguments);
+
 /* ---- os_win32_arguments.c ---- */
 
 /* The command line as the parser takes it; kept until the process ends. As given, if memory is short. */

@@ -127,9 +127,8 @@ static void add_given(struct arguments *arguments, const wchar_t *text)
 static void add_name(struct arguments *arguments, const wchar_t *text)
 {
     add_wide(arguments, text);
-    for (char *at = arguments->failed ? NULL : arguments->list[0]; at && *at; at++)
-        if (*at == '\\')
-            *at = '/';
+    if (!arguments->failed)
+        sfx_os_from_native(arguments->list[0]);
 }
 
 static void take(struct arguments *arguments, wchar_t *line, wchar_t **wide, int count)
@@ -162,6 +161,8 @@ void sfx_win32_arguments(int *count, char ***arguments)
     int wide_count = 0;
     wchar_t **wide = line ? CommandLineToArgvW(line, &wide_count) : NULL;
     struct arguments taken = {NULL, 0, false};
+    if (wide)
+        sfx_win32_finish_leaving(wide_count, wide);
     if (wide && wide_count > 0)
         taken.list = calloc((size_t)wide_count * 2 + MOST_MORE, sizeof *taken.list);
     if (taken.list)

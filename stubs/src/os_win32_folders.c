@@ -7,6 +7,18 @@
 #include <string.h>
 
 const char sfx_os_example[] = "C:\\Tools\\env";
+const char sfx_os_tool[] = SFX_TOOL ".exe";
+const char sfx_os_divider = ';';
+
+/* Programs that know longer ones may have them where the system is set so. */
+size_t sfx_os_common_path(void)
+{
+    DWORD on = 0;
+    DWORD size = sizeof on;
+    RegGetValueW(HKEY_LOCAL_MACHINE, L"SYSTEM\\CurrentControlSet\\Control\\FileSystem", L"LongPathsEnabled", RRF_RT_REG_DWORD, NULL, &on,
+                 &size);
+    return on ? SIZE_MAX : MAX_PATH - 1;
+}
 
 /* ---- Spellings ---- */
 
@@ -45,6 +57,13 @@ char *sfx_os_native(const char *path)
         if (*at == '/')
             *at = '\\';
     return native;
+}
+
+void sfx_os_from_native(char *path)
+{
+    for (; *path; path++)
+        if (*path == '\\')
+            *path = '/';
 }
 
 /* From where a path begins, `C:/` or `//server/`, to what does not go on with it. Addresses of the web have a colon before. */
@@ -112,9 +131,8 @@ static enum sfx_error check_names(const char *typed, const char *path, struct sf
 static char *unmarked(const char *typed)
 {
     char *path = strdup(typed);
-    for (char *at = path; at && *at; at++)
-        if (*at == '\\')
-            *at = '/';
+    if (path)
+        sfx_os_from_native(path);
     if (path && strncmp(path, "//?/UNC/", 8) == 0) {
         memmove(path + 2, path + 8, strlen(path + 8) + 1);
     } else if (path && strncmp(path, "//?/", 4) == 0) {
@@ -198,9 +216,8 @@ int sfx_os_self(char **ret_path)
 char *sfx_os_home(void)
 {
     char *home = sfx_win32_variable(L"USERPROFILE");
-    for (char *at = home; at && *at; at++)
-        if (*at == '\\')
-            *at = '/';
+    if (home)
+        sfx_os_from_native(home);
     return home;
 }
 
@@ -219,9 +236,8 @@ int sfx_os_programs(char **ret_path)
 static char *folder_of(const wchar_t *variable)
 {
     char *value = sfx_win32_variable(variable);
-    for (char *at = value; at && *at; at++)
-        if (*at == '\\')
-            *at = '/';
+    if (value)
+        sfx_os_from_native(value);
     return value;
 }
 

@@ -273,7 +273,7 @@ int sfx_os_rename(int from_directory, const char *from, int directory, const cha
         status = rename_open(handle, rename, size, how == SFX_OS_REPLACE);
     } while (status < 0 && sfx_win32_waits(status, true, &waited));
     free(rename);
-    return sfx_win32_status(status);
+    return waited > 0 && status < 0 ? EBUSY : sfx_win32_status(status);      /* it could be opened, so rights are not what is missing */
 }
 
 int sfx_os_hard_link(int from_directory, const char *from, int directory, const char *path)

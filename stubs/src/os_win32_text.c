@@ -162,9 +162,7 @@ char *sfx_win32_path(const wchar_t *text, size_t size)
     char *rest = is_unc ? sfx_win32_narrow(text + 4, size - 4) : sfx_win32_narrow(text, size);
     if (!rest)
         return NULL;
-    for (char *at = rest; *at; at++)
-        if (*at == '\\')
-            *at = '/';
+    sfx_os_from_native(rest);
     if (!is_unc)
         return rest;
     size_t length = strlen(rest);

@@ -1,4 +1,4 @@
-/* What a file system is like on Windows; see os.h. Nothing is written, but for what sfx_os_sync_system needs. */
+/* What a file system is like on Windows; see os.h. Nothing is written. */
 #include "os_win32.h"
 
 #include <errno.h>
@@ -57,7 +57,7 @@ void sfx_os_volume(const char *path, struct sfx_os_volume *ret_volume)
 {
     wchar_t type[64] = L"";
     DWORD flags = 0, longest = 0;
-    *ret_volume = (struct sfx_os_volume){.ignores_case = true, .longest_name = 255 * BYTES_OF_UNIT, .largest_file = UINT64_MAX};
+    *ret_volume = (struct sfx_os_volume){.ignores_case = true, .is_strict = true, .longest_name = 255 * BYTES_OF_UNIT, .largest_file = UINT64_MAX};
     if (!look(path, type, &flags, &longest))
         return;
     if (longest > 0)
@@ -79,17 +79,4 @@ bool sfx_os_is_writable(const char *path)
     const struct sfx_win32_opening opening = {FILE_ADD_FILE | FILE_ADD_SUBDIRECTORY, FILE_OPEN, FILE_DIRECTORY_FILE};
     SFX_CLEAN_HANDLE HANDLE handle = NULL;
     return sfx_win32_open(SFX_OS_HERE, path, &opening, &handle) >= 0;
-}
-
-/* Files were handed to the disk when they were closed (sfx_os_settle); the flush of this one makes it, and the file system's own
- * log, keep all of that. */
-int sfx_os_sync_system(int fd)
-{
-    const struct sfx_win32_opening opening = {FILE_GENERIC_WRITE | DELETE, FILE_SUPERSEDE, FILE_NON_DIRECTORY_FILE | FILE_DELETE_ON_CLOSE};
-    SFX_CLEAN_HANDLE HANDLE handle = NULL;
-    DWORD put;
-    int error = sfx_win32_status(sfx_win32_open(fd, ".sfxpack-flush", &opening, &handle));
-    if (!error)
-        error = sfx_win32_result(WriteFile(handle, "\n", 1, &put, NULL));
-    return error ? error : sfx_win32_result(FlushFileBuffers(handle));
 }

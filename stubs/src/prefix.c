@@ -158,9 +158,21 @@ static enum sfx_error check_prefix(struct sfx_bytes text, uint16_t platform, str
     return SFX_OK;
 }
 
-static enum sfx_error open_one(struct sfx_bytes text, uint16_t platform, struct sfx_prefix **ret_prefix,
+/* As Windows spells it, on whatever system; the caller's buffer. */
+static struct sfx_bytes spell_native(struct sfx_bytes text, uint16_t platform, uint8_t buffer[SFX_MAX_PREFIX])
+{
+    if (!is_windows(platform) || text.size > SFX_MAX_PREFIX)
+        return text;
+    for (size_t i = 0; i < text.size; i++)
+        buffer[i] = text.data[i] == '/' ? '\\' : text.data[i];
+    return (struct sfx_bytes){buffer, text.size};
+}
+
+static enum sfx_error open_one(struct sfx_bytes given, uint16_t platform, struct sfx_prefix **ret_prefix,
                                struct sfx_fault *fault)
 {
+    uint8_t buffer[SFX_MAX_PREFIX];
+    struct sfx_bytes text = spell_native(given, platform, buffer);
     enum sfx_error error = check_prefix(text, platform, fault);
     if (error != SFX_OK)
         return error;

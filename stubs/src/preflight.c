@@ -118,7 +118,8 @@ static const char *outcome_text(enum sfx_outcome outcome)
 
 static void report_table(const struct sfx_session *session, const char *prefix, const struct sfx_checks *checks, bool failed)
 {
-    printf("%s in %s\n", session->who, prefix);
+    SFX_CLEAN_STRING char *native = sfx_os_native(prefix);
+    printf("%s in %s\n", session->who, native ? native : prefix);
     for (size_t i = 0; i < checks->count; i++)
         printf("  %-14s %-8s %s\n", sfx_check_text(checks->list[i].name), outcome_text(checks->list[i].outcome), text_of(&checks->list[i]));
     printf("%s\n", failed ? "cannot be installed" : "can be installed");
@@ -128,7 +129,8 @@ static void report_json(const char *prefix, const struct sfx_checks *checks, con
 {
     SFX_CLEAN_TEXT struct sfx_text text = {0};
     sfx_text_format(&text, "{\"prefix\": ");
-    sfx_text_json(&text, sfx_bytes_of(prefix));
+    SFX_CLEAN_STRING char *native = sfx_os_native(prefix);
+    sfx_text_json(&text, sfx_bytes_of(native ? native : prefix));
     sfx_text_format(&text, ", \"exit\": %d, \"checks\": [", sfx_exit_code(fault));
     for (size_t i = 0; i < checks->count; i++) {
         sfx_text_format(&text, "%s\n  {\"name\": \"%s\", \"outcome\": \"%s\", \"text\": ", i ? "," : "",

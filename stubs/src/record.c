@@ -79,12 +79,22 @@ static void add_line(struct sfx_text *text, const char *key, struct sfx_bytes va
     sfx_text_add(text, "\n", 1);
 }
 
+/* As people write it. */
+static void add_prefix(struct sfx_text *text, const char *prefix)
+{
+    SFX_CLEAN_STRING char *native = sfx_os_native(prefix);
+    if (native)
+        add_line(text, "prefix", sfx_bytes_of(native));
+    else
+        text->failed = true;
+}
+
 static enum sfx_error write_state(const struct sfx_recording *recording, struct sfx_fault *fault)
 {
     SFX_CLEAN_TEXT struct sfx_text text = {0};
     const struct sfx_artifact *artifact = recording->artifact;
     const struct sfx_product *product = &artifact->index.product;
-    add_line(&text, "prefix", sfx_bytes_of(recording->prefix));
+    add_prefix(&text, recording->prefix);
     add_line(&text, "name", sfx_index_string(&artifact->index, product->name));
     add_line(&text, "release", sfx_index_string(&artifact->index, product->release));
     sfx_text_format(&text, "build=");
@@ -120,7 +130,7 @@ enum sfx_error sfx_record_write(const struct sfx_recording *recording, struct sf
     uint8_t record[SFX_MANIFEST_SIZE];
     fill_manifest(locator, record);
     set_folder_mode(recording);
-    enum sfx_error error = write_part(recording, SFX_STATE_DIRECTORY "/sfx", 0755, (struct sfx_bytes){NULL, 0},
+    enum sfx_error error = write_part(recording, sfx_os_tool, 0755, (struct sfx_bytes){NULL, 0},
                                       locator->stub_offset, locator->stub_size, fault);
     if (!error)
         error = write_text(recording, SFX_STATE_DIRECTORY "/NOTICES", sfx_index_string(index, index->product.notices), fault);
@@ -193,7 +203,9 @@ static enum sfx_error read_prefix(int root, const char *shown, char **ret_prefix
     enum sfx_error error = read_value(root, shown, "prefix", &prefix, fault);
     if (error)
         return error;
-    if (!prefix || prefix[0] != '/' || strlen(prefix) > SFX_MAX_PREFIX)
+    if (prefix)
+        sfx_os_from_native(prefix);
+    if (!prefix || sfx_os_root_size(prefix) == 0 || strlen(prefix) > SFX_MAX_PREFIX)
         return sfx_fail_format(fault, SFX_VERDICT_BAD_STRING, "%s/%s names no prefix", shown, STATE);
     *ret_prefix = prefix;
     prefix = NULL;
@@ -239,7 +251,7 @@ enum sfx_error sfx_record_move(int root, int tree, const char *shown, const char
     if (error)
         return error;
     old = (char *)bytes;
-    add_line(&text, "prefix", sfx_bytes_of(prefix));
+    add_prefix(&text, prefix);
     for (const char *line = old; *line;) {
         size_t length = strcspn(line, "\n");
         length += line[length] == '\n';

@@ -71,7 +71,7 @@ static enum sfx_error read_journal(struct sfx_relocation *relocation, struct sfx
         char *next = strchr(line, '\n');
         if (next)
             *next++ = '\0';
-        if (strncmp(line, "prefix=/", 8) == 0 && next)
+        if (strncmp(line, "prefix=", 7) == 0 && sfx_os_root_size(line + 7) > 0 && next)
             failed = hold(relocation, line + 7, fault);
         line = next;
     }
@@ -200,7 +200,7 @@ static int leads_into(const char *path, const char *folder, bool *ret_into)
     SFX_CLEAN_STRING char *existing = sfx_path_existing(path);
     SFX_CLEAN_STRING char *real = NULL;
     int error = existing ? sfx_os_real_path(existing, &real) : ENOMEM;
-    *ret_into = error || strcmp(real, folder) == 0 || sfx_path_is_inside(real, folder);
+    *ret_into = error || sfx_os_same_path(real, folder) || sfx_path_is_inside(real, folder);
     return error;
 }
 
@@ -252,7 +252,7 @@ static enum sfx_error relocate_to(struct sfx_relocation *relocation, struct sfx_
     }
     if (session->options.move)
         return sfx_fail(fault, SFX_ERROR_USAGE, "--move needs another folder than %s, where the installation lies", here->path);
-    if (!relocation->resumed && strcmp(relocation->here.record.prefix, relocation->target) == 0) {
+    if (!relocation->resumed && sfx_os_same_path(relocation->here.record.prefix, relocation->target)) {
         session->events.result = "in-place";
         bool follows = sfx_rc_follows(relocation->root, relocation->target);
         sfx_say(session, "%s is in place%s", relocation->target, follows ? ": nothing to do" : "");

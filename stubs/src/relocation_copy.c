@@ -264,7 +264,8 @@ static enum sfx_error copy_rest(struct copying *copying, struct sfx_fault *fault
 /* `.sfxpack` but for the state, which names the new prefix, and what a relocation leaves there. */
 static enum sfx_error copy_record(const struct copying *copying, struct sfx_fault *fault)
 {
-    static const char *const names[] = {"/manifest", "/sfx", "/NOTICES", "/LICENSE", "/report.json", "/install.log", "/generated"};
+    static const char state[] = SFX_STATE_DIRECTORY;
+    const char *const names[] = {"/manifest", sfx_os_tool + sizeof state - 1, "/NOTICES", "/LICENSE", "/report.json", "/install.log", "/generated"};
     const struct sfx_relocation *relocation = copying->relocation;
     for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
         SFX_CLEAN_STRING char *path = sfx_print(SFX_STATE_DIRECTORY "%s", names[i]);
@@ -353,9 +354,11 @@ static void move_lines(struct sfx_relocation *relocation)
 
 static void remove_original(struct sfx_relocation *relocation, const struct sfx_place *here)
 {
-    int error;
     bool beside = here->can_replace_beside && !sfx_record_keeps_folder(here->folder);
-    if (beside) {
+    int error = sfx_os_step_out(here->folder, here->parent, here->old);
+    if (error) {
+        beside = false;
+    } else if (beside) {
         error = sfx_os_rename(here->parent, here->name, here->parent, here->staging, SFX_OS_KEEP);
         if (error == ENOSYS)
             error = sfx_os_rename(here->parent, here->name, here->parent, here->staging, SFX_OS_REPLACE);

@@ -79,9 +79,11 @@ static bool names_prefix(const struct sfx_relocation *relocation, const struct s
         return false;
     while (!found && !sfx_os_interrupted() && sfx_os_read(fd, buffer + kept, sizeof buffer - kept, &got) == 0 && got > 0) {
         size_t size = kept + got;
-        for (size_t i = 0; !found && i < relocation->held_count; i++)
-            if (strcmp(relocation->held[i], relocation->target) != 0)
-                found = sfx_find_bytes(buffer, size, sfx_bytes_of(relocation->held[i])) != NULL;
+        for (size_t i = 0; !found && i < relocation->held_count; i++) {
+            SFX_CLEAN_STRING char *prefix = sfx_os_native(relocation->held[i]);
+            if (prefix && !sfx_os_same_path(relocation->held[i], relocation->target))
+                found = sfx_find_bytes(buffer, size, sfx_bytes_of(prefix)) != NULL;
+        }
         kept = size < SFX_MAX_PREFIX ? size : SFX_MAX_PREFIX;
         memmove(buffer, buffer + size - kept, kept);
     }

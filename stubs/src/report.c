@@ -331,10 +331,12 @@ enum sfx_error sfx_report_installation(struct sfx_session *session, struct sfx_f
     if (error)
         return error;
     print_product(&record.index, record.build);
-    printf("prefix      %s\n", record.prefix);
+    SFX_CLEAN_STRING char *prefix = sfx_os_native(record.prefix);
+    SFX_CLEAN_STRING char *here = sfx_os_native(path);
+    printf("prefix      %s\n", prefix ? prefix : "");
     printf("mode        %s\n", sfx_modes_name(record.modes));
-    if (strcmp(record.prefix, path) != 0)
-        printf("lies in     %s\n", path);
+    if (!sfx_os_same_path(record.prefix, path))
+        printf("lies in     %s\n", here ? here : "");
     print_index(&record.index);
     sfx_texts_info(&record.index, "in " SFX_STATE_DIRECTORY "/LICENSE");
     sfx_record_close(&record);

@@ -125,6 +125,7 @@ enum sfx_error sfx_session_open(int count, char **arguments, struct sfx_session 
     session->events.on = wants_events(&session->options, error != SFX_OK, count, arguments);
     if (session->options.artifact)
         set_who(session, session->options.artifact);
+    sfx_os_keep_writes(!session->options.no_sync);
     if (!error && session->options.log)
         error = open_log(session, fault);
     if (error)

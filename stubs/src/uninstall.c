@@ -249,7 +249,10 @@ static int end_beside(struct work *work)
         return error;
     if (syncs(work))
         sfx_os_sync_file(place->parent);
-    int record = sfx_tree_remove(place->folder, SFX_STATE_DIRECTORY, NULL);
+    __attribute__((cleanup(sfx_os_closep))) int folder = -1; /* under its new name: not every system follows a folder */
+    int record = sfx_os_open(place->parent, place->staging, SFX_OS_DIRECTORY, &folder);
+    record = record ? record : sfx_tree_remove(folder, SFX_STATE_DIRECTORY, NULL);
+    sfx_os_closep(&folder);
     error = record ? record : sfx_os_remove_directory(place->parent, place->staging);
     if (!record && (error == ENOTEMPTY || error == EEXIST)) {    /* something has come at the last moment */
         work->stays = true;
@@ -276,6 +279,9 @@ static enum sfx_error end(struct work *work, struct sfx_fault *fault)
     sfx_progress_end(&progress);
     if (error)
         return fail_at(work, error, "", fault);
+    error = sfx_os_step_out(place->folder, place->parent, place->old);
+    if (error)
+        return fail_at(work, error, SFX_TOOL, fault);
     work->stays = holds_more(place);
     if (!work->stays && !kept && place->can_replace_beside && end_beside(work) == 0)
         return SFX_OK;

@@ -17,6 +17,7 @@ void sfx_os_volume(const char *path, struct sfx_os_volume *ret_volume)
     *ret_volume = (struct sfx_os_volume){
         .ignores_case = is_fat || getenv("SFX_TEST_IGNORES_CASE") != NULL,
         .is_fat = is_fat,
+        .is_strict = is_fat,
         .longest_name = number("SFX_TEST_LONGEST_NAME", 255),
         .largest_file = number("SFX_TEST_LARGEST_FILE", UINT64_MAX),
     };
