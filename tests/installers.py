@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 
-from sfxpack.format import encode, layout, schema
+from sfxpack.format import encode, layout, pe, schema
 from sfxpack.format.digest import digest
 from sfxpack.format.layout import Derived, EntryKind, Platform, Strategy
 from sfxpack.format.tables import IndexEntry, IndexSite, Locator
@@ -91,7 +91,7 @@ def lock_text(**changes: object) -> str:
 
 @dataclass(frozen=True)
 class Maker:
-    """Joins samples with the host's stub."""
+    """Joins samples with a stub."""
 
     stub: Path
     folder: Path
@@ -100,22 +100,25 @@ class Maker:
     def make(self, values: Sample, name: str = "app.sh", split: tuple[int, int] = (0, 0)) -> Installer:
         """Write an artifact; `split` as in Sample."""
         stub = self.stub.read_bytes()
-        front = bytes(layout.ALIGNMENT) + stub
+        windows = self.platform.system == "windows"
+        header = b"" if windows else bytes(layout.ALIGNMENT)
+        front = header + stub
         at = -(-len(front) // layout.ALIGNMENT) * layout.ALIGNMENT
         front = front.ljust(at, b"\0")
+        unsigned = pe.unsigned(front[: pe.HEAD]) + front[pe.HEAD :] if windows else front
         raw = encode.index(values.index)
         index = frame(raw)
         offset = at + schema.LOCATOR.size + sum(map(len, values.frames))
         locator = Locator(
             platform=self.platform,
-            stub_offset=layout.ALIGNMENT,
+            stub_offset=len(header),
             stub_size=len(stub),
             locator_offset=at,
             index_offset=offset,
             index_size=len(index),
             index_raw_size=len(raw),
             total_size=offset + len(index),
-            front_digest=digest(front),
+            front_digest=digest(unsigned),
             index_digest=digest(index),
         )
         after, size = split

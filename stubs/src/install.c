@@ -2,6 +2,7 @@
 #include "install.h"
 
 #include "compile.h"
+#include "help.h"
 #include "hooks.h"
 #include "os.h"
 #include "place.h"
@@ -108,7 +109,7 @@ static void say_activation(const struct sfx_session *session, const struct sfx_p
         if (!path)
             return;
         sfx_text_shell(&quoted, path);
-        sfx_say(session, "activate:  . %s", quoted.data);
+        sfx_say(session, "activate:  %s%s", sfx_words.activate, quoted.data);
     }
 }
 
@@ -126,8 +127,8 @@ static void say_end(const struct sfx_session *session, const struct sfx_place *p
     if (session->artifact.index.product.activation.size > 0)
         say_activation(session, place);
     else
-        sfx_say(session, "use:       its programs are in %s/bin", quoted.data);
-    sfx_say(session, "move:      mv it, then run NEW/" SFX_STATE_DIRECTORY "/sfx relocate");
+        sfx_say(session, "use:       its programs are in %s%s", quoted.data, sfx_words.programs);
+    sfx_say(session, "move:      %s", sfx_words.moves);
     sfx_say(session, "remove:    %s uninstall", quoted_tool.data);
 }
 

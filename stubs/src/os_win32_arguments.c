@@ -105,6 +105,14 @@ static void add_option(struct arguments *arguments, const char *option, const wc
     free(narrow);
 }
 
+/* Whoever deploys means a whole path. Any other is taken with the option, which makes it one that is refused. */
+static void add_folder(struct arguments *arguments, const wchar_t *text)
+{
+    const wchar_t *path = text + 3;
+    bool whole = path[0] == L'\\' || path[0] == L'/' || (path[0] && path[1] == L':');
+    add_option(arguments, "--prefix", whole || !path[0] ? path : text);
+}
+
 static void add_given(struct arguments *arguments, const wchar_t *text)
 {
     if (_wcsicmp(text, L"/S") == 0) {
@@ -113,7 +121,7 @@ static void add_given(struct arguments *arguments, const wchar_t *text)
     } else if (_wcsicmp(text, L"/?") == 0) {
         add(arguments, "--help");
     } else if (_wcsnicmp(text, L"/D=", 3) == 0) {
-        add_option(arguments, "--prefix", text + 3);
+        add_folder(arguments, text);
     } else if (_wcsnicmp(text, L"/LOG=", 5) == 0) {
         add_option(arguments, "--log", text + 5);
     } else {
@@ -137,7 +145,8 @@ static void take(struct arguments *arguments, wchar_t *line, wchar_t **wide, int
     bool given = count > 1 && wcscmp(wide[1], L"--artifact") == 0;
     bool installs = given || add_payload(arguments);
     wchar_t *folder = installs ? find_folder(line) : NULL;
-    if (folder) {
+    wchar_t *kept = folder ? _wcsdup(folder) : NULL;
+    if (folder && kept) {
         *folder = L'\0';
         int parts;
         wchar_t **before = CommandLineToArgvW(line, &parts);
@@ -151,8 +160,9 @@ static void take(struct arguments *arguments, wchar_t *line, wchar_t **wide, int
         else
             add_wide(arguments, wide[i]);
     }
-    if (folder)
-        add_option(arguments, "--prefix", folder + 3);
+    if (kept)
+        add_folder(arguments, kept);
+    free(kept);
 }
 
 void sfx_win32_arguments(int *count, char ***arguments)

@@ -62,6 +62,8 @@ static void leave(void)
     wchar_t *copy = temporary(L"-end.exe");
     HANDLE handle = INVALID_HANDLE_VALUE;
     wchar_t *line = NULL;
+    for (int i = 0; i < 3; i++)          /* whoever reads them is to see their end */
+        SetHandleInformation(sfx_win32_handle(i), HANDLE_FLAG_INHERIT, 0);
     if (from && copy && CopyFileW(from, copy, FALSE))
         handle = CreateFileW(copy, GENERIC_READ | DELETE, FILE_SHARE_READ | FILE_SHARE_DELETE, &inherits, OPEN_EXISTING,
                              FILE_FLAG_DELETE_ON_CLOSE, NULL);

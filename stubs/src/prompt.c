@@ -5,6 +5,7 @@
 #include <signal.h>
 #include <stdio.h>
 
+#include "help.h"
 #include "os.h"
 
 static enum sfx_error no_memory(struct sfx_fault *fault)
@@ -42,13 +43,14 @@ static void show_screen(const struct sfx_session *session, const char *prefix)
     const struct sfx_index *index = &session->artifact.index;
     SFX_CLEAN_STRING char *title = sfx_product_title(index);
     SFX_CLEAN_STRING char *existing = sfx_path_existing(prefix);
+    SFX_CLEAN_STRING char *native = existing ? sfx_os_native(existing) : NULL;
     struct sfx_os_space space;
     char text[32];
     uint32_t limit = index->product.prefix_limit;
     fprintf(stderr, "\n  %s for %s\n\n", title ? title : session->who, sfx_platform_label(session->artifact.locator.platform));
     fprintf(stderr, "  size        %s in %u entries\n", sfx_size_text(index->product.tree_size, text), index->header.entry_count);
     if (existing && sfx_os_space(existing, &space) == 0)
-        fprintf(stderr, "  free        %s in %s\n", sfx_size_text(space.free_bytes, text), existing);
+        fprintf(stderr, "  free        %s in %s\n", sfx_size_text(space.free_bytes, text), native ? native : existing);
     if (limit == SFX_NO_LIMIT)
         fprintf(stderr, "  prefix      of any length\n\n");
     else
@@ -115,7 +117,7 @@ static enum sfx_error refuse(const struct sfx_session *session, const char *prop
 {
     SFX_CLEAN_TEXT struct sfx_text line = {0};
     const char *artifact = session->options.artifact;
-    sfx_text_format(&line, "sh ");
+    sfx_text_format(&line, "%s", sfx_words.run);
     sfx_text_shell(&line, artifact);
     sfx_text_format(&line, " --prefix ");
     sfx_text_shell(&line, proposal);
@@ -139,14 +141,18 @@ enum sfx_error sfx_choose_prefix(struct sfx_session *session, char **ret_prefix,
 {
     SFX_CLEAN_STRING char *typed = NULL;
     SFX_CLEAN_STRING char *proposal = NULL;
+    SFX_CLEAN_STRING char *native = NULL;
     if (is_told(session))
         return sfx_default_prefix(session, ret_prefix, fault);
     enum sfx_error error = sfx_default_prefix(session, &proposal, fault);
     if (error)
         return error;
+    native = sfx_os_native(proposal);
+    if (!native)
+        return no_memory(fault);
     if (!sfx_can_ask(session))
-        return refuse(session, proposal, fault);
+        return refuse(session, native, fault);
     show_screen(session, proposal);
-    error = ask(proposal, &typed, fault);
+    error = ask(native, &typed, fault);
     return error ? error : sfx_path_absolute(typed, ret_prefix, fault);
 }

@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <strings.h>
 
+#include "help.h"
 #include "hooks.h"
 #include "os.h"
 #include "prompt.h"
@@ -130,8 +131,8 @@ static enum sfx_error refuse(const struct sfx_session *session, struct sfx_fault
 {
     SFX_CLEAN_TEXT struct sfx_text file = {0};
     sfx_text_shell(&file, session->options.artifact);
-    return sfx_fail(fault, SFX_ERROR_USAGE, "it has a licence that is to be accepted first; read it:  sh %s --licenses  and repeat "
-                                            "with --accept-license", file.data ? file.data : "FILE");
+    return sfx_fail(fault, SFX_ERROR_USAGE, "it has a licence that is to be accepted first; read it:  %s%s --licenses  and repeat "
+                                            "with --accept-license", sfx_words.run, file.data ? file.data : "FILE");
 }
 
 enum sfx_error sfx_texts_before(struct sfx_session *session, struct sfx_fault *fault)

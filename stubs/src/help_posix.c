@@ -1,7 +1,16 @@
-/* --help: at most 40 lines of 80 columns. */
+/* --help and the like on POSIX systems: at most 40 lines of 80 columns. */
 #include "help.h"
 
 #include <stdio.h>
+
+#include "os.h"
+
+const struct sfx_words sfx_words = {
+    .run = "sh ",
+    .activate = ". ",
+    .programs = "/bin",
+    .moves = "mv it, then run NEW/" SFX_TOOL " relocate",
+};
 
 static const char installer[] =
     "Usage: %s [options]\n"
