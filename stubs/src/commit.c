@@ -320,12 +320,11 @@ static int remove_staging(struct sfx_commit *commit)
 {
     if (!commit->made_folder)
         return 0;
-    const char *name = commit->inside ? SFX_STAGING_INSIDE : commit->place->staging;
-    const char *last = commit->inside ? SFX_STAGING_JOURNAL : SFX_STATE_DIRECTORY;
     sfx_os_closep(&commit->staging);     /* some systems remove no folder that is open */
     if (commit->inside)
         sfx_os_closep(&commit->tree);
-    int error = sfx_tree_remove(commit->base, name, last);
+    int error = commit->inside ? sfx_journal_remove(commit->base)
+                               : sfx_tree_remove(commit->base, commit->place->staging, SFX_STATE_DIRECTORY);
     commit->made_folder = error != 0;
     return error;
 }

@@ -45,6 +45,8 @@ void sfx_commit_close(struct sfx_commit *commit);
 /* The moves of INSIDE, by their journal (journal.c). */
 enum sfx_error sfx_journal_publish(struct sfx_commit *commit, bool sync, struct sfx_fault *fault);
 enum sfx_error sfx_journal_undo(const struct sfx_place *place, struct sfx_fault *fault);
+/* Remove the staging folder of the open PREFIX; all has come, or gone back. */
+int sfx_journal_remove(int prefix);
 /* The new tree stands, but could not be flushed. */
 enum sfx_error sfx_fail_unsure(const struct sfx_place *place, int error, struct sfx_fault *fault);
 

@@ -62,6 +62,12 @@ static void add_line(struct sfx_text *text, char sign, const char *name)
     sfx_text_add(text, "", 1);
 }
 
+/* Whoever made the folder may have written the journal: it names nothing outside. */
+static bool is_name(const char *name)
+{
+    return *name && !strchr(name, '/') && strcmp(name, ".") != 0 && strcmp(name, "..") != 0;
+}
+
 /* Lines for the names in DIRECTORY; what is not part of a tree left out. */
 static int list(int directory, char sign, const char *lock, struct sfx_text *text)
 {
@@ -131,7 +137,7 @@ static int undo_come(const struct moves *moves, const char *name, bool replaced)
         error = look(moves->prefix, name, &stands);
     if (!error && replaced)              /* else it may be the old one, which has not gone yet */
         error = look(moves->old, name, &gone);
-    return error || waits || !stands || !gone ? error : sfx_tree_remove(moves->prefix, name, NULL);
+    return error || waits || !stands || !gone ? error : move(moves->prefix, moves->tree, name);
 }
 
 /* Whether the journal says that NAME is one of the old tree. */
@@ -154,10 +160,10 @@ static int undo(const struct moves *moves, const struct sfx_text *text)
 {
     int error = 0;
     for (size_t i = 0; !error && i < text->size; i += strlen(text->data + i) + 1)
-        if (text->data[i] == '+')
+        if (text->data[i] == '+' && is_name(text->data + i + 1))
             error = undo_come(moves, text->data + i + 1, was_there(text, text->data + i + 1));
     for (size_t i = 0; !error && i < text->size; i += strlen(text->data + i) + 1)
-        if (text->data[i] == '-' && strcmp(text->data + i + 1, SFX_STATE_DIRECTORY) != 0)
+        if (text->data[i] == '-' && is_name(text->data + i + 1) && strcmp(text->data + i + 1, SFX_STATE_DIRECTORY) != 0)
             error = undo_go(moves, text->data + i + 1);
     return error ? error : undo_go(moves, SFX_STATE_DIRECTORY);
 }
@@ -188,6 +194,13 @@ enum sfx_error sfx_journal_publish(struct sfx_commit *commit, bool sync, struct 
     if (error)
         return sfx_fail_os(fault, error, "cannot publish in %s", commit->place->path);
     return SFX_OK;
+}
+
+/* The journal first: it would be taken for moves to be undone as long as it is there, and by then its names may be others'. */
+int sfx_journal_remove(int prefix)
+{
+    int error = sfx_os_unlink(prefix, SFX_STAGING_INSIDE "/" SFX_STAGING_JOURNAL);
+    return error && error != ENOENT && error != ENOTDIR ? error : sfx_tree_remove(prefix, SFX_STAGING_INSIDE, NULL);
 }
 
 /* Nothing but what this file makes may be in a staging folder that is going to be removed. */
@@ -265,6 +278,6 @@ enum sfx_error sfx_journal_undo(const struct sfx_place *place, struct sfx_fault 
     if (!error)
         error = recover(place, staging);
     if (!error)
-        error = sfx_tree_remove(place->folder, SFX_STAGING_INSIDE, SFX_STAGING_JOURNAL);
+        error = sfx_journal_remove(place->folder);
     return error ? sfx_fail_os(fault, error, "cannot undo what was begun in %s", place->path) : SFX_OK;
 }
