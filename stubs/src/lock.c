@@ -351,7 +351,7 @@ enum sfx_error sfx_lock_take(const struct sfx_lock_request *request, struct sfx_
     __attribute__((cleanup(sfx_os_closep))) int file = -1;
     struct taking taking = {.request = request, .text = own_text()};
     ret_lock->holding = NULL;
-    int os_error = sfx_os_open(request->directory, ".", SFX_OS_DIRECTORY, &directory);
+    int os_error = request->directory < 0 ? ENOENT : sfx_os_open(request->directory, ".", SFX_OS_DIRECTORY, &directory);
     enum sfx_error error = SFX_OK;
     if (os_error)
         error = sfx_fail_os(fault, os_error, "cannot open %s", request->shown);

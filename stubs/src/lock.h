@@ -6,7 +6,7 @@
 #include "fault.h"
 
 struct sfx_lock_request {
-    int directory;                       /* open */
+    int directory;                       /* open; < 0: it is gone, ENOENT */
     const char *shown;                   /* its path */
     const char *name;                    /* of the lock in it */
     bool break_it;                       /* take it over from another machine too */
