@@ -216,14 +216,16 @@ static void read_small(const char *path, char *buffer, size_t size)
         buffer[--got] = '\0';
 }
 
-/* Field 22 of /proc/PID/stat, clock ticks since boot; the name in field 2 may hold anything (proc(5)). */
-static uint64_t start_of(uint64_t pid)
+/* Field 22 of /proc/PID/stat, clock ticks since boot; the name in field 2 may hold anything (proc(5)). RET_ENDED: nobody has
+ * waited for it yet. */
+static uint64_t start_of(uint64_t pid, bool *ret_ended)
 {
     char path[64];
     char text[1024];
     snprintf(path, sizeof path, "/proc/%llu/stat", (unsigned long long)pid);
     read_small(path, text, sizeof text);
     const char *field = strrchr(text, ')');
+    *ret_ended = field && field[1] == ' ' && (field[2] == 'Z' || field[2] == 'X');
     for (int at = 2; field && at < 22; at++)
         field = strchr(field + 1, ' ');
     return field ? strtoull(field, NULL, 10) : 0;
@@ -238,7 +240,8 @@ void sfx_os_process(struct sfx_os_process *ret_process)
     ssize_t got = readlink("/proc/self/ns/pid", ret_process->space, sizeof ret_process->space - 1);
     ret_process->space[got > 0 ? got : 0] = '\0';
     ret_process->pid = (uint64_t)getpid();
-    ret_process->start = start_of(ret_process->pid);
+    bool ended;
+    ret_process->start = start_of(ret_process->pid, &ended);
 }
 
 bool sfx_os_is_alive(uint64_t pid, uint64_t start)
@@ -247,8 +250,9 @@ bool sfx_os_is_alive(uint64_t pid, uint64_t start)
         return false;
     if (kill((pid_t)pid, 0) != 0 && errno == ESRCH)
         return false;
-    uint64_t found = start_of(pid);
-    return found == 0 || start == 0 || found == start;
+    bool ended;
+    uint64_t found = start_of(pid, &ended);
+    return !ended && (found == 0 || start == 0 || found == start);
 }
 
 static void lower(char *text)
