@@ -23,18 +23,25 @@ static void say_waiting(void *context, const char *holder)
     sfx_log(session, "waiting for %s", holder);
 }
 
-enum sfx_error sfx_produce_lock(struct sfx_session *session, const struct sfx_place *place, bool inside, struct sfx_lock *ret_lock,
-                                struct sfx_fault *fault)
+enum sfx_error sfx_produce_lock_in(struct sfx_session *session, int directory, const char *shown, const char *name,
+                                   struct sfx_lock *ret_lock, struct sfx_fault *fault)
 {
     const struct sfx_lock_request request = {
-        .directory = inside ? place->folder : place->parent,
-        .shown = inside ? place->path : place->parent_path,
-        .name = place->lock,
+        .directory = directory,
+        .shown = shown,
+        .name = name,
         .break_it = session->options.break_lock,
         .context = session,
         .waits = say_waiting,
     };
     return sfx_lock_take(&request, ret_lock, fault);
+}
+
+enum sfx_error sfx_produce_lock(struct sfx_session *session, const struct sfx_place *place, bool inside, struct sfx_lock *ret_lock,
+                                struct sfx_fault *fault)
+{
+    return sfx_produce_lock_in(session, inside ? place->folder : place->parent, inside ? place->path : place->parent_path,
+                               place->lock, ret_lock, fault);
 }
 
 static enum sfx_error recover_side(struct sfx_session *session, struct sfx_place *place, bool inside, struct sfx_fault *fault)
@@ -220,11 +227,11 @@ static enum sfx_error take_over(const struct sfx_production *production, const s
     int error = 0;
     if (commit->replaces) {
         kept = sfx_record_keeps_folder(production->place->folder);
-        error = sfx_copy_file(production->place->folder, SFX_OUTSIDE, commit->tree, SFX_OUTSIDE);
+        error = sfx_rc_take_over(production->place->folder, commit->tree);
     }
-    if ((!error || error == ENOENT) && kept)
+    if (!error && kept)
         error = sfx_record_keep_folder(commit->tree);
-    return error && error != ENOENT ? sfx_fail_os(fault, error, "cannot write in %s/" SFX_STATE_DIRECTORY, commit->shown) : SFX_OK;
+    return error ? sfx_fail_os(fault, error, "cannot write in %s/" SFX_STATE_DIRECTORY, commit->shown) : SFX_OK;
 }
 
 /* The lock is held. BEFORE is what the decision to be here was made by. */

@@ -31,6 +31,9 @@ struct sfx_production {
 
 /* Undo what killed runs left at PLACE, under its lock, and look again. */
 enum sfx_error sfx_produce_recover(struct sfx_session *session, struct sfx_place *place, struct sfx_fault *fault);
+/* The lock NAME in the open folder DIRECTORY, SHOWN in messages; waits for a run that holds it. NAME outlives the lock. */
+enum sfx_error sfx_produce_lock_in(struct sfx_session *session, int directory, const char *shown, const char *name,
+                                   struct sfx_lock *ret_lock, struct sfx_fault *fault);
 /* The lock of PLACE, in the prefix itself or beside it; waits for a run that is at work there. */
 enum sfx_error sfx_produce_lock(struct sfx_session *session, const struct sfx_place *place, bool inside, struct sfx_lock *ret_lock,
                                 struct sfx_fault *fault);

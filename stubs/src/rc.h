@@ -2,7 +2,8 @@
  * outside of a prefix, only when asked for, and taken out by `sfx uninstall`.
  *
  * `.sfxpack/outside` records it: a line `rc=PATH` (`new=PATH`: the file was made for it), then the very bytes that were added.
- * They are found again byte by byte; what was edited is the user's and stays. */
+ * They are found again byte by byte; what was edited is the user's and stays. The file is changed under a lock beside it; what a
+ * record says that belongs to another user, not root, is not done: it could name any file. */
 #ifndef SFX_RC_H
 #define SFX_RC_H
 
@@ -20,6 +21,8 @@ enum sfx_error sfx_rc_add(struct sfx_session *session, const struct sfx_index *i
 bool sfx_rc_follows(int root, const char *prefix);
 /* The lines of the installation ROOT, if there are any, become those for PREFIX. */
 enum sfx_error sfx_rc_move(struct sfx_session *session, const struct sfx_index *index, int root, const char *prefix);
+/* The record of the installation ROOT into TREE, which replaces it. */
+int sfx_rc_take_over(int root, int tree);
 /* Take the lines of the installation ROOT, at PREFIX, out. */
 enum sfx_error sfx_rc_remove(struct sfx_session *session, const struct sfx_index *index, int root, const char *prefix);
 

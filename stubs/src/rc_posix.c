@@ -5,6 +5,7 @@
 #include <stdlib.h>
 
 #include "os.h"
+#include "produce.h"
 #include "record.h"
 
 #define MAX_RC ((size_t)16 << 20)
@@ -44,11 +45,18 @@ static bool has_first_line(const struct sfx_text *text, struct sfx_bytes block)
 
 /* ---- The record ---- */
 
+/* EPERM: it is another user's. */
 static int read_outside(int root, struct outside *ret_outside)
 {
+    __attribute__((cleanup(sfx_os_closep))) int fd = -1;
     SFX_CLEAN_TEXT struct sfx_text text = {0};
+    struct sfx_os_stat found;
     *ret_outside = (struct outside){.path = NULL};
-    int error = sfx_text_read(&text, root, SFX_OUTSIDE, MAX_OUTSIDE);
+    int error = sfx_os_open(root, SFX_OUTSIDE, SFX_OS_READ, &fd);
+    if (!error)
+        error = sfx_os_stat_fd(fd, &found);
+    if (!error)
+        error = found.is_anothers ? EPERM : sfx_text_read_open(&text, fd, MAX_OUTSIDE);
     const char *end = text.data ? strchr(text.data, '\n') : NULL;
     if (error || !end || (strncmp(text.data, "rc=/", 4) != 0 && strncmp(text.data, "new=/", 5) != 0))
         return error == ENOENT ? 0 : error;
@@ -65,6 +73,50 @@ static int write_outside(int root, const struct outside *outside)
     sfx_text_format(&text, "%s=%s\n", outside->made ? "new" : "rc", outside->path);
     sfx_text_add(&text, outside->added.data, outside->added.size);
     return sfx_record_replace(root, SFX_OUTSIDE, &text, sfx_mode(sfx_record_modes(root), 0644), true);
+}
+
+int sfx_rc_take_over(int root, int tree)
+{
+    CLEAN_OUTSIDE struct outside outside;
+    int error = read_outside(root, &outside);
+    if (error == EPERM || (!error && !outside.path))
+        return 0;
+    return error ? error : write_outside(tree, &outside);
+}
+
+/* ---- Its lock ---- */
+
+struct holding {
+    char *folder;
+    char *name;
+    struct sfx_lock lock;
+};
+
+static void let_go(struct holding *holding)
+{
+    sfx_lock_release(&holding->lock);
+    free(holding->folder);
+    free(holding->name);
+}
+#define LET_GO __attribute__((cleanup(let_go)))
+
+/* Of the file at PATH, as long as it is read and replaced. Who may not write there can change nothing, and needs none. */
+static enum sfx_error take_lock(struct sfx_session *session, const char *path, struct holding *holding)
+{
+    __attribute__((cleanup(sfx_os_closep))) int directory = -1;
+    SFX_CLEAN_STRING char *real = NULL;
+    struct sfx_fault fault;
+    if (sfx_os_real_path(path, &real) != 0)
+        real = strdup(path);
+    holding->folder = real ? sfx_path_parent(real) : NULL;
+    holding->name = real ? sfx_print("%s.sfxpack-lock", sfx_path_name(real)) : NULL;
+    if (!holding->folder || !holding->name || sfx_os_open(SFX_OS_HERE, holding->folder, SFX_OS_DIRECTORY_FOLLOW, &directory) != 0)
+        return SFX_OK;
+    enum sfx_error error = sfx_produce_lock_in(session, directory, holding->folder, holding->name, &holding->lock, &fault);
+    if (error != SFX_ERROR_LOCKED && error != SFX_ERROR_INTERRUPTED)
+        return SFX_OK;
+    sfx_warn(session, "%s was not changed: %s", path, fault.message);
+    return SFX_ERROR_EXCEPTIONS;
 }
 
 /* ---- The file ---- */
@@ -292,6 +344,7 @@ static void make_folder(const char *path)
 
 static enum sfx_error add_at(struct sfx_session *session, const struct sfx_index *index, int root, const char *prefix)
 {
+    LET_GO struct holding holding = {.name = NULL};
     CLEAN_OUTSIDE struct outside outside;
     CLEAN_OUTSIDE struct outside new = {.path = NULL};
     bool edited = false;
@@ -307,6 +360,8 @@ static enum sfx_error add_at(struct sfx_session *session, const struct sfx_index
     add_block(&new.added, index, prefix, is_fish(new.path));
     if (!error) {
         make_folder(new.path);
+        if (take_lock(session, new.path, &holding) != SFX_OK)
+            return SFX_ERROR_EXCEPTIONS;
         error = new.added.failed ? ENOMEM : put_block(&outside, &new, true, root, &edited);
     }
     if (error)
@@ -339,6 +394,7 @@ bool sfx_rc_follows(int root, const char *prefix)
 
 enum sfx_error sfx_rc_move(struct sfx_session *session, const struct sfx_index *index, int root, const char *prefix)
 {
+    LET_GO struct holding holding = {.name = NULL};
     CLEAN_OUTSIDE struct outside outside;
     CLEAN_OUTSIDE struct outside new = {.path = NULL};
     bool edited = false;
@@ -353,6 +409,8 @@ enum sfx_error sfx_rc_move(struct sfx_session *session, const struct sfx_index *
         error = new.path ? ENOTSUP : ENOMEM;
     if (!error) {
         add_block(&new.added, index, prefix, is_fish(new.path));
+        if (take_lock(session, new.path, &holding) != SFX_OK)
+            return SFX_ERROR_EXCEPTIONS;
         error = new.added.failed ? ENOMEM : put_block(&outside, &new, false, root, &edited);
     }
     if (error && error != ENOENT)
@@ -365,6 +423,7 @@ enum sfx_error sfx_rc_move(struct sfx_session *session, const struct sfx_index *
 
 enum sfx_error sfx_rc_remove(struct sfx_session *session, const struct sfx_index *index, int root, const char *prefix)
 {
+    LET_GO struct holding holding = {.name = NULL};
     CLEAN_OUTSIDE struct outside outside;
     CLEAN_OUTSIDE struct outside new = {.path = NULL};
     SFX_CLEAN_TEXT struct sfx_text text = {0};
@@ -372,6 +431,8 @@ enum sfx_error sfx_rc_remove(struct sfx_session *session, const struct sfx_index
     int error = read_outside(root, &outside);
     if (error)
         return say_unread(session, prefix, error);
+    if (outside.path && take_lock(session, outside.path, &holding) != SFX_OK)
+        return SFX_ERROR_EXCEPTIONS;
     if (outside.path)
         error = read_file(outside.path, &text, &exists);
     struct sfx_bytes block = block_of(&outside);

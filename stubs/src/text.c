@@ -70,11 +70,15 @@ char *sfx_print(const char *format, ...)
 int sfx_text_read(struct sfx_text *text, int directory, const char *path, size_t most)
 {
     __attribute__((cleanup(sfx_os_closep))) int fd = -1;
+    int error = sfx_os_open(directory, path, SFX_OS_READ, &fd);
+    return error ? error : sfx_text_read_open(text, fd, most);
+}
+
+int sfx_text_read_open(struct sfx_text *text, int fd, size_t most)
+{
     uint8_t buffer[4096];
     size_t got = 0;
-    int error = sfx_os_open(directory, path, SFX_OS_READ, &fd);
-    if (error)
-        return error;
+    int error;
     do {
         error = sfx_os_read(fd, buffer, sizeof buffer, &got);
         sfx_text_add(text, buffer, got);

@@ -22,6 +22,7 @@ void sfx_text_hex(struct sfx_text *text, const uint8_t *bytes, size_t size);
 /* A word of a command line, quoted where needed. */
 void sfx_text_shell(struct sfx_text *text, const char *word);
 /* Add what a file holds, at most MOST bytes; an errno, EFBIG if it is larger. */
+int sfx_text_read_open(struct sfx_text *text, int fd, size_t most);
 int sfx_text_read(struct sfx_text *text, int directory, const char *path, size_t most);
 void sfx_text_free(struct sfx_text *text);
 
