@@ -42,6 +42,7 @@ static enum sfx_error write_part(const struct sfx_recording *recording, const ch
         offset += part;
         size -= part;
     }
+    error = sfx_os_finish(&fd, error);
     return error ? fail_at(error, recording->shown, name, fault) : SFX_OK;
 }
 
@@ -234,6 +235,7 @@ int sfx_record_replace(int root, const char *path, const struct sfx_text *text, 
         error = sfx_os_write(fd, text->data, text->size);
     if (!error && sync)
         error = sfx_os_sync_file(fd);
+    error = sfx_os_finish(&fd, error);
     if (!error)
         error = sfx_os_rename(root, new, root, path, SFX_OS_REPLACE);
     if (!error && sync)

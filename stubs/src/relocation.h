@@ -28,6 +28,7 @@ enum sfx_fate {
     SFX_FATE_MOVED,
     SFX_FATE_LINKED,                     /* another name of its file, and goes the way of that */
     SFX_FATE_LEFT,                       /* not as installed: stays as it is */
+    SFX_FATE_CHANGED,                    /* the same, seen at the last moment */
     SFX_FATE_REMOVED,                    /* compiled by Python from a file that moves: it compiles that again */
 };
 

@@ -75,7 +75,9 @@ static int write_file(const struct copying *copying, const struct sfx_relocator 
     if (!error)
         error = rendered ? sfx_holes_write_all(fd, relocator->segments, relocator->count, sfx_relocator_map(relocator))
                          : sfx_holes_copy(relocator->fd, fd, relocator->buffer, SFX_RELOCATOR_BUFFER);
-    return error ? error : sfx_os_copy_attributes(relocator->fd, fd);
+    if (!error)
+        error = sfx_os_copy_attributes(relocator->fd, fd);
+    return sfx_os_finish(&fd, error);
 }
 
 static enum sfx_error write_moved(struct sfx_relocation *relocation, struct sfx_relocator *relocator, uint32_t entry, void *context,
@@ -352,6 +354,22 @@ static void move_lines(struct sfx_relocation *relocation)
         relocation->exceptions += sfx_rc_move(relocation->session, relocation->index, tree, relocation->target) != SFX_OK;
 }
 
+/* Whether nothing came or changed while it was copied. */
+static bool is_as_copied(const struct sfx_relocation *relocation, const struct sfx_place *here)
+{
+    struct sfx_survey now;
+    struct sfx_fault ignored;
+    const struct sfx_survey *then = &relocation->survey;
+    if (sfx_survey_open(relocation->root, relocation->shown, here->lock, relocation->index, &now, &ignored) != SFX_OK)
+        return false;
+    bool same = now.count == then->count;
+    for (size_t i = 0; same && i < now.count; i++)
+        same = sfx_is_unchanged(&then->things[i].found, &now.things[i].found) &&
+               strcmp(sfx_survey_path(&now, &now.things[i]), sfx_survey_path(then, &then->things[i])) == 0;
+    sfx_survey_close(&now);
+    return same;
+}
+
 static void remove_original(struct sfx_relocation *relocation, const struct sfx_place *here)
 {
     bool beside = here->can_replace_beside && !sfx_record_keeps_folder(here->folder);
@@ -409,7 +427,12 @@ enum sfx_error sfx_relocate_copy(struct sfx_relocation *relocation, struct sfx_p
         sfx_warn(session, "the original in %s stays, as not all of it was copied", here->path);
     else if (!error && session->options.move) {
         move_lines(relocation);
-        remove_original(relocation, here);
+        if (is_as_copied(relocation, here)) {
+            remove_original(relocation, here);
+        } else {
+            relocation->exceptions++;
+            sfx_warn(session, "the original in %s stays, as files in it changed or came while it was copied", here->path);
+        }
     }
     if (!error)
         sfx_keep_log(session, place->path);

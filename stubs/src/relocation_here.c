@@ -48,6 +48,7 @@ static enum sfx_error stage(struct sfx_relocation *relocation, struct sfx_reloca
         error = sfx_holes_write_all(fd, relocator->segments, relocator->count, sfx_relocator_map(relocator));
     if (!error)
         error = sfx_os_copy_attributes(relocator->fd, fd);
+    error = sfx_os_finish(&fd, error);
     if (error)
         return sfx_fail_os(fault, error, "nothing was changed: cannot write in %s/" SFX_RELOCATED, relocation->shown);
     return SFX_OK;
@@ -81,7 +82,9 @@ static enum sfx_error write_journal(const struct sfx_relocation *relocation, str
 {
     __attribute__((cleanup(sfx_os_closep))) int fd = -1;
     SFX_CLEAN_TEXT struct sfx_text text = {0};
+    struct sfx_os_stat earlier;
     bool sync = !relocation->session->options.no_sync;
+    bool resumes = sfx_os_stat(relocation->root, SFX_RELOCATING, &earlier) != ENOENT;
     sfx_text_format(&text, "prefix=%s\n", relocation->target);
     for (size_t i = 0; i < relocation->held_count; i++)
         sfx_text_format(&text, "prefix=%s\n", relocation->held[i]);
@@ -94,6 +97,8 @@ static enum sfx_error write_journal(const struct sfx_relocation *relocation, str
         error = sfx_os_rename(relocation->root, SFX_RELOCATING_NEW, relocation->root, SFX_RELOCATING, SFX_OS_REPLACE);
     if (!error && sync)
         error = sfx_os_sync_system(relocation->root);
+    if (error && !resumes)
+        sfx_os_unlink(relocation->root, SFX_RELOCATING);     /* nothing has moved yet */
     return error ? fail_at(relocation, error, "write", SFX_RELOCATING, fault) : SFX_OK;
 }
 
@@ -139,6 +144,22 @@ static int stage_name(const struct renewal *renewal, uint32_t leader, const char
     return error;
 }
 
+/* A file that was edited since it was looked at stays, and with it what would become another name of it. */
+static int is_left(struct sfx_relocation *relocation, uint32_t entry, uint32_t leader, const char *path, bool *ret_left)
+{
+    struct sfx_os_stat found;
+    const struct sfx_thing *thing = &relocation->survey.things[relocation->survey.thing[entry]];
+    int error = sfx_os_stat(relocation->root, path, &found);
+    bool gone = error == ENOENT || error == ENOTDIR;
+    *ret_left = gone || (!error && !sfx_is_unchanged(&thing->found, &found)) || relocation->fates[leader] == SFX_FATE_CHANGED;
+    if (*ret_left) {
+        relocation->fates[entry] = SFX_FATE_CHANGED;
+        relocation->exceptions++;
+        sfx_tell_file(relocation->session, "left as it is", sfx_bytes_of(path), "changed just now");
+    }
+    return gone ? 0 : error;
+}
+
 static int put(struct renewal *renewal, uint32_t entry)
 {
     struct sfx_relocation *relocation = renewal->relocation;
@@ -150,6 +171,12 @@ static int put(struct renewal *renewal, uint32_t entry)
     if (fate == SFX_FATE_REMOVED)
         return sfx_os_unlink(relocation->root, path);
     uint32_t leader = leader_of(relocation, entry);
+    bool left = false;
+    if (fate == SFX_FATE_MOVED || fate == SFX_FATE_LINKED) {
+        int error = is_left(relocation, entry, fate == SFX_FATE_LINKED ? relocation->leaders[entry] : leader, path, &left);
+        if (error || left)
+            return error;
+    }
     if (leader != entry) {
         int error = stage_name(renewal, leader, path, name);
         if (error)

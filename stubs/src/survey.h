@@ -30,6 +30,12 @@ struct sfx_survey {
 enum sfx_error sfx_survey_open(int root, const char *shown, const char *lock, const struct sfx_index *index,
                                struct sfx_survey *ret_survey, struct sfx_fault *fault);
 void sfx_survey_close(struct sfx_survey *survey);
+/* Whether what was FOUND is still as it was THEN. Not by inodes: those of FAT change while nothing does. */
+static inline bool sfx_is_unchanged(const struct sfx_os_stat *then, const struct sfx_os_stat *found)
+{
+    return found->kind == then->kind &&
+           (found->kind == SFX_OS_FOLDER || (found->size == then->size && found->mtime == then->mtime));
+}
 static inline const char *sfx_survey_path(const struct sfx_survey *survey, const struct sfx_thing *thing)
 {
     return survey->names + thing->path;

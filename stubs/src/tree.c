@@ -101,7 +101,7 @@ int sfx_copy_file(int from_directory, const char *from, int directory, const cha
         error = sfx_os_set_mode(out, found.mode & 0777);
     if (!error)
         error = sfx_os_set_time(out, found.mtime);
-    return error;
+    return sfx_os_finish(&out, error);
 }
 
 static enum sfx_error make_hard_link(const struct sfx_tree *tree, const struct sfx_entry *entry, struct sfx_fault *fault)

@@ -168,11 +168,9 @@ static enum sfx_error check_interrupted(const struct work *work, struct sfx_faul
 static int remove_file(struct work *work, uint32_t at)
 {
     struct sfx_os_stat found;
-    const struct sfx_os_stat *known = &work->removal->survey.things[at].found;
     int root = work->removal->place->folder;
     int error = sfx_os_stat(root, path_at(work, at), &found);
-    if (!error && (found.kind != known->kind || found.inode != known->inode || found.size != known->size ||
-                   found.mtime != known->mtime)) {
+    if (!error && !sfx_is_unchanged(&work->removal->survey.things[at].found, &found)) {
         sfx_tell_file(work->removal->session, "stays", sfx_bytes_of(path_at(work, at)), "changed just now");
         return 0;
     }
