@@ -17,7 +17,7 @@ enum sfx_error sfx_rc_check(const struct sfx_session *session, const struct sfx_
  * SFX_ERROR_EXCEPTIONS; so of the others. */
 enum sfx_error sfx_rc_add(struct sfx_session *session, const struct sfx_index *index, const char *prefix,
                           struct sfx_fault *fault);
-/* Whether the lines of the installation ROOT, if there are any, are recorded as those for PREFIX. */
+/* Whether the lines of the installation ROOT, if there are any, are recorded as those for PREFIX, and no run left its lock there. */
 bool sfx_rc_follows(int root, const char *prefix);
 /* The lines of the installation ROOT, if there are any, become those for PREFIX. */
 enum sfx_error sfx_rc_move(struct sfx_session *session, const struct sfx_index *index, int root, const char *prefix);

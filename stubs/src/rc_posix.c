@@ -100,16 +100,32 @@ static void let_go(struct holding *holding)
 }
 #define LET_GO __attribute__((cleanup(let_go)))
 
-/* Of the file at PATH, as long as it is read and replaced. Who may not write there can change nothing, and needs none. */
-static enum sfx_error take_lock(struct sfx_session *session, const char *path, struct holding *holding)
+/* What the lock of the file at PATH is called, and where; either may be NULL. */
+static void name_lock(const char *path, struct holding *holding)
 {
-    __attribute__((cleanup(sfx_os_closep))) int directory = -1;
     SFX_CLEAN_STRING char *real = NULL;
-    struct sfx_fault fault;
     if (sfx_os_real_path(path, &real) != 0)
         real = strdup(path);
     holding->folder = real ? sfx_path_parent(real) : NULL;
     holding->name = real ? sfx_print("%s.sfxpack-lock", sfx_path_name(real)) : NULL;
+}
+
+/* Whether a run changes the file at PATH, or did when it was killed. */
+static bool is_locked(const char *path)
+{
+    LET_GO struct holding holding = {.name = NULL};
+    struct sfx_os_stat found;
+    name_lock(path, &holding);
+    SFX_CLEAN_STRING char *lock = holding.name && holding.folder ? sfx_print("%s/%s", holding.folder, holding.name) : NULL;
+    return lock && sfx_os_stat(SFX_OS_HERE, lock, &found) == 0;
+}
+
+/* Of the file at PATH, as long as it is read and replaced. Who may not write there can change nothing, and needs none. */
+static enum sfx_error take_lock(struct sfx_session *session, const char *path, struct holding *holding)
+{
+    __attribute__((cleanup(sfx_os_closep))) int directory = -1;
+    struct sfx_fault fault;
+    name_lock(path, holding);
     if (!holding->folder || !holding->name || sfx_os_open(SFX_OS_HERE, holding->folder, SFX_OS_DIRECTORY_FOLLOW, &directory) != 0)
         return SFX_OK;
     enum sfx_error error = sfx_produce_lock_in(session, directory, holding->folder, holding->name, &holding->lock, &fault);
@@ -389,7 +405,7 @@ bool sfx_rc_follows(int root, const char *prefix)
     CLEAN_OUTSIDE struct outside outside = {.path = NULL};
     SFX_CLEAN_STRING char *mark = sfx_print(" (sfxpack %s) >>>\n", prefix);
     bool is_known = mark && read_outside(root, &outside) == 0;
-    return is_known && (!outside.path || find(&outside.added, sfx_bytes_of(mark)));
+    return is_known && (!outside.path || (find(&outside.added, sfx_bytes_of(mark)) && !is_locked(outside.path)));
 }
 
 enum sfx_error sfx_rc_move(struct sfx_session *session, const struct sfx_index *index, int root, const char *prefix)
