@@ -33,7 +33,13 @@ int sfx_os_create(int directory, const char *path, uint32_t mode, int *ret_fd); 
 int sfx_os_open_log(const char *path, int *ret_fd);
 void sfx_os_path(int fd, char ret_path[SFX_MAX_PATH + 1]);                                  /* for messages; as far as it is known */
 int sfx_os_close(int fd);
-int sfx_os_finish(int *fd, int error);                                                      /* close what was written: ERROR, else of closing */
+/* Close what was written: ERROR, else that of closing, by which network file systems tell that a disk or quota is full. */
+static inline int sfx_os_finish(int *fd, int error)
+{
+    int closed = *fd >= 0 ? sfx_os_close(*fd) : 0;
+    *fd = -1;
+    return error ? error : closed;
+}
 void sfx_os_closep(int *fd);                                                                /* cleanup attribute; < 0: nothing */
 int sfx_os_read(int fd, void *buffer, size_t size, size_t *ret_size);                       /* less only at the end */
 int sfx_os_write(int fd, const void *data, size_t size);

@@ -119,14 +119,6 @@ int sfx_os_close(int fd)
     return close(fd) < 0 && errno != EINTR ? errno : 0;
 }
 
-/* Network file systems tell only here that a disk or quota is full. */
-int sfx_os_finish(int *fd, int error)
-{
-    int closed = *fd >= 0 ? sfx_os_close(*fd) : 0;
-    *fd = -1;
-    return error ? error : closed;
-}
-
 void sfx_os_closep(int *fd)
 {
     if (*fd >= 0)

@@ -406,7 +406,7 @@ enum sfx_error sfx_uninstall(struct sfx_session *session, struct sfx_fault *faul
         error = sfx_produce_recover(session, &place, fault);
     if (!error && is_there(&place))
         error = take_lock(session, &place, &lock, fault);
-    if (error && (fault->os_error == EACCES || fault->os_error == EPERM))
+    if (error && path && (fault->os_error == EACCES || fault->os_error == EPERM))
         return sfx_fail(fault, error, "you may not write in %s; who installed it, or root, can remove it", path);
     if (error)
         return error;
