@@ -268,6 +268,8 @@ def test_a_file_that_cannot_be_changed(app: Installer, home: Path, tmp_path: Pat
         rc.symlink_to("/dev/null" if obstacle == "device" else tmp_path / "nowhere/file")
     done = install(app, tmp_path / "env", home, status=Exit.EXCEPTIONS)
     assert f"{rc} was not changed, so new shells do not activate it: " in done.stderr
+    again = install(app, tmp_path / "env", home, "--json", status=Exit.EXCEPTIONS)
+    assert '{"event": "result", "exit": 12, "result": "already-installed", ' in again.stdout
     tool(tmp_path / "env", "verify")
     uninstall(tmp_path / "env")
 
@@ -298,7 +300,9 @@ def test_a_file_that_cannot_be_changed_follows_later(
         (tmp_path / "env").rename(there)
         done = tool(there, "relocate", status=Exit.EXCEPTIONS)
     assert f"{rc} still names the old prefix: not a regular file" in done.stderr
-    assert f"{rc} still names the old prefix" in tool(there, "relocate", status=Exit.EXCEPTIONS).stderr
+    again = tool(there, "relocate", "--json", status=Exit.EXCEPTIONS)
+    assert f"{rc} still names the old prefix" in again.stderr
+    assert '{"event": "result", "exit": 12, "result": "in-place", ' in again.stdout
     rc.rmdir()
     shutil.move(home / "kept", rc)
     if not options:
