@@ -11,6 +11,7 @@ import sys
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -218,7 +219,9 @@ def test_interrupted(maker: Maker, tmp_path: Path, number: signal.Signals, form:
     if empty:
         prefix.mkdir()
     staging = prefix / ".sfxpack.new/tree" if empty else prefix.parent / ".env.sfxpack-new"
-    process = subprocess.Popen(app.command("--prefix", prefix, "-j1"), stderr=subprocess.PIPE, text=True)
+    command = app.command("--prefix", prefix, "-j1")
+    heeds = partial(signal.signal, number, signal.SIG_DFL)  # who runs in the background ignores some
+    process = subprocess.Popen(command, stderr=subprocess.PIPE, text=True, preexec_fn=heeds)  # noqa: PLW1509 no other thread runs
     while not (staging / "d3").exists() and process.poll() is None:
         time.sleep(0.001)
     process.send_signal(number)
