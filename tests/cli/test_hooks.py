@@ -202,12 +202,16 @@ def kill_in_hook(form: Form, maker: Maker, tmp_path: Path) -> None:
     """An installer is killed while its post-install runs, and that too."""
     app = maker.make(hooked(small(), post_install=WAITS))
     tell = tmp_path / "tell"
-    command = app.command(*form.options)
-    process = subprocess.Popen(command, text=True, stdout=subprocess.DEVNULL, env={**os.environ, "TELL": str(tell)})
+    command, environment = app.command(*form.options), {**os.environ, "TELL": str(tell)}
+    ends, inherited = os.pipe()
+    process = subprocess.Popen(command, text=True, stdout=subprocess.DEVNULL, env=environment, pass_fds=[inherited])
+    os.close(inherited)
     script = wait_for(tell, process)
     process.kill()
     process.wait()
     os.killpg(script, signal.SIGKILL)
+    os.read(ends, 1)  # when all of them have ended, and are in no mount point any more
+    os.close(ends)
 
 
 def test_killed(form: Form, maker: Maker, tmp_path: Path) -> None:
