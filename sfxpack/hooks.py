@@ -8,11 +8,15 @@ import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Final
 
 from sfxpack.errors import UsageError
 from sfxpack.format.layout import MAX_HOOK, HookKind
 from sfxpack.format.tables import IndexHook
 from sfxpack.subject import Subject
+
+WINDOWS_INTERPRETERS: Final = (b"cmd", b"powershell", b"pwsh")
+"""What a script names alone on Windows: the stub knows where they are and what they want."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,6 +31,12 @@ class Hook:
     def interpreter(self) -> bytes:
         """What the first line of a script names."""
         return self.text.partition(b"\n")[0][2:].split()[0]
+
+    @property
+    def is_windows(self) -> bool:
+        """Whether only Windows can run it."""
+        words = self.text.partition(b"\n")[0][2:].split()
+        return self.kind.is_script and bool(words) and words[0].lower() in WINDOWS_INTERPRETERS
 
     def refuse(self, why: str, at: int | None = None) -> UsageError:
         """The error that names the option, the file and the line of an offset."""
@@ -49,7 +59,9 @@ def read(files: Iterable[tuple[HookKind, Path]]) -> tuple[Hook, ...]:
             raise UsageError(f"--{kind.label} {path}: cannot be read: {error.strerror}") from error
         _check(hook)
         text = hook.text
-        if kind.is_script:
+        if hook.is_windows:
+            text = text.replace(b"\r\n", b"\n")
+        elif kind.is_script:
             _check_script(hook)
         else:
             text = text.removeprefix(codecs.BOM_UTF8).replace(b"\r\n", b"\n")
@@ -95,11 +107,25 @@ def check(hooks: Sequence[Hook], subjects: Sequence[Subject]) -> tuple[IndexHook
     """
     old = {rename.old for subject in subjects for rename in subject.environment.renames if not rename.new}
     paths = {subject.place(entry.path) for subject in subjects for entry in subject.tree.entries}
+    windows = any(subject.platform.system == "windows" for subject in subjects)
     for hook in hooks:
         _refuse_prefix(hook, sorted(old, key=len, reverse=True))
-        if hook.kind.is_script and not hook.interpreter.startswith(b"/"):
+        if hook.is_windows != windows and (
+            hook.is_windows or (hook.kind.is_script and hook.interpreter.startswith(b"/"))
+        ):
+            raise _wrong_system(hook, windows=windows)
+        if hook.kind.is_script and not hook.is_windows and not hook.interpreter.startswith(b"/"):
             _check_interpreter(hook, paths)
     return tuple(IndexHook(hook.kind, hook.text) for hook in hooks)
+
+
+def _wrong_system(hook: Hook, *, windows: bool) -> UsageError:
+    name = os.fsdecode(hook.interpreter)
+    if windows:
+        return hook.refuse(
+            f"{name} is not there on Windows; begin with #!cmd, #!powershell or a program of the environment", 0
+        )
+    return hook.refuse(f"{name} is there on Windows alone; begin with #!/bin/sh", 0)
 
 
 def _refuse_prefix(hook: Hook, old: Iterable[bytes]) -> None:

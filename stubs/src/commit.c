@@ -332,9 +332,15 @@ static int remove_staging(struct sfx_commit *commit)
 enum sfx_error sfx_commit_publish(struct sfx_commit *commit, bool sync, struct sfx_fault *fault)
 {
     enum sfx_error error = commit->inside ? sfx_journal_publish(commit, sync, fault) : publish_beside(commit, sync, fault);
-    if (!error)
-        commit->made_folder = false;     /* it is the prefix now, or all there is of the old tree */
-    return error;
+    if (error)
+        return error;
+    commit->made_folder = false;         /* it is the prefix now, or all there is of the old tree */
+    int tree = -1;                       /* under its new name: not every system follows a folder */
+    if (!commit->inside && sfx_os_open(commit->place->parent, commit->place->name, SFX_OS_DIRECTORY, &tree) == 0) {
+        sfx_os_closep(&commit->tree);
+        commit->tree = tree;
+    }
+    return SFX_OK;
 }
 
 /* What hooks wrote is on the disk before the tree counts as installed. */

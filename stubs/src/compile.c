@@ -25,6 +25,8 @@ static const char program[] =
     "        return None\n"
     "    return os.path.relpath(cache, root)\n"
     "places = ('lib*/p*/', 'base-python*/lib*/p*/', 'editable*/')\n"
+    "if os.name == 'nt':\n"
+    "    places = ('Lib/', 'base-python*/Lib/', 'editable*/')\n"
     "folders = {os.path.realpath(f) for p in places for f in glob.glob(os.path.join(glob.escape(root), p))}\n"
     "walks = (walk for folder in sorted(folders) for walk in os.walk(folder))\n"
     "paths = [os.path.join(top, name) for top, _, names in walks for name in names if name.endswith('.py')]\n"
@@ -55,6 +57,8 @@ static void take(void *context, bool is_error, const char *data, size_t size)
             sfx_text_format(&run->line, "%c", data[i]);
             continue;
         }
+        if (run->line.data)
+            sfx_os_from_native(run->line.data);
         sfx_text_format(run->listed, "%s%s\n", run->folder, run->line.data ? run->line.data : "");
         run->line.size = 0;
         if (run->line.data)

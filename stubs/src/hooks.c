@@ -16,7 +16,7 @@ struct script {
     const char *label;
     char *name;                          /* below the folder */
     char *path;
-    char *interpreter;
+    struct sfx_os_interpreter interpreter;
     char *argument;                      /* NULL: none */
 };
 
@@ -53,6 +53,19 @@ static bool is_blank(uint8_t byte)
     return byte == ' ' || byte == '\t' || byte == '\r';
 }
 
+/* One that the system knows by its name, an absolute path, or one below the prefix. */
+static enum sfx_error find_interpreter(const struct sfx_hook_run *run, char *name, struct script *script, struct sfx_fault *fault)
+{
+    struct sfx_os_interpreter *interpreter = &script->interpreter;
+    int error = sfx_os_interpreter(name, interpreter);
+    if (error == ENOENT) {
+        sfx_os_from_native(name);
+        *interpreter = (struct sfx_os_interpreter){.suffix = "", .head = ""};
+        interpreter->path = sfx_os_root_size(name) > 0 ? strdup(name) : sfx_path_join(run->prefix, name);
+    }
+    return interpreter->path ? SFX_OK : sfx_fail(fault, SFX_ERROR_MEMORY, "out of memory");
+}
+
 /* As a kernel reads the first line: a path, and all that follows as one argument. */
 static enum sfx_error read_first_line(const struct sfx_hook_run *run, struct sfx_bytes text, struct script *script,
                                       struct sfx_fault *fault)
@@ -72,15 +85,27 @@ static enum sfx_error read_first_line(const struct sfx_hook_run *run, struct sfx
         rest++;
     if (path_end == start)
         return sfx_fail(fault, SFX_ERROR_HOOK, "the first line of %s names no interpreter", script->label);
-    const char *line = (const char *)text.data;
-    bool absolute = line[start] == '/';
-    script->interpreter = sfx_print("%s%s%.*s", absolute ? "" : run->prefix, absolute ? "" : "/", (int)(path_end - start),
-                                    line + start);
+    SFX_CLEAN_STRING char *name = sfx_print("%.*s", (int)(path_end - start), (const char *)text.data + start);
     if (rest < end)
-        script->argument = sfx_print("%.*s", (int)(end - rest), line + rest);
-    if (!script->interpreter || (rest < end && !script->argument))
+        script->argument = sfx_print("%.*s", (int)(end - rest), (const char *)text.data + rest);
+    if (!name || (rest < end && !script->argument))
         return sfx_fail(fault, SFX_ERROR_MEMORY, "out of memory");
-    return SFX_OK;
+    return find_interpreter(run, name, script, fault);
+}
+
+static int write_lines(int fd, struct sfx_bytes text, const struct sfx_os_interpreter *interpreter)
+{
+    SFX_CLEAN_TEXT struct sfx_text lines = {0};
+    sfx_text_add(&lines, interpreter->head, strlen(interpreter->head));
+    for (size_t at = 0; at < text.size;) {
+        const uint8_t *newline = interpreter->with_cr ? memchr(text.data + at, '\n', text.size - at) : NULL;
+        size_t size = newline ? (size_t)(newline - text.data) - at : text.size - at;
+        sfx_text_add(&lines, text.data + at, size);
+        if (newline)
+            sfx_text_add(&lines, "\r\n", 2);
+        at += size + (newline != NULL);
+    }
+    return lines.failed ? ENOMEM : sfx_os_write(fd, lines.data, lines.size);
 }
 
 /* A file of its own that nobody else may read: it is not told what the vendor writes into it. */
@@ -88,15 +113,16 @@ static enum sfx_error write_script(const struct sfx_hook_run *run, struct sfx_by
                                    struct sfx_fault *fault)
 {
     __attribute__((cleanup(sfx_os_closep))) int fd = -1;
-    script->name = sfx_print(SFX_STATE_DIRECTORY "/%s", script->label);
-    script->path = sfx_print("%s/" SFX_STATE_DIRECTORY "/%s", run->shown, script->label);
-    if (!script->name || !script->path)
+    script->name = sfx_print(SFX_STATE_DIRECTORY "/%s%s", script->label, script->interpreter.suffix);
+    SFX_CLEAN_STRING char *path = script->name ? sfx_path_join(run->shown, script->name) : NULL;
+    script->path = path ? sfx_os_native(path) : NULL;
+    if (!script->path)
         return sfx_fail(fault, SFX_ERROR_MEMORY, "out of memory");
     int error = sfx_os_unlink(run->folder, script->name);     /* of a run that was killed */
     if (!error || error == ENOENT)
         error = sfx_os_create(run->folder, script->name, 0700, &fd);
     if (!error)
-        error = sfx_os_write(fd, text.data, text.size);
+        error = write_lines(fd, text, &script->interpreter);
     return error ? sfx_fail_os(fault, error, "cannot write %s", script->path) : SFX_OK;
 }
 
@@ -108,7 +134,7 @@ static enum sfx_error drop_script(const struct sfx_hook_run *run, struct script 
         failed = sfx_fail_os(fault, error, "cannot remove %s", script->path);
     sfx_free_string(&script->name);
     sfx_free_string(&script->path);
-    sfx_free_string(&script->interpreter);
+    sfx_free_string(&script->interpreter.path);
     sfx_free_string(&script->argument);
     return failed;
 }
@@ -148,23 +174,27 @@ static void take(void *context, bool is_error, const char *data, size_t size)
 
 /* ---- Running ---- */
 
+/* What was typed, as the system spells it; malloced, NULL if nothing was. */
+static char *absolute(const char *typed)
+{
+    SFX_CLEAN_STRING char *path = NULL;
+    struct sfx_fault ignored;
+    return typed && sfx_path_absolute(typed, &path, &ignored) == SFX_OK ? sfx_os_native(path) : NULL;
+}
+
 /* `NAME=VALUE`, NULL-ended; freed by free_variables. */
 static enum sfx_error make_variables(const struct sfx_hook_run *run, const struct script *script,
                                      char *variables[MOST_VARIABLES], struct sfx_fault *fault)
 {
     const struct sfx_options *options = &run->session->options;
     const struct sfx_product *product = &run->index->product;
-    SFX_CLEAN_STRING char *artifact = NULL;
-    SFX_CLEAN_STRING char *log = NULL;
-    struct sfx_fault ignored;
-    if (options->artifact)
-        sfx_path_absolute(options->artifact, &artifact, &ignored);
-    if (options->log)
-        sfx_path_absolute(options->log, &log, &ignored);
+    SFX_CLEAN_STRING char *artifact = absolute(options->artifact);
+    SFX_CLEAN_STRING char *log = absolute(options->log);
+    SFX_CLEAN_STRING char *prefix = sfx_os_native(run->prefix);
     size_t count = 0;
     variables[count++] = sfx_print("SFXPACK_HOOK=%s", script->label);
     variables[count++] = sfx_print("SFXPACK_ACTION=%s", run->action);
-    variables[count++] = sfx_print("SFXPACK_PREFIX=%s", run->prefix);
+    variables[count++] = prefix ? sfx_print("SFXPACK_PREFIX=%s", prefix) : NULL;
     variables[count++] = sfx_print("SFXPACK_NAME=%.*s", SFX_TEXT(sfx_index_string(run->index, product->name)));
     variables[count++] = sfx_print("SFXPACK_RELEASE=%.*s", SFX_TEXT(sfx_index_string(run->index, product->release)));
     variables[count++] = sfx_print("SFXPACK_PLATFORM=%s", sfx_platform_label(run->index->platform));
@@ -197,10 +227,10 @@ static enum sfx_error judge(const struct sfx_hook_run *run, const struct script 
     }
     if (error)
         return sfx_fail(fault, SFX_ERROR_HOOK, "%s cannot be run by %s: %s%s (--skip-hooks does without)", script->label,
-                        script->interpreter, sfx_os_error_text(error), holds);
-    if (status > 128)
+                        script->interpreter.path, sfx_os_error_text(error), holds);
+    if (sfx_os_signal_of(status))
         return sfx_fail(fault, SFX_ERROR_HOOK, "%s was ended by signal %d%s (--skip-hooks does without)", script->label,
-                        status - 128, holds);
+                        sfx_os_signal_of(status), holds);
     if (status != 0)
         return sfx_fail(fault, SFX_ERROR_HOOK, "%s ended with status %d%s (--skip-hooks does without)", script->label, status,
                         holds);
@@ -212,8 +242,13 @@ static enum sfx_error run_script(const struct sfx_hook_run *run, const struct sc
 {
     char *variables[MOST_VARIABLES] = {NULL};
     struct output output = {.session = run->session, .label = script->label};
-    const char *const arguments[] = {script->interpreter, script->argument ? script->argument : script->path,
-                                     script->argument ? script->path : NULL, NULL};
+    const char *arguments[8] = {script->interpreter.path};
+    size_t used = 1;
+    for (const char *const *at = script->interpreter.arguments; *at; at++)
+        arguments[used++] = *at;
+    if (script->argument)
+        arguments[used++] = script->argument;
+    arguments[used] = script->path;
     int status = 0;
     enum sfx_error failed = make_variables(run, script, variables, fault);
     const struct sfx_os_command command = {
@@ -228,7 +263,7 @@ static enum sfx_error run_script(const struct sfx_hook_run *run, const struct sc
     if (!failed) {
         sfx_event_phase(&run->session->events, "hook");
         sfx_say(run->session, "running %s", script->label);
-        sfx_log(run->session, "running %s with %s", script->label, script->interpreter);
+        sfx_log(run->session, "running %s with %s", script->label, script->interpreter.path);
         fflush(stdout);
         int error = sfx_os_run(&command, &status);
         for (int which = 0; which < 2; which++) {

@@ -178,6 +178,16 @@ struct sfx_os_command {
 /* Run a program. A signal that this process gets is passed on; what the program leaves running is not waited for. RET_STATUS: as a
  * shell has it. */
 int sfx_os_run(const struct sfx_os_command *command, int *ret_status);
+int sfx_os_signal_of(int status);                                                           /* that ended a program, or 0 */
+/* What runs scripts that name it alone, as this system knows some: `#!cmd`. */
+struct sfx_os_interpreter {
+    char *path;                          /* malloced */
+    const char *arguments[5];            /* before the script's path; NULL ends */
+    const char *suffix;                  /* its file has to have */
+    const char *head;                    /* goes before the text in it */
+    bool with_cr;                        /* lines end in CR LF */
+};
+int sfx_os_interpreter(const char *name, struct sfx_os_interpreter *ret_interpreter);       /* ENOENT: none of that name */
 /* DATA into a command of the shell that shows it page by page (`$PAGER`). */
 int sfx_os_page(const char *command, const void *data, size_t size, int *ret_status);
 void sfx_os_terminal_size(int fd, unsigned *ret_rows, unsigned *ret_columns);

@@ -169,6 +169,18 @@ int sfx_os_run(const struct sfx_os_command *command, int *ret_status)
     return error;
 }
 
+int sfx_os_signal_of(int status)
+{
+    return status > 128 ? status - 128 : 0;
+}
+
+int sfx_os_interpreter(const char *name, struct sfx_os_interpreter *ret_interpreter)
+{
+    (void)name;
+    (void)ret_interpreter;
+    return ENOENT;
+}
+
 int sfx_os_page(const char *command, const void *data, size_t size, int *ret_status)
 {
     mode_t own = umask(sfx_posix_umask());

@@ -41,6 +41,16 @@ static bool put(struct line *line, const wchar_t *text, size_t size)
     return true;
 }
 
+/* In UTF-16, malloced. Some programs take a `/` in their own name for the beginning of an option. */
+static wchar_t *native_path(const char *path)
+{
+    wchar_t *wide = sfx_win32_wide(path);
+    for (wchar_t *at = wide; at && *at; at++)
+        if (*at == L'/')
+            *at = L'\\';
+    return wide;
+}
+
 /* ---- Command line ---- */
 
 /* As CommandLineToArgvW takes it apart: backslashes count double before a quote. */
@@ -62,15 +72,22 @@ static bool put_quoted(struct line *line, const wchar_t *word)
     return done && put(line, L"\"", 1);
 }
 
+/* What follows `/s /c` is for cmd alone, which takes the first and the last quote away and nothing else. */
+static bool put_for_cmd(struct line *line, const wchar_t *word)
+{
+    return put(line, L"\"\"", 2) && put(line, word, wcslen(word)) && put(line, L"\"\"", 2);
+}
+
 static wchar_t *command_line(const struct sfx_os_command *command)
 {
     struct line line = {NULL, 0, 0};
     bool done = true;
     for (const char *const *at = command->arguments; done && *at; at++) {
-        wchar_t *word = sfx_win32_wide(*at);
+        wchar_t *word = at == command->arguments ? native_path(*at) : sfx_win32_wide(*at);
         bool plain = word && *word && !wcspbrk(word, L" \t\"");
+        bool for_cmd = at - command->arguments == 4 && strcmp(at[-1], "/c") == 0 && strcmp(at[-2], "/s") == 0;
         done = word && (at == command->arguments || put(&line, L" ", 1)) &&
-               (plain ? put(&line, word, wcslen(word)) : put_quoted(&line, word));
+               (for_cmd ? put_for_cmd(&line, word) : plain ? put(&line, word, wcslen(word)) : put_quoted(&line, word));
         free(word);
     }
     if (done)
@@ -137,9 +154,9 @@ static int start(const struct sfx_os_command *command, HANDLE streams[3], struct
     PROCESS_INFORMATION made;
     SIZE_T size = 0;
     wchar_t *line = command_line(command);
-    wchar_t *program = sfx_win32_wide(command->arguments[0]);
+    wchar_t *program = native_path(command->arguments[0]);
     wchar_t *variables = environment(command->variables ? command->variables : none);
-    wchar_t *folder = command->folder ? sfx_win32_wide(command->folder) : NULL;
+    wchar_t *folder = command->folder ? native_path(command->folder) : NULL;
     memset(&info, 0, sizeof info);
     info.StartupInfo.cb = sizeof info;
     info.StartupInfo.dwFlags = STARTF_USESTDHANDLES;
@@ -150,12 +167,6 @@ static int start(const struct sfx_os_command *command, HANDLE streams[3], struct
     info.lpAttributeList = malloc(size);
     bool complete = line && program && variables && (folder || !command->folder) && info.lpAttributeList;
     int error = complete ? sfx_win32_result(InitializeProcThreadAttributeList(info.lpAttributeList, 1, 0, &size)) : ENOMEM;
-    for (wchar_t *at = program; at && *at; at++)
-        if (*at == L'/')
-            *at = L'\\';
-    for (wchar_t *at = folder; at && *at; at++)
-        if (*at == L'/')
-            *at = L'\\';
     if (!error) {
         UpdateProcThreadAttribute(info.lpAttributeList, 0, PROC_THREAD_ATTRIBUTE_HANDLE_LIST, streams, 3 * sizeof *streams, NULL, NULL);
         error = sfx_win32_result(CreateProcessW(program, line, NULL, NULL, TRUE,

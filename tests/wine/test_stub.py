@@ -7,12 +7,13 @@ import signal
 import struct
 import subprocess
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from sfxpack.format.layout import EntryKind
-from sfxpack.format.tables import IndexEntry
+from sfxpack.format.layout import EntryKind, HookKind
+from sfxpack.format.tables import IndexEntry, IndexHook
 from tests.installers import Installer, Maker, many, text, with_product
 from tests.testkit import Sample, directory, file, sample
 from tests.wine.conftest import Wine
@@ -316,3 +317,46 @@ def test_a_link_to_a_file_becomes_what_can_be_made(wine: Wine, maker: Maker, pla
     done = wine.run([app.path, "-p", f"{shown}\\env"])
     assert done.returncode == 0, done.stderr
     assert (folder / "env/Lib/two.txt").read_bytes() == b"content"
+
+
+def with_hooks(values: Sample, **scripts: bytes) -> Sample:
+    """The sample with scripts, named by their kinds."""
+    hooks = tuple(IndexHook(HookKind[kind.upper()], text) for kind, text in scripts.items())
+    return replace(values, index=replace(values.index, hooks=hooks))
+
+
+def test_scripts_of_the_vendor(wine: Wine, maker: Maker, place: tuple[str, Path]) -> None:
+    shown, folder = place
+    script = b"#!cmd\n@echo off\necho hook %SFXPACK_HOOK% in "%SFXPACK_PREFIX%"\necho done>made.txt\nexit /b 0\n"
+    values = with_hooks(tree(), post_install=script, pre_uninstall=b"#!cmd\n@del made.txt\n@exit /b 0\n")
+    app = maker.make(values, "app.exe")
+    done = wine.run([app.path, "-p", f"{shown}\\a & (b)"])
+    assert done.returncode == 0, done
+    assert f'hook post-install in "{shown}\\a & (b)"' in done.stdout
+    assert (folder / "a & (b)/made.txt").read_text().strip() == "done"
+    assert not list((folder / "a & (b)/.sfxpack").glob("post-install*"))
+    removed = wine.run([f"{shown}\\a & (b)\\.sfxpack\\sfx.exe", "uninstall", "-y"])
+    assert removed.returncode == 0, removed
+    assert list(folder.iterdir()) == []
+
+
+@pytest.mark.parametrize("kind", ["pre_install", "post_install"])
+def test_a_script_that_fails_leaves_nothing(wine: Wine, maker: Maker, place: tuple[str, Path], kind: str) -> None:
+    shown, folder = place
+    app = maker.make(with_hooks(tree(), **{kind: b"#!cmd\n@exit /b 200\n"}), "app.exe")
+    done = wine.run([app.path, "-p", f"{shown}\\env"])
+    assert done.returncode == 10
+    assert "ended with status 200" in done.stderr
+    assert list(folder.iterdir()) == []
+
+
+def test_a_program_of_the_environment_runs_a_script(wine: Wine, maker: Maker, place: tuple[str, Path]) -> None:
+    shown, folder = place
+    program = (wine.drive / "windows/system32/cmd.exe").read_bytes()
+    entries = (directory(b"Scripts"), file(b"Scripts/run.exe", 0))
+    values = with_product(sample(entries, (program,)), name=b"app")
+    app = maker.make(with_hooks(values, post_install=b"#!Scripts\\run.exe /c\n"), "app.exe")
+    done = wine.run([app.path, "-q", "-p", f"{shown}\\env"])
+    assert done.returncode == 10  # cmd knows no such file; that it says so shows that it was run
+    assert f"{shown}\\env\\.sfxpack\\post-install".lower() in done.stderr.lower(), done
+    assert list(folder.iterdir()) == []
