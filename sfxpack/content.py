@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import os
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import Final
@@ -99,7 +98,7 @@ def prepare(entry: Entry, context: Context) -> Prepared:
         return Prepared(examined, content, digest(content), ())
     found = Found(examined.sites, examined.edits)
     result = neutral.neutralise(content, found)
-    neutral.prove(content, result, found, os.fsencode(context.environment.root))
+    neutral.prove(content, result, found, context.environment.place)
     return Prepared(examined, result.content, digest(result.content), result.sites)
 
 

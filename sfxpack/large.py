@@ -78,7 +78,7 @@ class Large:
         self._context = context
         self._needles = context.needles_of(entry.path)
         self._wanted = context.wanted.get(entry.path)
-        self._root = os.fsencode(context.environment.root)
+        self._root = context.environment.place
 
     def pieces(self, limit: int) -> Iterator[bytes]:
         """Neutral bytes in pieces of at most `limit` bytes, none of which divides a site.

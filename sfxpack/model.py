@@ -179,6 +179,13 @@ class Environment:
     """What `--add` brought along: the paths of its entries, by DEST."""
     findings: tuple[Finding, ...] = ()
     """What its own well-known files tell: `stale`."""
+    prefix: bytes = b""
+    """Where a tree for another system lay there; empty: at `root`."""
+
+    @property
+    def place(self) -> bytes:
+        """The path that its files know it by."""
+        return self.prefix or bytes(self.root)
 
 
 class Kind(Enum):

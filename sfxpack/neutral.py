@@ -8,7 +8,7 @@ from dataclasses import replace
 from typing import Final
 
 from sfxpack.errors import ProofError
-from sfxpack.format.layout import Encoding, PycDetail, Strategy
+from sfxpack.format.layout import Encoding, PycDetail, SiteFlag, Strategy
 from sfxpack.model import Edit, Found, Neutral, Site
 from sfxpack.sites.spelling import encode
 
@@ -142,7 +142,9 @@ def _same(content: bytes, neutral: bytes, disk: int, at: int, size: int) -> tupl
 
 def _render(site: Site, span: bytes, root: bytes) -> bytes:
     """`span` rendered for `root` (SPEC, "Sites"); a SHEBANG in its plain form only."""
-    prefix = encode(root, site.encoding)
+    prefix = encode(root, site.encoding, site.flags & (SiteFlag.FORWARD | SiteFlag.VERBATIM))
+    if site.strategy is Strategy.SLASH and root[:1] != b"/":
+        return _padded_on_windows(prefix, len(span), site)
     if site.strategy is Strategy.SLASH:
         return _padded(prefix, root, len(span), site.encoding)
     pieces = [span[a:b] for a, b in zip((0, *site.hits), (*site.hits, len(span)), strict=True)]
@@ -165,6 +167,15 @@ def _marshalled(text: bytes, detail: int) -> bytes:
         kind = ord("Z" if detail & PycDetail.INTERNED else "z")
         size = size[:1]
     return bytes([kind | (0x80 if detail & PycDetail.REF else 0)]) + size + text
+
+
+def _padded_on_windows(prefix: bytes, span: int, site: Site) -> bytes:
+    mark = encode(b"/" if site.flags & SiteFlag.FORWARD else b"\\", site.encoding)
+    missing, rest = divmod(span - len(prefix), len(mark))
+    units = [prefix[at : at + len(mark)] for at in range(0, len(prefix), len(mark))]
+    roots = 4 if units[0] == mark else 1
+    place = [at for at, unit in enumerate(units) if unit == mark][roots - 1]
+    return b"".join([*units[:place], mark * missing, *units[place:]]) if missing >= 0 and not rest else b""
 
 
 def _padded(prefix: bytes, root: bytes, span: int, encoding: Encoding) -> bytes:

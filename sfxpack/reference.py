@@ -72,7 +72,8 @@ def render_tree(
 
     def prefix_of(entry: IndexEntry) -> bytes:
         top = entry.path.split(b"/")[0]
-        return prefix + b"/" + top if top in trees else prefix
+        separator = b"\\" if platform.system == "windows" else b"/"
+        return prefix + separator + top if top in trees else prefix
 
     def of(position: int) -> bytes:
         if position not in done:
@@ -130,12 +131,23 @@ def render_site(site: IndexSite, span: bytes, prefix: bytes, platform: Platform)
         if any(text[len(span) :]):
             raise ValueError("does not fit")
         return text[: len(span)]
+    prefix = formed(prefix, site.flags)
     if site.strategy is Strategy.SLASH:
-        return slash(span, prefix, Encoding(site.encoding), soft=bool(site.flags & SiteFlag.SOFT))
+        soft = bool(site.flags & SiteFlag.SOFT)
+        if platform.system == "windows":
+            return windows_slash(span, prefix, site, soft=soft)
+        return slash(span, prefix, Encoding(site.encoding), soft=soft)
     if site.strategy is Strategy.PYC:
         text = prefix if site.detail & PycDetail.BYTES else marshalled(prefix)
         return pyc(insert(span, site.hits, text), site.detail, ascii_prefix=prefix.isascii())
     return insert(span, site.hits, spell(prefix, Encoding(site.encoding)))
+
+
+def formed(prefix: bytes, flags: int) -> bytes:
+    """SPEC, "Forms"."""
+    if flags & SiteFlag.VERBATIM:
+        prefix = b"\\\\?\\UNC" + prefix[1:] if prefix.startswith(b"\\\\") else b"\\\\?\\" + prefix
+    return prefix.replace(b"\\", b"/") if flags & SiteFlag.FORWARD else prefix
 
 
 def insert(span: bytes, hits: tuple[int, ...], text: bytes) -> bytes:
@@ -150,7 +162,11 @@ def spell(prefix: bytes, encoding: Encoding) -> bytes:
     if encoding in _ESCAPED:
         return b"".join(b"\\" + bytes([b]) if b in _ESCAPED[encoding] else bytes([b]) for b in prefix)
     if encoding is Encoding.PERCENT:
-        return b"".join(bytes([b]) if re.match(rb"[A-Za-z0-9\-._~/]", bytes([b])) else b"%%%02X" % b for b in prefix)
+        drive = prefix[:2] if re.match(rb"[^/]:", prefix) else b""
+        return b"".join(
+            bytes([b]) if re.match(rb"[A-Za-z0-9\-._~/]", bytes([b])) or (drive and at == 1) else b"%%%02X" % b
+            for at, b in enumerate(prefix)
+        )
     return prefix.decode("utf-8").encode(_CODECS[encoding]) if encoding in _CODECS else prefix
 
 
@@ -174,6 +190,27 @@ def slash(span: bytes, prefix: bytes, encoding: Encoding, *, soft: bool) -> byte
         first, *others = prefix[1:].split(b"/")
         return spell(b"/" + first + b"/" + b"".join(b"/" + other for other in others), encoding)
     return one * missing + text
+
+
+def windows_slash(span: bytes, prefix: bytes, site: IndexSite, *, soft: bool) -> bytes:
+    """SPEC, "SLASH", where the platform is Windows."""
+    if any(span):
+        raise ValueError("not zeros")
+    encoding = Encoding(site.encoding)
+    unit = len(b"/".decode().encode(_CODECS[encoding])) if encoding in _CODECS else 1
+    mark = b"/" if site.flags & SiteFlag.FORWARD else b"\\"
+    one = mark.decode().encode(_CODECS[encoding]) if encoding in _CODECS else mark
+    text = spell(prefix, encoding)
+    if len(text) > len(span):
+        if not soft:
+            raise ValueError("does not fit")
+        return one * (len(span) // unit)
+    units = [text[at : at + unit] for at in range(0, len(text), unit)]
+    places = [at for at, found in enumerate(units) if found == one]
+    wanted = 4 if units[0] == one else 1
+    place = places[wanted - 1] if len(places) >= wanted else len(units)
+    units[place:place] = [one] * ((len(span) - len(text)) // unit)
+    return b"".join(units)
 
 
 def pyc(text: bytes, detail: int, *, ascii_prefix: bool) -> bytes:

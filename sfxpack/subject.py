@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from sfxpack import adding, editable, external, requirements, resources, sites, slim
-from sfxpack.environments import discover
+from sfxpack.environments import discover, windows
 from sfxpack.environments.spelling import product_name
 from sfxpack.errors import UsageError
 from sfxpack.format.layout import EntryKind, Platform
@@ -120,6 +120,8 @@ def _subject(request: Request, environment: Environment, name: str, mount: bytes
         environment = replace(environment, warnings=(*environment.warnings, slim.NOTHING))
     tree = selection.tree
     platform = _platform(request, tree.entries)
+    if platform.system == "windows":
+        environment = windows.settle(environment)
     options = sites.Options(
         ambiguous=request.ambiguous,
         limit_strict=request.limit_strict,

@@ -43,5 +43,5 @@ def listing(index: Index, contents: list[bytes], prefix: bytes, platform: Platfo
 def tree_digest(sample: Sample, prefix: bytes) -> str:
     """BLAKE2b-256 of the listing, in hex."""
     stream = b"".join(zstandard.decompress(data) for data in sample.frames)
-    text = listing(sample.index, neutral_contents(sample.index, stream), prefix)
+    text = listing(sample.index, neutral_contents(sample.index, stream), prefix, sample.platform)
     return blake2b(text, digest_size=32).hexdigest()

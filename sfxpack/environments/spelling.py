@@ -91,11 +91,16 @@ def product_name(root: Path) -> str:
 
 def _earlier(option: str, text: str) -> bytes:
     path = os.fsencode(text).rstrip(b"/")
-    if not text.startswith("/") and not re.match(rb"[A-Za-z]:[\\/]", path):
+    if not text.startswith("/") and not is_windows(path):
         raise UsageError(f"{option} {text}: is not an absolute path; give the folder the environment lay in")
     if path in SYSTEM_ROOTS or not path:
         raise UsageError(f"{option} {text}: is a system's own prefix and cannot be searched for")
     return path
+
+
+def is_windows(path: bytes) -> bool:
+    r"""Whether a path is one of Windows: `C:\\env` or `\\\\server\\share`, also with `/` after a drive."""
+    return re.match(rb"[A-Za-z]:[\\/]|\\\\[^\\]", path) is not None
 
 
 def _append_if_same(paths: list[bytes], candidate: str) -> None:

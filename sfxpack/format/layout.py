@@ -262,6 +262,10 @@ class SiteFlag(IntEnum):
     """A slash site that is left in the form the builder chose when the new prefix does not fit."""
     UNQUOTED = 2
     """Blanks or quotes in the new prefix may break this file: warn."""
+    FORWARD = 4
+    """The prefix stands here with `/` for each backslash (Windows)."""
+    VERBATIM = 8
+    r"""The prefix stands here as a path that Windows does not normalise, after `\\?\`."""
 
 
 class PycDetail(IntEnum):

@@ -27,6 +27,8 @@ UNITS: Final = {Encoding.UTF16LE: 2, Encoding.UTF16BE: 2, Encoding.UTF32LE: 4, E
 _HASHES: Final = (Derived.SIPHASH13, Derived.SIPHASH24)
 _KEY_SIZE: Final = 4
 """Bytes a content starts with that key its hashes, so these stand behind them."""
+_WITH_FORM: Final = (Strategy.TEXT, Strategy.SLASH, Strategy.PYC)
+"""They may hold the prefix in another form than its own."""
 _MAX_HIT_SPAN: Final = 1 << 24
 _MIN_SHEBANG_SPAN: Final = 2
 _MAX_SHEBANG_SPAN: Final = 4096
@@ -125,6 +127,8 @@ def _kind_rules(site: IndexSite) -> bool:
     """What SPEC asks of each strategy's span, hits, encoding, flags, detail and target."""
     soft, unquoted = int(SiteFlag.SOFT), int(SiteFlag.UNQUOTED)
     known_flags = unquoted | (soft if site.strategy is Strategy.SLASH else 0)
+    if site.strategy in _WITH_FORM:
+        known_flags |= SiteFlag.FORWARD | SiteFlag.VERBATIM
     if site.flags & ~known_flags or (site.target and site.strategy not in (Strategy.DERIVED, Strategy.SHEBANG)):
         return False
     hits, plain = len(site.hits) > 0, site.encoding == Encoding.PLAIN

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from sfxpack.model import CondaFile, Environment, Finding, Found, Kind
-from sfxpack.sites import ar, archive, conda, elf, pyc, shebang, slash, text
+from sfxpack.sites import ar, archive, conda, elf, launcher, pyc, shebang, slash, spelling, text, windows
 from sfxpack.sites.archive import look_inside
 from sfxpack.sites.conda import is_packaged
 from sfxpack.sites.hits import search
 from sfxpack.sites.link import aliases, find_link
 from sfxpack.sites.options import Options
 from sfxpack.sites.pyc import NOT_CODE
-from sfxpack.sites.spelling import Needles, needles
+from sfxpack.sites.spelling import Needles
 from sfxpack.sites.window import Survey, depths, find_window, landmark, outside, survey
 
 __all__ = [
@@ -30,6 +32,11 @@ __all__ = [
 ]
 
 
+def needles(environment: Environment) -> Needles:
+    """What to search for in the files of an environment."""
+    return windows.needles(environment) if environment.prefix else spelling.needles(environment)
+
+
 def may_have(content: bytes, record: CondaFile | None, needles: Needles) -> bool:
     """Whether a file may have sites: the prefilter over every file, which conda may have a `record` of."""
     return needles.contains(content) or (record is not None and is_packaged(content, record))
@@ -43,6 +50,7 @@ def find(
     `content` is the whole file, `kind` what `classify` says of it. What cannot move is a finding, never an error.
     """
     record = environment.conda.get(path)
+    needles = needles.within(content)
     extra: tuple[Finding, ...] = ()
     if record and record.file_mode and record.placeholder:
         managed = conda.find(path, content, record, needles, options)
@@ -59,7 +67,9 @@ def find(
 
 def _unmanaged(path: bytes, kind: Kind, content: bytes, needles: Needles, options: Options) -> Found:
     if kind is Kind.TEXT:
-        return text.find(path, content, needles, options)
+        found = text.find(path, content, needles, options)
+        first = options.platform.system == "windows" and any(site.start < content.find(b"\n") for site in found.sites)
+        return replace(found, edits=launcher.quotes(content, first)) if first else found
     if kind is Kind.PYC:
         if needles.holds_placeholder(content):
             return Found()  # as the package was built: no installer ever replaces it
@@ -80,6 +90,8 @@ def _elf(path: bytes, content: bytes, needles: Needles, options: Options) -> Fou
 
 def _binary(path: bytes, content: bytes, needles: Needles, options: Options) -> Found:
     """SLASH, but for the first line of a script that what follows does not depend on the length of."""
+    if launch := launcher.line_of(content):
+        return launcher.find(path, content, launch, needles, options)
     line = shebang.first_line(content) if shebang.is_free(content) else b""
     hits = search(line, needles.plain, needles, binary=False).ours
     first, _ = shebang.take(content, hits, needles, options.platform)

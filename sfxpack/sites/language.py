@@ -91,8 +91,9 @@ class Context:
 
     def quoting(self, hit: Hit, *, urls: bool = True) -> tuple[Encoding, int]:
         """Encoding and flags of a site at `hit`; `urls`: whether paths in `file://` are percent-encoded."""
-        if hit.spelling.encoding is not Encoding.PLAIN:
-            return hit.spelling.encoding, 0
+        spelled = self._spelled(hit)
+        if spelled is not Encoding.PLAIN:
+            return spelled, 0
         if urls and self.content.endswith(b"file://", max(hit.start - 7, 0), hit.start):
             return Encoding.PERCENT, 0
         if self.language is Language.JSON:
@@ -104,6 +105,14 @@ class Context:
             if at >= 0 and hit.start < self.literals[at][1]:
                 return (Encoding.PLAIN, SiteFlag.UNQUOTED) if self.literals[at][2] else (Encoding.PYTHON, 0)
         return Encoding.PLAIN, 0
+
+    def _spelled(self, hit: Hit) -> Encoding:
+        """What the hit itself says, and what stands right before a path of Windows in a URL."""
+        if hit.spelling.form & SiteFlag.FORWARD:
+            in_url = self.content.endswith(b"file:///", max(hit.start - 8, 0), hit.start)
+            return Encoding.PERCENT if in_url else hit.spelling.encoding
+        escapes = hit.spelling.encoding is Encoding.JSON and b"\\\\" in hit.spelling.pattern
+        return Encoding.PYTHON if escapes and self.language is Language.PYTHON else hit.spelling.encoding
 
     def _quoted(self, at: int) -> bool:
         """Whether the line up to `at` has an open quote, or begins a quoted here-document."""

@@ -10,11 +10,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from sfxpack.format.layout import PycDetail, Strategy
+from sfxpack.format.layout import Encoding, PycDetail, SiteFlag, Strategy
 from sfxpack.model import Finding, Found, Site
 from sfxpack.sites.hits import Hit, occurrences, search
 from sfxpack.sites.options import Options
-from sfxpack.sites.spelling import Needles
+from sfxpack.sites.spelling import Needles, encode
 from sfxpack.sites.text import choose
 
 HEADER: Final = 16
@@ -228,6 +228,8 @@ def marshalled(payload: bytes, detail: int) -> bytes:
 
 def _site(content: bytes, text: Text, hits: Sequence[Hit], needles: Needles) -> Site:
     payload = content[text.payload : text.end]
+    form = hits[0].spelling.form  # of several the others follow: a string has one prefix
+    root = encode(needles.root, Encoding.PLAIN, form)
     neutral = bytearray()
     rendered = bytearray()
     offsets = []
@@ -235,8 +237,9 @@ def _site(content: bytes, text: Text, hits: Sequence[Hit], needles: Needles) -> 
     for hit in hits:
         neutral += payload[at : hit.start]
         offsets.append(len(neutral))
-        neutral += hit.spelling.rename.new
-        rendered += payload[at : hit.start] + needles.root + hit.spelling.rename.new
+        new = encode(hit.spelling.rename.new, Encoding.PLAIN, form & SiteFlag.FORWARD)
+        neutral += new
+        rendered += payload[at : hit.start] + root + new
         at = hit.end
     neutral += payload[at:]
     rendered += payload[at:]
@@ -252,6 +255,7 @@ def _site(content: bytes, text: Text, hits: Sequence[Hit], needles: Needles) -> 
         Strategy.PYC,
         bytes(neutral),
         tuple(offsets),
+        flags=form,
         detail=detail,
         renamed=marshalled(bytes(rendered), detail) != content[text.start : text.end],
     )

@@ -26,7 +26,7 @@ _FORMS: Final = (
 
 def take(content: bytes, hits: Sequence[Hit], needles: Needles, platform: Platform) -> tuple[tuple[Site, ...], int]:
     """The SHEBANG site of `content`, if it has one, and how many of `hits` (the last ones) are not in it."""
-    line = first_line(content)
+    line = first_line(content) if platform.system != "windows" else b""
     inside = [hit for hit in hits if hit.end <= len(line)]
     if not inside:
         return (), len(hits)

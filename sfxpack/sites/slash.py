@@ -36,13 +36,13 @@ def find(path: bytes, content: bytes, needles: Needles, loaded: Loaded, inner: r
     for hit in hits.ours:
         if hit.spelling.rename.new:
             external.append(hit.spelling.rename.old)
-        elif hit.spelling.encoding is Encoding.JSON_SLASH:
+        elif not can_be_padded(hit, needles):
             escaped += 1
         else:
             sites.append(slashed(content, hit, needles, loaded))
     findings: tuple[Finding, ...] = ()
     if escaped:
-        findings = (Finding("unreachable", path, "JSON with escaped slashes in a binary", escaped),)
+        findings = (Finding("unreachable", path, "in a spelling that cannot be padded, in a binary", escaped),)
     if external:
         names = b", ".join(sorted(set(external))).decode(errors="replace")
         findings = (*findings, Finding("external", path, names, len(external)))
@@ -52,6 +52,22 @@ def find(path: bytes, content: bytes, needles: Needles, loaded: Loaded, inner: r
 def slashed(content: bytes, hit: Hit, needles: Needles, loaded: Loaded) -> Site:
     """The SLASH site of `hit`, with the padding around it."""
     unit = UNIT.get(hit.spelling.encoding, 1)
+    form = hit.spelling.form
+    if needles.root[:1] != b"/":
+        soft = SiteFlag.SOFT if loaded.soft(hit.start) else 0
+        size = hit.end - hit.start
+        renamed = encode(needles.root, hit.spelling.encoding, form) != content[hit.start : hit.end]
+        return Site(
+            hit.start,
+            hit.end,
+            Strategy.SLASH,
+            bytes(size),
+            (),
+            hit.spelling.encoding,
+            None,
+            soft | form,
+            renamed=renamed,
+        )
     start = max(hit.start - hit.slashes, hit.end - MAX_PATH * unit)
     end = hit.end
     one = encode(b"/", hit.spelling.encoding)
@@ -67,6 +83,15 @@ def slashed(content: bytes, hit: Hit, needles: Needles, loaded: Loaded) -> Site:
         flags=SiteFlag.SOFT if loaded.soft(hit.start) else 0,
         renamed=padded(needles.root, end - start, hit.spelling.encoding) != content[start:end],
     )
+
+
+def can_be_padded(hit: Hit, needles: Needles) -> bool:
+    """Whether a path may have more separators than it needs: on Windows after a drive alone, not where they escape."""
+    spelling = hit.spelling
+    if needles.root[:1] == b"/":
+        return spelling.encoding is not Encoding.JSON_SLASH
+    escapes = spelling.encoding in (Encoding.JSON, Encoding.JSON_SLASH, Encoding.PERCENT)
+    return not (escapes or spelling.form & SiteFlag.VERBATIM or spelling.rename.old.startswith(b"\\"))
 
 
 def padded(prefix: bytes, span: int, encoding: Encoding) -> bytes:

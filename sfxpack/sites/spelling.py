@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import json
+import mmap
 import posixpath
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from typing import Final
 from urllib.parse import quote
 
-from sfxpack.format.layout import Encoding
+from sfxpack.format.layout import Encoding, SiteFlag
 from sfxpack.model import Environment, Rename
 from sfxpack.sites.memory import Holds, holds_for
 
@@ -38,21 +39,30 @@ _MARK: Final = 16
 """Bytes at the end of a placeholder by which files that may hold it are told."""
 
 
-def encode(path: bytes, encoding: Encoding) -> bytes:
-    """`path` as it stands at a site (SPEC, "Encodings").
+def encode(path: bytes, encoding: Encoding, form: int = 0) -> bytes:
+    """`path` as it stands at a site (SPEC, "Encodings", "Forms"); `form`: flags of the site.
 
     Raises:
         UnicodeDecodeError: the encoding is wide and `path` is not UTF-8.
     """
+    if form:
+        path = _formed(path, form)
     if encoding is Encoding.PLAIN:
         return path
     if encoding is Encoding.PERCENT:
-        return quote(path, safe="/").encode("ascii")
+        drive, path = (path[:2], path[2:]) if path[1:2] == b":" and path[:1] != b"/" else (b"", path)
+        return drive + quote(path, safe="/").encode("ascii")
     if encoding in _CODEC:
         return path.decode("utf-8").encode(_CODEC[encoding])
     for byte in _ESCAPED[encoding]:
         path = path.replace(bytes([byte]), b"\\" + bytes([byte]))
     return path
+
+
+def _formed(path: bytes, form: int) -> bytes:
+    if form & SiteFlag.VERBATIM:
+        path = b"\\\\?\\UNC" + path[1:] if path.startswith(b"\\\\") else b"\\\\?\\" + path
+    return path.replace(b"\\", b"/") if form & SiteFlag.FORWARD else path
 
 
 def decode(text: bytes, encoding: Encoding) -> str:
@@ -77,6 +87,8 @@ class Spelling:
     pattern: bytes
     rename: Rename
     encoding: Encoding
+    form: int = 0
+    """FORWARD, VERBATIM, as flags of a site."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,6 +142,10 @@ class Needles:
         return any(probe.is_in(content, holds) for probe in self.probes) or (
             b"\0" in content and any(probe.is_wide_in(content, holds) for probe in self.probes)
         )
+
+    def within(self, content: bytes | mmap.mmap) -> Needles:  # noqa: ARG002 - for trees of other systems
+        """What to search for in one file."""
+        return self
 
     def of_records(self) -> Needles:
         """For the files of `conda-meta`."""

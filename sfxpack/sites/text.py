@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from sfxpack.format.layout import Strategy
+from sfxpack.format.layout import SiteFlag, Strategy
 from sfxpack.model import Finding, Found, Policy, Site
 from sfxpack.sites import shebang
 from sfxpack.sites.hits import Hit, leftovers, search
@@ -41,14 +41,15 @@ def splices(hits: Iterable[Hit], surroundings: Context, needles: Needles) -> tup
 def splice(hit: Hit, surroundings: Context, needles: Needles) -> Site:
     """The TEXT site for `hit`."""
     encoding, flags = surroundings.quoting(hit)
-    neutral = encode(hit.spelling.rename.new, encoding)
-    rendered = encode(needles.root, encoding) + neutral
+    form = hit.spelling.form
+    neutral = encode(hit.spelling.rename.new, encoding, form & SiteFlag.FORWARD)
+    rendered = encode(needles.root, encoding, form) + neutral
     return Site(
         hit.start,
         hit.end,
         Strategy.TEXT,
         neutral,
         encoding=encoding,
-        flags=flags,
+        flags=flags | form,
         renamed=rendered != hit.spelling.pattern,
     )

@@ -48,6 +48,7 @@ def survey(
     record: CondaFile | None = None,
 ) -> Survey:
     """Read the headers of a whole file, mapped into memory; conda's `record` of it, if it holds, gives all sites."""
+    needles = needles.within(content)
     managed = None
     findings: tuple[Finding, ...] = ()
     if record and record.file_mode and record.placeholder:

@@ -144,6 +144,8 @@ enum sfx_entry_flag {
 enum sfx_site_flag {
     SFX_SITE_FLAG_SOFT = 1,
     SFX_SITE_FLAG_UNQUOTED = 2,
+    SFX_SITE_FLAG_FORWARD = 4,
+    SFX_SITE_FLAG_VERBATIM = 8,
 };
 
 enum sfx_pyc_detail {

@@ -98,7 +98,7 @@ static enum sfx_error read_cstring(struct reader *reader, uint32_t at, const str
 static enum sfx_error read_slash(struct reader *reader, const struct sfx_site *site, struct sfx_bytes prefix)
 {
     uint8_t rendered[SFX_MAX_PATH * 4];      /* the longest span of the widest encoding */
-    reader->matches = sfx_slash(site, prefix, rendered);
+    reader->matches = sfx_slash(site, prefix, reader->prefix->is_windows, rendered);
     if (reader->matches)
         expect(reader, rendered, site->span);
     return reader->matches ? give_zeros(reader, site->span) : SFX_OK;

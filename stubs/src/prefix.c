@@ -7,6 +7,7 @@
 /* Bytes all spellings together take at most for a byte of the prefix: PLAIN 1, JSON, PYTHON and JSON_SLASH 2 each,
  * PERCENT 3, each UTF-16 2, each UTF-32 4, marshal 3. */
 #define SPELLINGS_GROWTH 25
+#define VERBATIM_GROWTH 8u               /* bytes that VERBATIM adds at most, and a NUL */
 
 /* Code point at BYTES, at most SIZE of them; gives its bytes, 0 if there is no valid one (RFC 3629). */
 static size_t decode_utf8(const uint8_t *bytes, size_t size, uint32_t *ret_code)
@@ -53,6 +54,12 @@ static bool is_unreserved(uint8_t byte)
 {
     return (byte >= 'A' && byte <= 'Z') || (byte >= 'a' && byte <= 'z') || (byte >= '0' && byte <= '9')
         || (byte != '\0' && strchr("-._~/", byte) != NULL);
+}
+
+/* `C:` at the start of TEXT; URLs hold it as it is. */
+static bool has_drive(struct sfx_bytes text)
+{
+    return text.size >= 2 && text.data[1] == ':' && text.data[0] != '/';
 }
 
 /* The byte-wise spellings. */
@@ -113,9 +120,9 @@ static uint8_t *spell_marshal(uint8_t *at, struct sfx_bytes text)
     return at;
 }
 
-static void spell(struct sfx_prefix *prefix, struct sfx_bytes text)
+/* TEXT in every encoding, from AT on; gives the place after it. */
+static uint8_t *spell(struct sfx_spellings *spellings, struct sfx_bytes text, uint8_t *at)
 {
-    uint8_t *at = prefix->bytes;
     for (unsigned i = 0; i < SFX_ENCODING_COUNT; i++) {
         enum sfx_encoding encoding = (enum sfx_encoding)i;
         uint8_t *end = at;
@@ -123,14 +130,37 @@ static void spell(struct sfx_prefix *prefix, struct sfx_bytes text)
             end = spell_wide(at, text, encoding);
         } else {
             for (size_t j = 0; j < text.size; j++)
-                end = put_byte(end, text.data[j], encoding);
+                end = put_byte(end, text.data[j], j == 1 && has_drive(text) ? SFX_ENCODING_PLAIN : encoding);
         }
         if (end == NULL)
             continue;
-        prefix->spellings[i] = (struct sfx_bytes){at, (size_t)(end - at)};
+        spellings->encoded[i] = (struct sfx_bytes){at, (size_t)(end - at)};
         at = end;
     }
-    prefix->marshal = (struct sfx_bytes){at, (size_t)(spell_marshal(at, text) - at)};
+    uint8_t *end = spell_marshal(at, text);
+    spellings->marshal = (struct sfx_bytes){at, (size_t)(end - at)};
+    return end;
+}
+
+/* The form of PREFIX that a site with FLAGS holds, into OUT. */
+static size_t put_form(struct sfx_bytes prefix, unsigned form, uint8_t *out)
+{
+    bool is_unc = prefix.size >= 2 && prefix.data[0] == '\\' && prefix.data[1] == '\\';
+    const char *start = (form & 2u) == 0 ? "" : is_unc ? "\\\\?\\UNC" : "\\\\?\\";
+    size_t skipped = (form & 2u) != 0 && is_unc;
+    size_t size = strlen(start);
+    memcpy(out, start, size);
+    memcpy(out + size, prefix.data + skipped, prefix.size - skipped);
+    size += prefix.size - skipped;
+    for (size_t i = 0; (form & 1u) != 0 && i < size; i++)
+        if (out[i] == '\\')
+            out[i] = '/';
+    return size;
+}
+
+static unsigned form_of(uint8_t flags)
+{
+    return ((flags & SFX_SITE_FLAG_FORWARD) != 0 ? 1u : 0) | ((flags & SFX_SITE_FLAG_VERBATIM) != 0 ? 2u : 0);
 }
 
 static bool is_macos(uint16_t platform)
@@ -138,9 +168,15 @@ static bool is_macos(uint16_t platform)
     return platform == SFX_PLATFORM_MACOS_X86_64 || platform == SFX_PLATFORM_MACOS_ARM64;
 }
 
-static bool is_windows(uint16_t platform)
+/* `C:\env` or `\\server\share\env` */
+static bool is_below_root(struct sfx_bytes text)
 {
-    return platform == SFX_PLATFORM_WINDOWS_X86_64 || platform == SFX_PLATFORM_WINDOWS_ARM64;
+    if (has_drive(text))
+        return text.size > 3 && text.data[2] == '\\';
+    unsigned separators = 0;
+    for (size_t i = 0; i < text.size; i++)
+        separators += text.data[i] == '\\';
+    return text.size > 2 && text.data[0] == '\\' && text.data[1] == '\\' && text.data[2] != '\\' && separators >= 4;
 }
 
 static enum sfx_error check_prefix(struct sfx_bytes text, uint16_t platform, struct sfx_fault *fault)
@@ -148,9 +184,12 @@ static enum sfx_error check_prefix(struct sfx_bytes text, uint16_t platform, str
     if (text.size > SFX_MAX_PREFIX)
         return sfx_fail(fault, SFX_ERROR_LONG, "the prefix has %zu bytes; at most %u are possible", text.size,
                         SFX_MAX_PREFIX);
-    bool is_absolute = text.size > 0 && (text.data[0] == '/' || is_windows(platform));
-    if (!is_absolute || text.data[text.size - 1] == '/')
-        return sfx_fail(fault, SFX_ERROR_USAGE, "the prefix must be an absolute path below the root");
+    bool is_windows = sfx_platform_is_windows(platform);
+    uint8_t separator = is_windows ? '\\' : '/';
+    bool is_absolute = text.size > 0 && (is_windows ? is_below_root(text) : text.data[0] == '/');
+    if (!is_absolute || text.data[text.size - 1] == separator)
+        return sfx_fail(fault, SFX_ERROR_USAGE, "the prefix must be an absolute path below the root%s",
+                        is_windows ? ", for example C:\\Tools\\env" : "");
     for (size_t i = 0; i < text.size; i++) {
         if (text.data[i] < 0x20 || text.data[i] == 0x7f)
             return sfx_fail(fault, SFX_ERROR_PREFIX, "the prefix holds a newline or another control character");
@@ -161,7 +200,7 @@ static enum sfx_error check_prefix(struct sfx_bytes text, uint16_t platform, str
 /* As Windows spells it, on whatever system; the caller's buffer. */
 static struct sfx_bytes spell_native(struct sfx_bytes text, uint16_t platform, uint8_t buffer[SFX_MAX_PREFIX])
 {
-    if (!is_windows(platform) || text.size > SFX_MAX_PREFIX)
+    if (!sfx_platform_is_windows(platform) || text.size > SFX_MAX_PREFIX)
         return text;
     for (size_t i = 0; i < text.size; i++)
         buffer[i] = text.data[i] == '/' ? '\\' : text.data[i];
@@ -176,10 +215,16 @@ static enum sfx_error open_one(struct sfx_bytes given, uint16_t platform, struct
     enum sfx_error error = check_prefix(text, platform, fault);
     if (error != SFX_OK)
         return error;
-    struct sfx_prefix *opened = calloc(1, sizeof *opened + text.size * SPELLINGS_GROWTH);
+    size_t room = text.size + VERBATIM_GROWTH;
+    struct sfx_prefix *opened = calloc(1, sizeof *opened + SFX_FORM_COUNT * room * (SPELLINGS_GROWTH + 1));
     if (opened == NULL)
         return sfx_fail(fault, SFX_ERROR_MEMORY, "no memory for the prefix");
-    spell(opened, text);
+    uint8_t *at = opened->bytes;
+    for (unsigned form = 0; form < SFX_FORM_COUNT; form++) {
+        struct sfx_bytes formed = {at, put_form(text, form, at)};
+        at = spell(&opened->forms[form], formed, at + formed.size);
+    }
+    opened->is_windows = sfx_platform_is_windows(platform);
     opened->shebang_limit = is_macos(platform) ? SFX_MAX_SHEBANG_MACOS : SFX_MAX_SHEBANG_LINUX;
     opened->is_ascii = true;
     opened->is_bare = true;
@@ -197,7 +242,7 @@ static enum sfx_error open_tree(struct sfx_bytes prefix, const struct sfx_index 
     struct sfx_bytes name = sfx_index_string(index, sfx_index_entry(index, index->trees[at].first).path);
     SFX_BUFFER text = {0};
     sfx_buffer_add(&text, prefix.data, prefix.size);
-    sfx_buffer_add(&text, "/", 1);
+    sfx_buffer_add(&text, sfx_platform_is_windows(index->platform) ? "\\" : "/", 1);
     sfx_buffer_add(&text, name.data, name.size);
     if (text.has_failed)
         return sfx_fail(fault, SFX_ERROR_MEMORY, "no memory for the prefix");
@@ -245,14 +290,15 @@ const struct sfx_prefix *sfx_prefix_of(const struct sfx_prefix *prefix, uint32_t
 
 struct sfx_bytes sfx_prefix_spelling(const struct sfx_prefix *prefix, enum sfx_encoding encoding)
 {
-    return prefix->spellings[encoding];
+    return prefix->forms[0].encoded[encoding];
 }
 
 enum sfx_error sfx_prefix_at(const struct sfx_prefix *prefix, const struct sfx_site *site,
                              struct sfx_bytes *ret_spelling, struct sfx_fault *fault)
 {
     bool is_str = site->strategy == SFX_STRATEGY_PYC && (site->detail & SFX_PYC_DETAIL_BYTES) == 0;
-    *ret_spelling = is_str ? prefix->marshal : prefix->spellings[site->encoding];
+    const struct sfx_spellings *form = &prefix->forms[form_of(site->flags)];
+    *ret_spelling = is_str ? form->marshal : form->encoded[site->encoding];
     if (ret_spelling->data == NULL)
         return sfx_fail(fault, SFX_ERROR_PREFIX, "the prefix is not UTF-8, and a file holds it in UTF-16 or UTF-32");
     return SFX_OK;

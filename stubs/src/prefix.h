@@ -5,10 +5,17 @@
 #include "relocate.h"
 
 #define SFX_ENCODING_COUNT (SFX_ENCODING_JSON_SLASH + 1)
+#define SFX_FORM_COUNT 4u                             /* its own, FORWARD, VERBATIM, both */
+
+/* One form of a prefix in every encoding. */
+struct sfx_spellings {
+    struct sfx_bytes encoded[SFX_ENCODING_COUNT];     /* by sfx_encoding; data NULL where there is none */
+    struct sfx_bytes marshal;                         /* as CPython marshals a str made of it */
+};
 
 struct sfx_prefix {
-    struct sfx_bytes spellings[SFX_ENCODING_COUNT];   /* by sfx_encoding; data NULL where there is none */
-    struct sfx_bytes marshal;                         /* as CPython marshals a str made of it */
+    struct sfx_spellings forms[SFX_FORM_COUNT];       /* by sfx_form_of the flags of a site */
+    bool is_windows;
     bool is_ascii;
     bool is_bare;                                     /* nothing in it that a first line or a shell would treat specially */
     size_t shebang_limit;                             /* bytes of a first line, without its newline */

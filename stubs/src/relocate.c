@@ -79,7 +79,7 @@ static enum sfx_error render_slash(const struct sfx_job *job, uint32_t at, const
     if (!sfx_all_zero(span, site->span))
         return fail_site(job->fault, at, "has other content than zeros");
     uint8_t *place = sfx_rendering_reserve(job->rendering, site->span);
-    if (place != NULL && !sfx_slash(site, prefix, place))
+    if (place != NULL && !sfx_slash(site, prefix, job->prefix->is_windows, place))
         return fail_site(job->fault, at, "has no room for the prefix");
     return SFX_OK;
 }

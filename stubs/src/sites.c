@@ -100,6 +100,8 @@ static bool is_sound_site(const struct sfx_index *index, const struct owner *own
     unsigned known_flags = SFX_SITE_FLAG_UNQUOTED;
     if (site->strategy == SFX_STRATEGY_SLASH)
         known_flags |= SFX_SITE_FLAG_SOFT;
+    if (site->strategy == SFX_STRATEGY_TEXT || site->strategy == SFX_STRATEGY_SLASH || site->strategy == SFX_STRATEGY_PYC)
+        known_flags |= SFX_SITE_FLAG_FORWARD | SFX_SITE_FLAG_VERBATIM;
     if (site->hit_count > index->header.hit_count - index->site_hit[at])      /* what is left, never negative */
         return false;
     if (!are_sound_hits(index, site, index->site_hit[at]) || !is_sound_kind(site))

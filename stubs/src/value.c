@@ -17,11 +17,11 @@ struct unit {
     unsigned size;
 };
 
-static struct unit find_unit(uint8_t encoding)
+static struct unit find_unit(uint8_t encoding, uint8_t separator)
 {
     struct unit unit = {.size = sfx_encoding_unit(encoding)};
     bool is_big_endian = encoding == SFX_ENCODING_UTF16BE || encoding == SFX_ENCODING_UTF32BE;
-    unit.slash[is_big_endian ? unit.size - 1 : 0] = '/';
+    unit.slash[is_big_endian ? unit.size - 1 : 0] = separator;
     return unit;
 }
 
@@ -32,20 +32,30 @@ static uint8_t *put_slashes(uint8_t *at, const struct unit *unit, size_t size)
     return at + size;
 }
 
-/* Where the first component ends: at the second slash, or the end. */
-static size_t first_component(const struct unit *unit, struct sfx_bytes prefix)
+/* Where separator COUNT stands, or the end. */
+static size_t find_separator(const struct unit *unit, struct sfx_bytes prefix, unsigned count)
 {
     unsigned slashes = 0;
     for (size_t i = 0; i < prefix.size; i += unit->size) {
-        if (memcmp(prefix.data + i, unit->slash, unit->size) == 0 && ++slashes == 2)
+        if (memcmp(prefix.data + i, unit->slash, unit->size) == 0 && ++slashes == count)
             return i;
     }
     return prefix.size;
 }
 
-bool sfx_slash(const struct sfx_site *site, struct sfx_bytes prefix, uint8_t *out)
+/* Where the padding stands. Exactly two leading slashes are special (POSIX.1-2017, 4.13), so a single one comes after the first
+ * component; on Windows all of it after the drive or the share, as only there any number is one. */
+static size_t padding_place(const struct unit *unit, struct sfx_bytes prefix, size_t missing, bool is_windows)
 {
-    const struct unit unit = find_unit(site->encoding);
+    if (!is_windows)
+        return missing == unit->size ? find_separator(unit, prefix, 2) : 0;
+    bool has_root = prefix.size >= unit->size && memcmp(prefix.data, unit->slash, unit->size) == 0;
+    return find_separator(unit, prefix, has_root ? 4 : 1);
+}
+
+bool sfx_slash(const struct sfx_site *site, struct sfx_bytes prefix, bool is_windows, uint8_t *out)
+{
+    const struct unit unit = find_unit(site->encoding, is_windows && (site->flags & SFX_SITE_FLAG_FORWARD) == 0 ? '\\' : '/');
     if (prefix.size > site->span) {
         if ((site->flags & SFX_SITE_FLAG_SOFT) == 0)
             return false;
@@ -53,8 +63,7 @@ bool sfx_slash(const struct sfx_site *site, struct sfx_bytes prefix, uint8_t *ou
         return true;
     }
     size_t missing = site->span - prefix.size;
-    /* Exactly two leading slashes are special (POSIX.1-2017, 4.13), so a single one stands elsewhere. */
-    size_t before = missing == unit.size ? first_component(&unit, prefix) : 0;
+    size_t before = padding_place(&unit, prefix, missing, is_windows);
     memcpy(out, prefix.data, before);
     out = put_slashes(out + before, &unit, missing);
     memcpy(out, prefix.data + before, prefix.size - before);

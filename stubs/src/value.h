@@ -5,7 +5,7 @@
 #include "relocate.h"
 
 /* The span of a SLASH site, site.span bytes into OUT; false: PREFIX, in the site's encoding, does not fit a hard site. */
-bool sfx_slash(const struct sfx_site *site, struct sfx_bytes prefix, uint8_t *out);
+bool sfx_slash(const struct sfx_site *site, struct sfx_bytes prefix, bool is_windows, uint8_t *out);
 
 #define SFX_PYC_HEADER_MAX 5
 /* Type and length of a PYC site's object; gives their bytes, 2 or 5. PREFIX is the site's spelling. */

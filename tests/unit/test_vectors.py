@@ -50,7 +50,9 @@ def python_says(vector: Vector, path: Path) -> tuple[str, str]:
         return error.verdict, ""
     if not vector.prefix:
         return "ok", ""
-    return "ok", blake2b(listing(opened.index, contents, vector.prefix), digest_size=32).hexdigest()
+    return "ok", blake2b(
+        listing(opened.index, contents, vector.prefix, opened.locator.platform), digest_size=32
+    ).hexdigest()
 
 
 def stub_says(runner: Path, path: Path) -> tuple[str, str]:
