@@ -100,14 +100,15 @@ def _pattern(old: bytes, codec: str) -> re.Pattern[bytes]:
     leading = rb"(?:(?:%s){2,4}|(?:%s){2})" % (back, forward)
     verbatim = leading + re.escape("?".encode(codec)) + one
     root, *parts = [part for part in re.split(r"[\\/]+", text) if part]
-    named = one.join(_letters(part, codec) for part in parts)
+    second, *more = [_letters(part, codec) for part in parts]
+    named = second + (rb"(?P<next>%s)" % one + one.join(more) if more else b"")
     if text.startswith("\\\\"):
         unc = b"".join(_letters(letter, codec) for letter in "UNC")
         start = rb"(?:(?P<verbatim>%s%s%s)|%s)" % (verbatim, unc, one, leading)
-        return re.compile(start + _letters(root, codec) + one + named)
+        return re.compile(start + _letters(root, codec) + rb"(?P<first>%s)" % one + named)
     colon = re.escape(":".encode(codec)) if wide else rb"(?::|%3[Aa])"
     start = rb"(?P<verbatim>%s)?" % verbatim
-    return re.compile(start + _letters(root[0], codec) + colon + first + named)
+    return re.compile(start + _letters(root[0], codec) + colon + rb"(?P<first>%s)" % first + named)
 
 
 def _letters(part: str, codec: str) -> bytes:
@@ -134,7 +135,7 @@ def _spelling(match: re.Match[bytes], rename: Rename) -> Spelling:
     text = match[0]
     body = text[len(match["verbatim"] or b"") :]
     form = _form(text, bool(match["verbatim"]))
-    mark = min(_SEPARATORS.findall(body), key=len)  # others are padded, or an escape follows them
+    mark = match.groupdict().get("next") or match["first"]  # the first may be padded
     if b"%" in body and b"%" not in rename.old:
         encoding = Encoding.PERCENT
     elif mark == b"\\/":
