@@ -327,7 +327,7 @@ def with_hooks(values: Sample, **scripts: bytes) -> Sample:
 
 def test_scripts_of_the_vendor(wine: Wine, maker: Maker, place: tuple[str, Path]) -> None:
     shown, folder = place
-    script = b"#!cmd\n@echo off\necho hook %SFXPACK_HOOK% in " % SFXPACK_PREFIX % "\necho done>made.txt\nexit /b 0\n"
+    script = b'#!cmd\n@echo off\necho hook %SFXPACK_HOOK% in "%SFXPACK_PREFIX%"\necho done>made.txt\nexit /b 0\n'
     values = with_hooks(tree(), post_install=script, pre_uninstall=b"#!cmd\n@del made.txt\n@exit /b 0\n")
     app = maker.make(values, "app.exe")
     done = wine.run([app.path, "-p", f"{shown}\\a & (b)"])
