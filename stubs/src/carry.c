@@ -126,7 +126,7 @@ static int copy(const struct carrier *carrier, const char *path, enum sfx_os_kin
     if (kind != SFX_OS_LINK)
         return ENOTSUP;
     int error = sfx_os_read_link(carrier->place->folder, path, &text);
-    return error ? error : sfx_os_make_link(text, carrier->tree, target);
+    return error ? error : sfx_os_make_link(text, carrier->tree, carrier->place->prefix, target);
 }
 
 /* The folders on the way to TARGET; one that the new tree does not have is made as it was. */

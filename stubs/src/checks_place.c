@@ -150,13 +150,20 @@ static void check_names(const struct sfx_index *index, const char *folder, const
 static void check_links(const struct sfx_index *index, const char *folder, const struct sfx_os_volume *volume,
                         struct sfx_checks *checks)
 {
-    if (!volume->is_fat)
+    bool may = sfx_os_may_link();
+    if (!volume->is_fat && may)
         return;
     for (uint32_t i = 0; i < index->header.entry_count; i++) {
         struct sfx_entry entry = sfx_index_entry(index, i);
         struct sfx_bytes path = sfx_index_string(index, entry.path);
         if (entry.kind != SFX_ENTRY_KIND_LINK)
             continue;
+        if (!may) {
+            sfx_check_add(checks, SFX_CHECK_LINKS, SFX_CHECK_WARNING, "%.*s is a link, and you may make none here: links become junctions, "
+                          "other names of the same file, or copies (in developer mode, and for administrators, they are links)",
+                          SFX_TEXT(path));
+            return;
+        }
         sfx_check_fail(checks, SFX_CHECK_LINKS, SFX_ERROR_IO, "%.*s is a link, and the file system of %s has none (FAT); choose a "
                        "prefix on another disk", SFX_TEXT(path), folder);
         return;

@@ -139,16 +139,17 @@ static enum sfx_error check_content(const struct sfx_installed *installed, uint3
 
 /* ---- Entries ---- */
 
-static enum sfx_error check_link(const struct sfx_installed *installed, uint32_t at, const char *path,
+static enum sfx_error check_link(const struct sfx_installed *installed, uint32_t at, const char *path, const struct sfx_os_stat *found,
                                  enum sfx_condition *ret_condition, struct sfx_fault *fault)
 {
-    SFX_CLEAN_STRING char *found = NULL;
     SFX_CLEAN_STRING char *expected = NULL;
     enum sfx_error error = sfx_render_link(&installed->record.index, at, installed->prefix, &expected, fault);
     if (error)
         return error;
-    bool same = sfx_os_read_link(installed->root, path, &found) == 0 && strcmp(found, expected) == 0;
-    *ret_condition = same ? SFX_AS_INSTALLED : SFX_OTHER_LINK;
+    if (sfx_os_is_link(expected, installed->root, installed->record.prefix, path))
+        *ret_condition = SFX_AS_INSTALLED;
+    else
+        *ret_condition = found->kind == SFX_OS_LINK ? SFX_OTHER_LINK : SFX_OTHER_KIND;
     return SFX_OK;
 }
 
@@ -182,10 +183,10 @@ static enum sfx_error check(const struct sfx_installed *installed, uint32_t at, 
     if (os_error)
         return SFX_OK;
     *ret_condition = SFX_OTHER_KIND;
+    if (entry.kind == SFX_ENTRY_KIND_LINK)
+        return check_link(installed, at, path, &found, ret_condition, fault);
     if (!is_kind(&found, entry.kind))
         return SFX_OK;
-    if (entry.kind == SFX_ENTRY_KIND_LINK)
-        return check_link(installed, at, path, ret_condition, fault);
     *ret_condition = SFX_AS_INSTALLED;
     if (entry.kind == SFX_ENTRY_KIND_DIRECTORY)
         return SFX_OK;

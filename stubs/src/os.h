@@ -95,7 +95,10 @@ int sfx_os_stat(int directory, const char *path, struct sfx_os_stat *ret_stat);
 int sfx_os_stat_fd(int fd, struct sfx_os_stat *ret_stat);
 bool sfx_os_is_mount_point(int fd);                                                         /* a folder; false if unknown */
 int sfx_os_make_directory(int directory, const char *path, uint32_t mode);
-int sfx_os_make_link(const char *text, int directory, const char *path);
+/* ROOT: the path that DIRECTORY will have. Windows makes a junction, a hard link or a copy where this user may make no link. */
+int sfx_os_make_link(const char *text, int directory, const char *root, const char *path);
+bool sfx_os_is_link(const char *text, int directory, const char *root, const char *path);   /* whether what stands there is that */
+bool sfx_os_may_link(void);
 int sfx_os_hard_link(int from_directory, const char *from, int directory, const char *path);
 int sfx_os_read_link(int directory, const char *path, char **ret_text);                     /* malloced */
 int sfx_os_unlink(int directory, const char *path);

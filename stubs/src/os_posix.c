@@ -305,8 +305,23 @@ int sfx_os_make_directory(int directory, const char *path, uint32_t mode)
     return SFX_STATUS(mkdirat(at(directory), path, (mode_t)mode));
 }
 
-int sfx_os_make_link(const char *text, int directory, const char *path)
+bool sfx_os_may_link(void)
 {
+    return true;
+}
+
+bool sfx_os_is_link(const char *text, int directory, const char *root, const char *path)
+{
+    char *found = NULL;
+    (void)root;
+    bool same = sfx_os_read_link(directory, path, &found) == 0 && strcmp(found, text) == 0;
+    free(found);
+    return same;
+}
+
+int sfx_os_make_link(const char *text, int directory, const char *root, const char *path)
+{
+    (void)root;
     return SFX_STATUS(symlinkat(text, at(directory), path));
 }
 

@@ -39,10 +39,13 @@ int sfx_os_read_link(int directory, const char *path, char **ret_text)
 {
     const struct sfx_win32_opening opening = {0, FILE_OPEN, FILE_OPEN_REPARSE_POINT};
     SFX_CLEAN_HANDLE HANDLE handle = NULL;
+    FILE_ATTRIBUTE_TAG_INFO tag;
     DWORD got;
     int error = sfx_win32_status(sfx_win32_open(directory, path, &opening, &handle));
     if (error)
         return error;
+    if (!GetFileInformationByHandleEx(handle, FileAttributeTagInfo, &tag, sizeof tag) || !(tag.FileAttributes & FILE_ATTRIBUTE_REPARSE_POINT))
+        return EINVAL;
     struct reparse *reparse = malloc(LARGEST_REPARSE);
     if (!reparse)
         return ENOMEM;
@@ -53,7 +56,15 @@ int sfx_os_read_link(int directory, const char *path, char **ret_text)
     return error;
 }
 
-/* ---- Making ---- */
+/* ---- Paths ---- */
+
+/* In place. */
+static void use_backslashes(wchar_t *text)
+{
+    for (; text && *text; text++)
+        if (*text == L'/')
+            *text = L'\\';
+}
 
 /* The path of what is called PATH below DIRECTORY, for the Windows API; malloced. */
 static wchar_t *api_path(int directory, const char *path)
@@ -70,55 +81,206 @@ static wchar_t *api_path(int directory, const char *path)
             wcscat(whole, below);
         }
     }
-    for (wchar_t *at = whole; at && *at; at++)
-        if (*at == L'/')
-            *at = L'\\';
+    use_backslashes(whole);
     free(below);
     return whole;
 }
 
-/* Whether TEXT, as a link at PATH would have it, leads to a folder. */
-static bool leads_to_folder(const wchar_t *path, const wchar_t *text)
+static bool is_absolute(const wchar_t *text)
 {
-    const wchar_t *slash = wcsrchr(path, L'\\');
-    bool is_absolute = text[0] == L'\\' || (text[0] && text[1] == L':');
-    size_t kept = is_absolute || !slash ? 0 : (size_t)(slash - path) + 1;
-    size_t room = kept + wcslen(text) + 1;
-    wchar_t *target = malloc(room * sizeof *target);
-    if (!target)
-        return false;
-    memcpy(target, path, kept * sizeof *target);
-    wcscpy(target + kept, text);
-    wchar_t *full = malloc(32768 * sizeof *full);            /* without `..`, which `\\?\` does not take */
-    DWORD size = full ? GetFullPathNameW(target + (kept ? 4 : 0), 32768, full, NULL) : 0;
-    DWORD attributes = size > 0 && size < 32768 ? GetFileAttributesW(full) : INVALID_FILE_ATTRIBUTES;
-    free(full);
-    free(target);
-    return attributes != INVALID_FILE_ATTRIBUTES && (attributes & FILE_ATTRIBUTE_DIRECTORY);
+    return text[0] == L'\\' || (text[0] && text[1] == L':');
 }
 
-int sfx_os_make_link(const char *text, int directory, const char *path)
+/* Where TEXT leads from LINK, both as Windows spells them; malloced, with `\\?\` if LINK has it. */
+static wchar_t *resolve(const wchar_t *link, const wchar_t *text)
+{
+    const wchar_t *slash = wcsrchr(link, L'\\');
+    size_t kept = is_absolute(text) || !slash ? 0 : (size_t)(slash - link) + 1;
+    bool marked = kept >= 4 && wcsncmp(link, L"\\\\?\\", 4) == 0;
+    wchar_t *target = malloc((kept + wcslen(text) + 1) * sizeof *target);
+    wchar_t *full = malloc(32768 * sizeof *full);            /* without `..`, which `\\?\` does not take */
+    DWORD size = 0;
+    if (target && full) {
+        memcpy(target, link, kept * sizeof *target);
+        wcscpy(target + kept, text);
+        wcscpy(full, marked ? L"\\\\?\\" : L"");
+        size = GetFullPathNameW(target + (marked ? 4 : 0), 32760, full + (marked ? 4 : 0), NULL);
+    }
+    free(target);
+    if (size > 0 && size < 32760)
+        return full;
+    free(full);
+    return NULL;
+}
+
+/* What TEXT names from the final place of the link. */
+static wchar_t *resolve_final(const char *root, const char *path, const wchar_t *text)
+{
+    wchar_t *place = sfx_win32_wide(root);
+    wchar_t *below = sfx_win32_wide(path);
+    size_t room = place && below ? wcslen(place) + wcslen(below) + 2 : 0;
+    wchar_t *link = room ? malloc(room * sizeof *link) : NULL;
+    wchar_t *target = NULL;
+    if (link) {
+        wcscpy(link, place);
+        wcscat(link, L"\\");
+        wcscat(link, below);
+        use_backslashes(link);
+        target = resolve(link, text);
+    }
+    free(place);
+    free(below);
+    free(link);
+    return target;
+}
+
+/* ---- Instead of a link ---- */
+
+static int make_junction(int directory, const char *path, const wchar_t *target)
+{
+    const struct sfx_win32_opening opening = {FILE_WRITE_ATTRIBUTES | FILE_WRITE_DATA | DELETE, FILE_CREATE, FILE_DIRECTORY_FILE};
+    SFX_CLEAN_HANDLE HANDLE handle = NULL;
+    struct reparse *reparse = calloc(1, LARGEST_REPARSE);
+    size_t length = wcslen(target);
+    DWORD got;
+    if (!reparse || length > 4000) {
+        free(reparse);
+        return reparse ? ENAMETOOLONG : ENOMEM;
+    }
+    wchar_t *names = reparse->of.junction.names;
+    wcscpy(names, L"\\??\\");
+    wcscat(names, target);
+    wcscpy(names + length + 5, target);
+    reparse->tag = IO_REPARSE_TAG_MOUNT_POINT;
+    reparse->target_size = (USHORT)((length + 4) * sizeof *names);
+    reparse->shown_offset = (USHORT)((length + 5) * sizeof *names);
+    reparse->shown_size = (USHORT)(length * sizeof *names);
+    reparse->size = (USHORT)(8 + reparse->shown_offset + reparse->shown_size + sizeof *names);
+    int error = sfx_win32_status(sfx_win32_open(directory, path, &opening, &handle));
+    if (!error)
+        error = sfx_win32_result(DeviceIoControl(handle, FSCTL_SET_REPARSE_POINT, reparse, 8u + reparse->size, NULL, 0, &got, NULL));
+    free(reparse);
+    sfx_win32_closep(&handle);
+    if (error && error != EEXIST)
+        sfx_os_remove_directory(directory, path);
+    return error;
+}
+
+/* A junction for a folder, another name or a copy for a file. TEXT as Windows spells it. */
+static int make_instead(const wchar_t *text, int directory, const char *root, const char *path, const wchar_t *link)
+{
+    wchar_t *now = resolve(link, text);
+    wchar_t *final = resolve_final(root, path, text);
+    DWORD attributes = now ? GetFileAttributesW(now) : INVALID_FILE_ATTRIBUTES;
+    int error = now && final ? 0 : ENOMEM;
+    if (!error && attributes == INVALID_FILE_ATTRIBUTES)
+        error = ENOENT;
+    else if (!error && attributes & FILE_ATTRIBUTE_DIRECTORY)
+        error = make_junction(directory, path, final);
+    else if (!error && !CreateHardLinkW(link, now, NULL))
+        error = sfx_win32_result(CopyFileW(now, link, TRUE));
+    free(now);
+    free(final);
+    return error;
+}
+
+/* ---- Links ---- */
+
+static int make_symbolic(const wchar_t *link, const wchar_t *text)
+{
+    const DWORD unprivileged = 2;        /* in developer mode, since Windows 10 */
+    wchar_t *target = resolve(link, text);
+    DWORD attributes = target ? GetFileAttributesW(target) : INVALID_FILE_ATTRIBUTES;
+    bool is_folder = attributes != INVALID_FILE_ATTRIBUTES && (attributes & FILE_ATTRIBUTE_DIRECTORY);
+    DWORD flags = is_folder ? SYMBOLIC_LINK_FLAG_DIRECTORY : 0;
+    free(target);
+    BOOLEAN done = CreateSymbolicLinkW(link, text, flags | unprivileged);
+    if (!done && GetLastError() == ERROR_INVALID_PARAMETER)
+        done = CreateSymbolicLinkW(link, text, flags);
+    return sfx_win32_result(done);
+}
+
+int sfx_os_make_link(const char *text, int directory, const char *root, const char *path)
 {
     struct sfx_os_stat made;
     wchar_t *target = sfx_win32_wide(text);
     wchar_t *link = api_path(directory, path);
     int error = target && link ? 0 : ENOMEM;
-    for (wchar_t *at = target; at && *at; at++)
-        if (*at == L'/')
-            *at = L'\\';
-    if (!error) {
-        DWORD flags = leads_to_folder(link, target) ? SYMBOLIC_LINK_FLAG_DIRECTORY : 0;
-        const DWORD unprivileged = 2;    /* in developer mode, since Windows 10 */
-        BOOLEAN done = CreateSymbolicLinkW(link, target, flags | unprivileged);
-        if (!done && GetLastError() == ERROR_INVALID_PARAMETER)
-            done = CreateSymbolicLinkW(link, target, flags);
-        error = sfx_win32_result(done);
-        if (!error && sfx_os_stat(directory, path, &made) != 0)              /* some say so and do nothing */
-            error = ENOTSUP;
-    }
+    use_backslashes(target);
+    if (!error)
+        error = make_symbolic(link, target);
+    bool is_there = !error && sfx_os_stat(directory, path, &made) == 0;       /* some say so and do nothing */
+    if (target && link && !is_there && error != EEXIST)
+        error = make_instead(target, directory, root, path, link);
     free(target);
     free(link);
     return error;
+}
+
+static bool is_same_file(int directory, const char *path, const wchar_t *target)
+{
+    struct sfx_os_stat one;
+    struct sfx_os_stat two;
+    char *other = target ? sfx_win32_path(target, wcslen(target)) : NULL;
+    bool same = other && sfx_os_stat(directory, path, &one) == 0 && sfx_os_stat(SFX_OS_HERE, other, &two) == 0 &&
+                one.kind == SFX_OS_FILE && two.kind == SFX_OS_FILE &&
+                ((one.inode == two.inode && one.device == two.device) || (one.size == two.size && one.mtime == two.mtime));
+    free(other);
+    return same;
+}
+
+bool sfx_os_is_link(const char *text, int directory, const char *root, const char *path)
+{
+    char *found = NULL;
+    wchar_t *wanted = sfx_win32_wide(text);
+    wchar_t *link = api_path(directory, path);
+    use_backslashes(wanted);
+    if (!wanted || !link) {
+        free(wanted);
+        free(link);
+        return false;
+    }
+    bool reads = sfx_os_read_link(directory, path, &found) == 0;
+    wchar_t *final = resolve_final(root, path, wanted);
+    wchar_t *now = resolve(link, wanted);
+    char *spelled = sfx_win32_path(wanted, wcslen(wanted));
+    char *absolute = final ? sfx_win32_path(final, wcslen(final)) : NULL;
+    bool same = reads ? (spelled && sfx_os_same_path(found, spelled)) || (absolute && sfx_os_same_path(found, absolute))
+                      : is_same_file(directory, path, now);
+    free(found);
+    free(wanted);
+    free(link);
+    free(final);
+    free(now);
+    free(spelled);
+    free(absolute);
+    return same;
+}
+
+static bool is_developer(void)
+{
+    DWORD on = 0;
+    DWORD size = sizeof on;
+    RegGetValueW(HKEY_LOCAL_MACHINE, L"SOFTWARE\\Microsoft\\Windows\\CurrentVersion\\AppModelUnlock",
+                 L"AllowDevelopmentWithoutDevLicense", RRF_RT_REG_DWORD, NULL, &on, &size);
+    return on != 0;
+}
+
+bool sfx_os_may_link(void)
+{
+    SFX_CLEAN_HANDLE HANDLE token = NULL;
+    _Alignas(8) uint8_t buffer[4096];
+    const TOKEN_PRIVILEGES *held = (const void *)buffer;
+    LUID wanted;
+    DWORD size;
+    bool may = is_developer();
+    if (may || !OpenProcessToken(GetCurrentProcess(), TOKEN_QUERY, &token) ||
+        !LookupPrivilegeValueW(NULL, L"SeCreateSymbolicLinkPrivilege", &wanted) ||
+        !GetTokenInformation(token, TokenPrivileges, buffer, sizeof buffer, &size))
+        return may;
+    for (DWORD i = 0; !may && i < held->PrivilegeCount; i++)
+        may = held->Privileges[i].Luid.LowPart == wanted.LowPart && held->Privileges[i].Luid.HighPart == wanted.HighPart;
+    return may;
 }
 
 /* ---- Where a path leads ---- */

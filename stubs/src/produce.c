@@ -122,7 +122,7 @@ static enum sfx_error fill(const struct sfx_production *production, const struct
     struct sfx_session *session = production->session;
     struct sfx_prefix *prefix = NULL;
     struct sfx_tree tree = {.index = &session->artifact.index, .directory = commit->tree, .shown = commit->shown,
-                            .wanted = production->wanted, .modes = production->modes};
+                            .final = production->prefix, .wanted = production->wanted, .modes = production->modes};
     enum sfx_error error = sfx_prefix_open(production->prefix, &session->artifact.index, &prefix, fault);
     if (error)
         return error;

@@ -111,7 +111,7 @@ static enum sfx_error make_link(const struct copying *copying, size_t at, struct
         if (os_error)
             return sfx_fail_os(fault, os_error, "cannot read the link %s/%s", relocation->shown, path);
     }
-    int os_error = sfx_os_make_link(text, copying->tree, path);
+    int os_error = sfx_os_make_link(text, copying->tree, relocation->target, path);
     if (os_error)
         return fail_at(copying, os_error, path, fault);
     copying->done[at] = 1;

@@ -68,7 +68,7 @@ static enum sfx_error stage_links(const struct renewal *renewal, struct sfx_faul
         if (error || relocation->fates[i] != SFX_FATE_MOVED)
             continue;
         staged_name(i, name);
-        int os_error = sfx_os_make_link(text, renewal->staging, name);
+        int os_error = sfx_os_make_link(text, renewal->staging, relocation->target, name);
         if (os_error)
             error = fail_at(relocation, os_error, "write in", SFX_RELOCATED, fault);
     }

@@ -125,7 +125,7 @@ static enum sfx_error make_link(const struct sfx_tree *tree, uint32_t at, const 
     enum sfx_error failed = sfx_render_link(tree->index, at, tree->prefix, &text, fault);
     if (failed)
         return failed;
-    int error = sfx_os_make_link(text, tree->directory, path);
+    int error = sfx_os_make_link(text, tree->directory, tree->final, path);
     return error ? fail_at(tree, error, "create the link", path, fault) : SFX_OK;
 }
 

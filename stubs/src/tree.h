@@ -12,6 +12,7 @@ struct sfx_tree {
     const struct sfx_prefix *prefix;     /* it is rendered for */
     int directory;                       /* open; entries are made below it, nothing of them exists yet */
     const char *shown;                   /* its path, for messages */
+    const char *final;                   /* the path it will have */
     const uint8_t *wanted;               /* one byte an entry, not zero: make it; NULL: all */
     enum sfx_modes modes;                /* of what is made */
     bool exact_modes;                    /* created things have the modes given, or setting them is no use */

@@ -317,6 +317,13 @@ def test_a_link_to_a_file_becomes_what_can_be_made(wine: Wine, maker: Maker, pla
     done = wine.run([app.path, "-p", f"{shown}\\env"])
     assert done.returncode == 0, done.stderr
     assert (folder / "env/Lib/two.txt").read_bytes() == b"content"
+    tool = f"{shown}\\env\\.sfxpack\\sfx.exe"
+    assert "0 differences" in wine.run([tool, "verify"]).stdout
+    moved = wine.run([tool, "relocate", f"{shown}\\new", "--move"])
+    assert moved.returncode == 0, moved
+    assert (folder / "new/Lib/two.txt").read_bytes() == b"content"
+    assert wine.run([f"{shown}\\new\\.sfxpack\\sfx.exe", "uninstall", "-y"]).returncode == 0
+    assert list(folder.iterdir()) == []
 
 
 def with_hooks(values: Sample, **scripts: bytes) -> Sample:
@@ -359,4 +366,23 @@ def test_a_program_of_the_environment_runs_a_script(wine: Wine, maker: Maker, pl
     done = wine.run([app.path, "-q", "-p", f"{shown}\\env"])
     assert done.returncode == 10  # cmd knows no such file; that it says so shows that it was run
     assert f"{shown}\\env\\.sfxpack\\post-install".lower() in done.stderr.lower(), done
+    assert list(folder.iterdir()) == []
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT])
+def test_a_run_that_is_interrupted_cleans_up(
+    wine: Wine, maker: Maker, place: tuple[str, Path], number: signal.Signals
+) -> None:
+    shown, folder = place
+    app = maker.make(many(3000, 20_000), "many.exe")
+    command = wine.command(app.path, "-p", f"{shown}\\env")
+    with subprocess.Popen(command, env=wine.environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
+        until = time.monotonic() + 60
+        while not list(folder.glob(".env.sfxpack-new/d*/f*")) and process.poll() is None:
+            assert time.monotonic() < until
+            time.sleep(0.005)
+        process.send_signal(number)
+        _, errors = process.communicate(timeout=60)
+    assert process.returncode == 130, errors
+    assert b"interrupted" in errors
     assert list(folder.iterdir()) == []
