@@ -53,6 +53,7 @@ class Target:
     file: str
     budget: int
     link: list[str]
+    stub: list[str]
     libsodium: list[str]
     zstd: list[str]
 
@@ -160,7 +161,13 @@ class StubBuilder:
         include = libsodium / "include"
         renamed = [f"-D{call}=sfx_inject_{call}" for call in self._injected()] if injects else []
         groups = {
-            Path("stubs", "src"): [*self._flags["stub"], *renamed, f"-isystem{zstd}", f"-isystem{include}"],
+            Path("stubs", "src"): [
+                *self._flags["stub"],
+                *target.stub,
+                *renamed,
+                f"-isystem{zstd}",
+                f"-isystem{include}",
+            ],
             zstd: [*self._flags["zstd"], *target.zstd],
             libsodium: [*self._flags["libsodium"], *target.libsodium, f"-I{include / 'sodium'}", f"-I{include}"],
         }

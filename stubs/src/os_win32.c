@@ -377,6 +377,9 @@ static int write_all(int fd, const uint8_t *data, size_t size, uint64_t *offset)
 int sfx_os_write(int fd, const void *data, size_t size)
 {
     uint64_t offset = SFX_OS_APPEND;
+    HANDLE handle = sfx_win32_handle(fd);
+    if (size > 0 && (fd == 1 || fd == 2) && sfx_win32_is_console(handle))
+        return sfx_win32_result(sfx_win32_show(handle, data, size));
     return write_all(fd, data, size, &offset);
 }
 

@@ -64,6 +64,11 @@ bool sfx_win32_waits(NTSTATUS status, bool renames, unsigned *waited);
 
 bool sfx_win32_is_console(HANDLE handle);
 
+/* ---- os_win32_stdio.c ---- */
+
+/* UTF-8 on a console. */
+bool sfx_win32_show(HANDLE console, const char *data, size_t size);
+
 /* ---- os_win32_flush.c ---- */
 
 /* What was written to it goes to the disk, if it is to be kept; before it is closed. */

@@ -39,7 +39,6 @@ int sfx_os_interrupted(void)
 
 /* ---- The console ---- */
 
-static UINT code_page;                   /* of the console before, 0: unchanged */
 static DWORD modes[3];                   /* of the standard streams before, 0: unchanged */
 
 bool sfx_win32_is_console(HANDLE handle)
@@ -50,30 +49,21 @@ bool sfx_win32_is_console(HANDLE handle)
 
 static void restore_console(void)
 {
-    if (code_page)
-        SetConsoleOutputCP(code_page);
     for (int i = 1; i < 3; i++)
         if (modes[i])
             SetConsoleMode(sfx_win32_handle(i), modes[i]);
 }
 
-/* UTF-8, and sequences that erase a line. */
+/* Sequences that erase a line. */
 static void prepare_console(void)
 {
     const DWORD sequences = 4;           /* ENABLE_VIRTUAL_TERMINAL_PROCESSING */
-    bool any = false;
     for (int i = 1; i < 3; i++) {
         HANDLE handle = sfx_win32_handle(i);
         DWORD mode;
-        if (!GetConsoleMode(handle, &mode))
-            continue;
-        any = true;
-        if (!(mode & sequences) && SetConsoleMode(handle, mode | sequences))
+        if (GetConsoleMode(handle, &mode) && !(mode & sequences) && SetConsoleMode(handle, mode | sequences))
             modes[i] = mode;
     }
-    UINT before = GetConsoleOutputCP();
-    if (any && before != CP_UTF8 && SetConsoleOutputCP(CP_UTF8))
-        code_page = before;
     atexit(restore_console);
 }
 

@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 import json
+import os
+import pty
+import re
+import select
 import signal
 import struct
 import subprocess
@@ -386,3 +390,35 @@ def test_a_run_that_is_interrupted_cleans_up(
     assert process.returncode == 130, errors
     assert b"interrupted" in errors
     assert list(folder.iterdir()) == []
+
+
+def read_until(terminal: int, wanted: str, seconds: float = 60) -> str:
+    """What a console shows until it shows WANTED or closes, without sequences that move the cursor and without blanks."""
+    shown = b""
+    until = time.monotonic() + seconds
+    while time.monotonic() < until:
+        if select.select([terminal], [], [], 0.2)[0]:
+            try:
+                shown += os.read(terminal, 4096)
+            except OSError:
+                break
+        text = re.sub(r"\x1b\[[?0-9;]*[A-Za-z]|\s", "", shown.decode(errors="replace"))
+        if wanted in text:
+            return text
+    pytest.fail(f"{wanted} was not shown: {text}")
+
+
+def test_on_a_console_it_asks_where(wine: Wine, app: Installer, place: tuple[str, Path]) -> None:
+    shown, folder = place
+    process, terminal = pty.fork()
+    if process == 0:
+        os.execve(wine.program, wine.command(app.path), wine.environment)
+    try:
+        read_until(terminal, "Installin[")
+        os.write(terminal, f"{shown}\\Käfig\r".encode())
+        assert f"isinstalledin{shown}\\Käfig" in read_until(terminal, "remove:")
+    finally:
+        os.close(terminal)
+        _, status = os.waitpid(process, 0)
+    assert status == 0
+    assert (folder / "Käfig/.sfxpack/manifest").exists()
