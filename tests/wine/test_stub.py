@@ -10,7 +10,9 @@ import select
 import signal
 import struct
 import subprocess
+import termios
 import time
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 
@@ -393,15 +395,14 @@ def test_a_run_that_is_interrupted_cleans_up(
 
 
 def read_until(terminal: int, wanted: str, seconds: float = 60) -> str:
-    """What a console shows until it shows WANTED or closes, without sequences that move the cursor and without blanks."""
+    """What a console shows until it shows WANTED, without sequences that move the cursor and without blanks."""
     shown = b""
+    text = ""
     until = time.monotonic() + seconds
     while time.monotonic() < until:
         if select.select([terminal], [], [], 0.2)[0]:
-            try:
+            with suppress(OSError):  # closed
                 shown += os.read(terminal, 4096)
-            except OSError:
-                break
         text = re.sub(r"\x1b\[[?0-9;]*[A-Za-z]|\s", "", shown.decode(errors="replace"))
         if wanted in text:
             return text
@@ -412,13 +413,13 @@ def test_on_a_console_it_asks_where(wine: Wine, app: Installer, place: tuple[str
     shown, folder = place
     process, terminal = pty.fork()
     if process == 0:
-        os.execve(wine.program, wine.command(app.path), wine.environment)
-    try:
-        read_until(terminal, "Installin[")
-        os.write(terminal, f"{shown}\\Käfig\r".encode())
-        assert f"isinstalledin{shown}\\Käfig" in read_until(terminal, "remove:")
-    finally:
-        os.close(terminal)
-        _, status = os.waitpid(process, 0)
+        os.execve(wine.program, wine.command(app.path), wine.environment)  # noqa: S606 no shell is wanted
+    read_until(terminal, "Installin[")
+    while termios.tcgetattr(terminal)[3] & termios.ICANON:
+        time.sleep(0.05)
+    os.write(terminal, f"{shown}\\Käfig\r".encode())
+    assert f"isinstalledin{shown}\\Käfig" in read_until(terminal, "uninstall")
+    _, status = os.waitpid(process, 0)
+    os.close(terminal)
     assert status == 0
     assert (folder / "Käfig/.sfxpack/manifest").exists()
