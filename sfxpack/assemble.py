@@ -4,19 +4,21 @@ from __future__ import annotations
 
 import contextlib
 import errno
-from collections.abc import Iterator
+from collections import deque
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
 import zstandard
 
-from sfxpack.errors import ArtifactError, OutputError, ProofError
+from sfxpack.errors import ArtifactError, OutputError, ProofError, SigningError
 from sfxpack.format import artifact, encode, pe, schema
 from sfxpack.format.digest import digest
 from sfxpack.format.layout import ALIGNMENT, Platform
 from sfxpack.format.tables import Index, Locator
 from sfxpack.outfiles import OutFiles, Written, check_output, check_split
+from sfxpack.windows import signing
 
 _INDEX_LEVEL: Final = 6
 
@@ -106,9 +108,28 @@ class Assembly:
         if not same:
             raise ProofError(f"{self._files.first}: what was read back differs from what was written")
 
+    def sign(self, command: Sequence[str]) -> None:
+        """Have the complete file signed, and read all of it again.
+
+        Raises:
+            SigningError: that failed, or what was left is not the same file with a signature.
+        """
+        path, at = self._files.first, self._front.locator_offset
+        signing.sign(command, path)
+        try:
+            with artifact.read(path, at) as again:
+                deque(again.pieces(), maxlen=0)
+                signed = again.signed
+        except ArtifactError as error:
+            raise SigningError(f"--sign-command: {command[0]} left a file that is not sound: {error}") from error
+        if not signed:
+            raise SigningError(f"--sign-command: {command[0]} did not fail, but the file has no signature")
+
 
 @contextlib.contextmanager
-def assembly(output: Path, front: Front, *, force: bool, split: int = 0) -> Iterator[Assembly]:
+def assembly(
+    output: Path, front: Front, *, force: bool, split: int = 0, sign: Sequence[str] = ()
+) -> Iterator[Assembly]:
     """Write beside `output` under temporary names; rename when the block ends well, remove when it does not.
 
     Args:
@@ -116,10 +137,12 @@ def assembly(output: Path, front: Front, *, force: bool, split: int = 0) -> Iter
         front: what it begins with.
         force: replace what is there.
         split: each file has fewer bytes; 0 is one file.
+        sign: the command that signs the first file, if any.
 
     Raises:
         OutputError: the directory is missing or not writable, or `output` exists and `force` is not given.
         UsageError: `split` leaves no room for what the first file must hold.
+        SigningError: `sign` failed.
     """
     check_output(output, force=force)
     check_split(split, front.locator_offset + schema.LOCATOR.size)
@@ -128,6 +151,8 @@ def assembly(output: Path, front: Front, *, force: bool, split: int = 0) -> Iter
         files.open()
         made = Assembly(files, front)
         yield made
+        if sign:
+            made.sign(sign)
         made.written = files.publish(force=force)
     except OSError as error:
         if error.filename not in (None, *files.names) or error.errno is None:

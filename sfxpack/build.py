@@ -28,9 +28,10 @@ from sfxpack.packing import Packing
 from sfxpack.reading import Progress, Reading, silent, usable_cores
 from sfxpack.subject import Subject, subjects
 from sfxpack.whole import Whole, additions, savings, together, warnings
+from sfxpack.windows import program, signing
 from sfxpack.workers import Workers
 
-_INTERPRETERS: Final = (b"bin/python", b"bin/python3", b"bin/pypy3")
+_INTERPRETERS: Final = (b"bin/python", b"bin/python3", b"bin/pypy3", b"python.exe", b"Scripts/python.exe")
 _ACTIVATE: Final = b"bin/activate"
 _REPORT_PATHS: Final = 1000
 """Paths a category of the report lists at most, but for mismatches of records; its count is always whole."""
@@ -100,9 +101,10 @@ def build(request: Request, progress: Progress = silent) -> Result:
     checked = hooks.check(given, found)
     first = found[0]
     jobs = request.jobs or usable_cores()
-    front = _front(first.name, request.release, first.platform)
+    front = _front(request, first)
+    sign = signing.parse(request.program.sign_command) if request.program.sign_command else ()
     with (
-        assembly(first.output, front, force=request.force, split=request.split) as target,
+        assembly(first.output, front, force=request.force, split=request.split, sign=sign) as target,
         Workers(2 * jobs) as executor,
     ):
         readings = [Reading(subject, executor, jobs) for subject in found]
@@ -155,10 +157,14 @@ def _share(progress: Progress, readings: Iterable[Reading]) -> None:
         before += reading.total
 
 
-def _front(name: str, release: str, platform: Platform) -> Front:
+def _front(request: Request, subject: Subject) -> Front:
+    name, release, platform = subject.name, request.release, subject.platform
+    if platform.system != "windows":
+        program.refuse_elsewhere(request.program, platform.label)
     stub = resources.stub(platform.label).read_bytes()
     if platform.system == "windows":
-        return Front(b"", stub, platform)
+        names = program.Names(name, release, subject.output.name)
+        return Front(b"", program.customise(stub, request.program, names), platform)
     size = header.size(name, release, platform)
     front = Front(bytes(size), stub, platform)
     values = header.HeaderVars(
@@ -207,7 +213,7 @@ def _interpreter(readings: Sequence[Reading], paths: Collection[bytes]) -> bytes
         if all(reading.subject.place(name) in paths for reading in readings):
             return name
     without = next(reading.subject.environment.root for reading in readings)
-    raise UsageError(f"{without}: has no bin/python to compile with; choose --pyc keep or drop")
+    raise UsageError(f"{without}: has no bin/python or python.exe to compile with; choose --pyc keep or drop")
 
 
 def _default_mtime(recorded: Iterable[int], entries: tuple[Entry, ...]) -> int:

@@ -24,7 +24,7 @@ from sfxpack.extract import extract as extract_artifact
 from sfxpack.format.layout import Exit
 from sfxpack.inspect import inspect as inspect_artifact
 from sfxpack.model import DEFAULT_LEVEL
-from sfxpack.options import ENVIRONMENT, POLICIES, VENDOR, Filtering, read_request, size, with_options
+from sfxpack.options import ENVIRONMENT, POLICIES, PROGRAM, VENDOR, Filtering, read_request, size, with_options
 from sfxpack.preview import preview
 from sfxpack.scan import scan as scan_environment
 from sfxpack.subject import each
@@ -66,7 +66,9 @@ def cli(ctx: click.Context) -> None:
 
 @cli.command(cls=Filtering)
 @with_options(ENVIRONMENT)
-@click.option("-o", "--output", type=click.Path(path_type=Path), help="File to write. [NAME[-RELEASE]-PLATFORM.sh]")
+@click.option(
+    "-o", "--output", type=click.Path(path_type=Path), help="File to write. [NAME[-RELEASE]-PLATFORM.sh, .exe]"
+)
 @click.option("--name", default="", help="Name of the product. [the environment's]")
 @click.option("--release", default="", help="Release of the product.")
 @click.option("--default-prefix", default="", metavar="P", help="Where the installer proposes to install. [~/NAME]")
@@ -81,6 +83,7 @@ def cli(ctx: click.Context) -> None:
 )
 @click.option("--dry-run", is_flag=True, help="List what would go in, by size, and write nothing.")
 @with_options(VENDOR)
+@with_options(PROGRAM)
 @with_options(POLICIES)
 @click.option("-q", "--quiet", is_flag=True, help="Print errors only.")
 @click.option("-v", "--verbose", is_flag=True, help="List every finding.")

@@ -52,6 +52,12 @@ class OutputError(SfxpackError):
     exit_code = 8
 
 
+class SigningError(SfxpackError):
+    """The tool that signs failed, or what it left is not the file with a signature."""
+
+    exit_code = 11
+
+
 class ResourceError(SfxpackError):
     """A stub, template or notice that belongs to sfxpack itself is not there."""
 

@@ -43,6 +43,8 @@ class Inspection:
     prefix_limit_conda: bool
     """As `tables.is_condas`."""
     requirements: tuple[dict[str, Any], ...]
+    signed: bool
+    """A `.exe` with a certificate table; whose, and whether it holds, the system says."""
     hooks: dict[str, str]
     """Scripts and texts of the vendor's, by the option that gave them."""
     report: dict[str, Any]
@@ -107,6 +109,7 @@ def facts(opened: Artifact) -> Inspection:
             }
             for need in index.requirements
         ),
+        signed=opened.signed,
         hooks={hook.kind.label: os.fsdecode(hook.text) for hook in index.hooks},
         report=json.loads(product.report or b"{}"),
     )

@@ -276,6 +276,20 @@ class Requirement:
 
 
 @dataclass(frozen=True, slots=True)
+class Program:
+    """What a `.exe` shows of itself and how it is signed; nothing of it holds for other platforms."""
+
+    icon: Path | None = None
+    """None: the one that every installer of ours has."""
+    publisher: str = ""
+    description: str = ""
+    gui: bool = False
+    """No console: shells do not wait for it."""
+    sign_command: str = ""
+    """To be split like a line of a shell; `{in}` and `{out}` are files."""
+
+
+@dataclass(frozen=True, slots=True)
 class Request:
     """What the user asked `sfxpack build` or `sfxpack scan` for."""
 
@@ -323,5 +337,6 @@ class Request:
     limit_strict: bool = False
     hooks: tuple[tuple[HookKind, Path], ...] = ()
     """Scripts and texts of the vendor's, at most one file of a kind."""
+    program: Program = Program()
     binary_padding: str = "conda"
     """conda's files: `conda` (C string, NULs) or `slash`."""

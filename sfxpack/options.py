@@ -6,6 +6,7 @@ import codecs
 import os
 import re
 from collections.abc import Callable, Sequence
+from dataclasses import fields
 from decimal import Decimal
 from pathlib import Path
 from typing import Any, Final, TypeVar
@@ -14,7 +15,7 @@ import click
 
 from sfxpack import adding
 from sfxpack.format.layout import HookKind, Platform
-from sfxpack.model import Added, Policy, Pyc, Request
+from sfxpack.model import Added, Policy, Program, Pyc, Request
 from sfxpack.selection import PRESETS
 
 _FILTERS: Final = ("exclude", "include", "exclude_from")
@@ -213,6 +214,27 @@ VENDOR: Final = tuple(
 )
 """What a vendor adds; read by `read_request`, described in docs/vendors.md."""
 
+PROGRAM: Final = (
+    click.option("--icon", type=click.Path(path_type=Path), metavar="FILE.ico", help="Windows: icon of the .exe."),
+    click.option("--publisher", default="", metavar="NAME", help="Windows: company that the .exe names as its maker."),
+    click.option(
+        "--description", default="", metavar="TEXT", help="Windows: what the .exe is, for people. [NAME installer]"
+    ),
+    click.option(
+        "--gui",
+        is_flag=True,
+        help="Windows: a program without a console, which shells and scripts do not wait for.",
+    ),
+    click.option(
+        "--sign-command",
+        default="",
+        metavar="COMMAND",
+        help="Windows: sign the .exe with COMMAND, in which {in} is the file and {out} the signed one, if it is not "
+        "signed in place. No shell reads it.",
+    ),
+)
+"""What holds for `.exe` files alone; read by `read_request`."""
+
 
 def with_options(options: Sequence[Callable[[_Command], _Command]]) -> Callable[[_Command], _Command]:
     """All of `options` as one decorator, in their order."""
@@ -246,6 +268,7 @@ def read_request(
         name: Policy(options.pop(name)) for name in ("ambiguous", "editable", "external", "secrets")
     }
     hooks = {kind: options.pop(kind.name.lower(), None) for kind in HookKind}
+    program = {field.name: options.pop(field.name) for field in fields(Program) if field.name in options}
     return Request(
         environment=given[0] if given else None,
         more=given[1:],
@@ -256,6 +279,7 @@ def read_request(
         pyc=Pyc(options.pop("pyc")),
         jobs=options.pop("jobs") or 0,
         hooks=tuple((kind, path) for kind, path in hooks.items() if path),
+        program=Program(**program),
         **policies,
         **options,
     )

@@ -34,7 +34,7 @@ class OutFiles:
     def __init__(self, output: Path, split: int) -> None:
         self._output = output
         self._limit = split - 1
-        self._names = [str(output.parent / f".{output.name}.{secrets.token_hex(4)}.part")]
+        self._names = [str(output.parent / f".{output.name}.{secrets.token_hex(4)}.part{_suffix(output)}")]
         """Of what is not published yet, the first file first; known before it is made, as a signal may come at once."""
         self._paths: list[Path] = []
         """What they are to be called, as soon as some may be."""
@@ -150,6 +150,11 @@ class OutFiles:
                 f"{self._output.parent}: cannot write here: {error.strerror}; choose another place with -o"
             ) from error
         return open(handle, "w+b", buffering=1 << 20)
+
+
+def _suffix(output: Path) -> str:
+    """Tools that sign go by it."""
+    return output.suffix if output.suffix.lower() == ".exe" else ""
 
 
 def check_output(output: Path, *, force: bool, parts: Sequence[Path] = ()) -> None:

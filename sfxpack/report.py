@@ -153,7 +153,10 @@ def print_result(result: Result, console: Console, *, verbose: bool) -> None:
     console.print(f"\ncarry {'them' if len(result.written) > 1 else 'it'} and install it:", style="bold")
     accept = " --accept-license" if "license" in result.hooks else ""
     if result.platform.system == "windows":
-        console.print(escape(f"  .\\{result.path.name} --prefix C:\\{result.name}{accept}"), soft_wrap=True)
+        file, prefix = (
+            f'"{text}"' if " " in text else text for text in (f".\\{result.path.name}", f"C:\\{result.name}")
+        )
+        console.print(escape(f"  {file} --prefix {prefix}{accept}"), soft_wrap=True)
         return
     console.print(escape(f"  scp {path}{f' {path}.part*' if len(result.written) > 1 else ''} HOST:"), soft_wrap=True)
     console.print(escape(f"  sh {name} --prefix /opt/{result.name}{accept}"), soft_wrap=True)
@@ -281,6 +284,11 @@ def print_findings(findings: Iterable[Finding], console: Console, *, verbose: bo
             console.print(f"  … {len(files) - len(shown)} more, listed by -v")
 
 
+def _default_prefix(facts: Inspection) -> str:
+    windows = facts.platform.startswith("windows-")
+    return f"%LOCALAPPDATA%\\Programs\\{facts.name}" if windows else f"~/{facts.name}"
+
+
 def print_inspection(facts: Inspection, console: Console) -> None:
     """The facts of an artifact, one a line."""
     rows = {
@@ -293,7 +301,8 @@ def print_inspection(facts: Inspection, console: Console) -> None:
         "holds": f"{facts.files} files, {facts.links} links, {facts.directories} directories in {facts.blocks} blocks",
         "relocates": ", ".join(f"{count} {name}" for name, count in facts.sites.items()) or "nothing",
         "prefix": limit_text(facts.prefix_limit, facts.prefix_limit_path, conda=facts.prefix_limit_conda),
-        "default": facts.default_prefix or f"~/{facts.name}",
+        "default": facts.default_prefix or _default_prefix(facts),
+        **({"signed": "has a certificate; the system tells whose and whether it holds"} if facts.signed else {}),
     }
     table = Table.grid(padding=(0, 2))
     for label, text in rows.items():

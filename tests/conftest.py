@@ -81,6 +81,19 @@ def stub(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="session")
+def require_stub() -> Callable[[str], Path]:
+    """A function from a platform to its stub, which need not run here; without it a test is skipped, in CI it fails."""
+
+    def path_of(platform: str) -> Path:
+        try:
+            return resources.stub(platform)
+        except ResourceError as error:
+            missing(str(error))
+
+    return path_of
+
+
+@pytest.fixture(scope="session")
 def fault_stub() -> Path:
     """The host's stub in the build whose system calls fail on request."""
     builder = StubBuilder(Path(__file__).parent.parent)

@@ -28,6 +28,8 @@ class Artifact:
     locator: Locator
     index: Index
     index_frame: bytes
+    signed: bool = False
+    """A certificate table follows; whose and whether it holds, the system says."""
 
     def __enter__(self) -> Artifact:  # noqa: PYI034 Self is not in Python 3.10
         return self
@@ -102,7 +104,7 @@ def read(path: Path, at: int, *, front: bool = True) -> Artifact:
     try:
         file.seek(at)
         locator = decode.locator(file.read(schema.LOCATOR.size), at)
-        _check_size(file, locator)
+        signed = _check_size(file, locator)
         file.join(locator)
         if front:
             require(_front(file, locator) == locator.front_digest, Verdict.BAD_FRONT_DIGEST)
@@ -112,14 +114,14 @@ def read(path: Path, at: int, *, front: bool = True) -> Artifact:
         require(digest(frame) == locator.index_digest, Verdict.BAD_INDEX_DIGEST, place)
         raw = decompress(frame, locator.index_raw_size, Verdict.BAD_INDEX_FRAME)
         blocks_size = locator.index_offset - locator.locator_offset - schema.LOCATOR.size
-        return Artifact(file, locator, decode.index(raw, blocks_size), frame)
+        return Artifact(file, locator, decode.index(raw, blocks_size), frame, signed)
     except (ArtifactError, OSError):
         file.close()
         raise
 
 
-def _check_size(file: Stream, locator: Locator) -> None:
-    """Compare the size of the first file with the locator; of a `.exe` a certificate table may follow."""
+def _check_size(file: Stream, locator: Locator) -> bool:
+    """Compare the size of the first file with the locator; whether it is a `.exe` that a certificate table follows."""
     size = end = locator.first_size if locator.part_count else locator.total_size
     if locator.platform.system == "windows":
         file.seek(0)
@@ -133,6 +135,7 @@ def _check_size(file: Stream, locator: Locator) -> None:
         file.seek(end)
         padding = file.read(pe.padded(end) - end)
         require(not any(padding), Verdict.TRAILING_BYTES, "before the certificate table")
+    return size != end
 
 
 def _front(file: Stream, locator: Locator) -> bytes:

@@ -10,6 +10,7 @@ RANKS = (
     {"errors"},
     {"format"},
     {"model"},
+    {"windows"},
     {"elf", "resources", "rows", "gitignore", "workers", "credentials", "paths", "entries", "holes"},
     {"elfedit", "binaries", "names"},
     {"classify"},

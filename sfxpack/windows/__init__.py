@@ -1,0 +1,1 @@
+"""What a `.exe` has that no other artifact has: icon and version, a signature, names that Windows allows."""
