@@ -27,7 +27,7 @@ from sfxpack.ownership import as_json as ownership_as_json
 from sfxpack.packing import Packing
 from sfxpack.reading import Progress, Reading, silent, usable_cores
 from sfxpack.subject import Subject, subjects
-from sfxpack.whole import Whole, additions, savings, together, warnings
+from sfxpack.whole import Whole, additions, refuse_names, savings, together, warnings
 from sfxpack.windows import program, signing
 from sfxpack.workers import Workers
 
@@ -102,6 +102,7 @@ def build(request: Request, progress: Progress = silent) -> Result:
     first = found[0]
     jobs = request.jobs or usable_cores()
     front = _front(request, first)
+    refuse_names(found)
     sign = signing.parse(request.program.sign_command) if request.program.sign_command else ()
     with (
         assembly(first.output, front, force=request.force, split=request.split, sign=sign) as target,
@@ -163,8 +164,8 @@ def _front(request: Request, subject: Subject) -> Front:
         program.refuse_elsewhere(request.program, platform.label)
     stub = resources.stub(platform.label).read_bytes()
     if platform.system == "windows":
-        names = program.Names(name, release, subject.output.name)
-        return Front(b"", program.customise(stub, request.program, names), platform)
+        called = program.Names(name, release, subject.output.name)
+        return Front(b"", program.customise(stub, request.program, called), platform)
     size = header.size(name, release, platform)
     front = Front(bytes(size), stub, platform)
     values = header.HeaderVars(

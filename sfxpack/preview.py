@@ -11,7 +11,7 @@ from sfxpack import hooks
 from sfxpack.model import Addition, Entry, Request, Saving
 from sfxpack.plan import reading_order
 from sfxpack.subject import Subject, subjects
-from sfxpack.whole import additions, savings, warnings
+from sfxpack.whole import additions, refuse_names, savings, warnings
 
 _IN_PACKAGES: Final = re.compile(rb"(?:.*/)?(?:site|dist)-packages/(?:__pycache__/)?([^/]+)(?:/.*)?")
 
@@ -63,6 +63,7 @@ def preview(request: Request) -> Preview:
     given = hooks.read(request.hooks)
     found = subjects(request)
     hooks.check(given, found)
+    refuse_names(found)
     files: list[File] = []
     sizes: Counter[str] = Counter()
     counts: Counter[str] = Counter()

@@ -153,9 +153,8 @@ def print_result(result: Result, console: Console, *, verbose: bool) -> None:
     console.print(f"\ncarry {'them' if len(result.written) > 1 else 'it'} and install it:", style="bold")
     accept = " --accept-license" if "license" in result.hooks else ""
     if result.platform.system == "windows":
-        file, prefix = (
-            f'"{text}"' if " " in text else text for text in (f".\\{result.path.name}", f"C:\\{result.name}")
-        )
+        words = (f".\\{result.path.name}", f"C:\\{result.name}")
+        file, prefix = (f'"{word}"' if " " in word else word for word in words)
         console.print(escape(f"  {file} --prefix {prefix}{accept}"), soft_wrap=True)
         return
     console.print(escape(f"  scp {path}{f' {path}.part*' if len(result.written) > 1 else ''} HOST:"), soft_wrap=True)

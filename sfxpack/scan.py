@@ -23,6 +23,8 @@ from sfxpack.model import Addition, Entry, Environment, Finding, Origin, Policy,
 from sfxpack.ownership import Ownership
 from sfxpack.reading import Progress, Reading, silent, usable_cores
 from sfxpack.subject import Subject, subjects
+from sfxpack.windows import names
+from sfxpack.windows.names import Longest
 from sfxpack.workers import Workers
 
 _LIBSTDCXX: Final = b"libstdc++.so.6"
@@ -100,6 +102,8 @@ class Scan:
     libraries: tuple[Wanted, ...]
     choices: tuple[Choice, ...]
     findings: tuple[Finding, ...]
+    longest: Longest | None
+    """For Windows: the longest path below the prefix."""
     warnings: tuple[str, ...]
     ownership: Ownership
     """Whether the packages are as they were installed."""
@@ -161,7 +165,12 @@ def scan(request: Request, progress: Progress = silent) -> Scan:
         libraries=wanted,
         choices=tuple(_choices(request, found.environment, files, findings, limits)),
         findings=findings,
-        warnings=(*whole.warnings([found]), *refusals.warnings(request, findings, owned)),
+        longest=names.longest(entries) if found.platform.system == "windows" else None,
+        warnings=(
+            *whole.warnings([found]),
+            *whole.names_warnings([found]),
+            *refusals.warnings(request, findings, owned),
+        ),
         ownership=owned,
         savings=found.selection.savings,
         additions=found.additions(),

@@ -73,6 +73,8 @@ def as_json(result: Scan, *, verbose: bool) -> dict[str, Any]:
         "sites": result.sites,
         "prefix_limit": _limit_or_none(result.prefix_limit),
         "prefix_limit_conda": result.prefix_limit_conda,
+        "longest_path": result.longest
+        and {"path": result.longest.path.decode(errors="backslashreplace"), "size": result.longest.size},
         **{
             key: [{**dataclasses.asdict(item), "path": os.fsdecode(item.path)} for item in limits[key]]
             for key in limits
@@ -173,6 +175,8 @@ def _rows(result: Scan) -> Iterator[tuple[str, str]]:
     if result.origin:
         yield "made at", origin_text(result.origin)
     yield "holds", f"{result.entries} files, links and directories, {size(result.size)}; seen in {result.seconds:.1f} s"
+    if result.longest:
+        yield "longest", f"{result.longest.size} characters: {os.fsdecode(result.longest.path)}"
     files = counted(sum(bool(file.sites) for file in result.files), "file", "files")
     strategies = ", ".join(f"{count} {name}" for name, count in result.sites.items())
     yield "relocates", f"{strategies}, in {files}" if strategies else "nothing: no file holds the prefix"

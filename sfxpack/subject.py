@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -42,6 +43,12 @@ class Subject:
     def place(self, path: bytes) -> bytes:
         """A path below the environment's root, as seen from the artifact's prefix."""
         return self.mount + b"/" + path if self.mount else path
+
+    def placed(self) -> Iterator[Entry]:
+        """The tree as seen from the artifact's prefix."""
+        if self.mount:
+            yield Entry(self.mount, EntryKind.DIRECTORY, 0o755, 0, 0)
+        yield from (replace(entry, path=self.place(entry.path)) for entry in self.tree.entries)
 
     def additions(self) -> tuple[Addition, ...]:
         """What `--add` brought along, after filters."""

@@ -9,11 +9,13 @@ from dataclasses import dataclass, replace
 from typing import TypeVar
 
 from sfxpack import ownership, requirements
+from sfxpack.errors import DiscoveryError, naming
 from sfxpack.format.layout import EntryKind
 from sfxpack.model import Addition, Entry, Finding, Requirement, Saving, Site
 from sfxpack.ownership import Ownership
 from sfxpack.reading import Reading
 from sfxpack.subject import Subject
+from sfxpack.windows import names
 
 _T = TypeVar("_T")
 
@@ -68,7 +70,29 @@ def warnings(subjects: Sequence[Subject]) -> tuple[str, ...]:
         for rule in subjects[0].selection.unused
         if all(rule in subject.selection.unused for subject in subjects)
     )
-    return (*own, *unused)
+    return (*own, *unused, *names.warnings(_for_windows(subjects), subjects[0].name))
+
+
+def refuse_names(subjects: Sequence[Subject]) -> None:
+    """Raise names that the platform does not allow.
+
+    Raises:
+        DiscoveryError: naming all of them.
+    """
+    if found := list(names.refused(_for_windows(subjects))):
+        raise DiscoveryError(naming(f"{names.REFUSAL}:", found))
+
+
+def names_warnings(subjects: Sequence[Subject]) -> Iterator[str]:
+    """What a scan says of the same."""
+    if found := list(names.refused(_for_windows(subjects))):
+        yield naming(f"a build is refused: {names.REFUSAL}:", found)
+
+
+def _for_windows(subjects: Sequence[Subject]) -> Iterator[Entry]:
+    for subject in subjects:
+        if subject.platform.system == "windows":
+            yield from subject.placed()
 
 
 def savings(subjects: Iterable[Subject]) -> tuple[Saving, ...]:
