@@ -17,7 +17,7 @@ from sfxpack.format import artifact, encode, pe, schema
 from sfxpack.format.digest import digest
 from sfxpack.format.layout import ALIGNMENT, Platform
 from sfxpack.format.tables import Index, Locator
-from sfxpack.outfiles import OutFiles, Written, check_output, check_split
+from sfxpack.outfiles import OutFiles, Written, check_output, cut_of
 from sfxpack.windows import signing
 
 _INDEX_LEVEL: Final = 6
@@ -136,7 +136,7 @@ def assembly(
         output: the file, or the first one.
         front: what it begins with.
         force: replace what is there.
-        split: each file has fewer bytes; 0 is one file.
+        split: as `outfiles.cut_of` has it.
         sign: the command that signs the first file, if any.
 
     Raises:
@@ -145,8 +145,7 @@ def assembly(
         SigningError: `sign` failed.
     """
     check_output(output, force=force)
-    check_split(split, front.locator_offset + schema.LOCATOR.size)
-    files = OutFiles(output, split)
+    files = OutFiles(output, cut_of(front.platform, split, front.locator_offset + schema.LOCATOR.size))
     try:
         files.open()
         made = Assembly(files, front)

@@ -79,7 +79,8 @@ def cli(ctx: click.Context) -> None:
     callback=size,
     metavar="SIZE",
     help="Write files of fewer bytes than SIZE, which belong together: FILE, FILE.part01, ... SIZE is 4G, 700M, 3.9GB "
-    "(K, M, G: powers of 1024; kB, MB, GB: of 1000) or fat32: what FAT32 takes.",
+    "(K, M, G: powers of 1024; kB, MB, GB: of 1000) or fat32: what FAT32 takes. For Windows also sfxdata: the program "
+    "alone, all else in FILE.sfxdata, as is done anyway where a .exe would reach 4 GiB, which Windows does not start.",
 )
 @click.option("--dry-run", is_flag=True, help="List what would go in, by size, and write nothing.")
 @with_options(VENDOR)

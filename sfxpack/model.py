@@ -275,6 +275,10 @@ class Requirement:
     path: bytes
 
 
+SFXDATA: Final = -1
+"""Of `Request.split`: all but the program in one file beside it."""
+
+
 @dataclass(frozen=True, slots=True)
 class Program:
     """What a `.exe` shows of itself and how it is signed; nothing of it holds for other platforms."""
@@ -311,7 +315,7 @@ class Request:
     """Threads; 0 is the number of usable cores."""
     force: bool = False
     split: int = 0
-    """Each file that is written has fewer bytes; 0: one file."""
+    """Each file that is written has fewer bytes; 0: one file; or SFXDATA."""
     old_prefixes: tuple[str, ...] = ()
     """Where the tree was made; empty: worked out."""
     fix_stale: tuple[str, ...] = ()

@@ -15,7 +15,7 @@ import click
 
 from sfxpack import adding
 from sfxpack.format.layout import HookKind, Platform
-from sfxpack.model import Added, Policy, Program, Pyc, Request
+from sfxpack.model import SFXDATA, Added, Policy, Program, Pyc, Request
 from sfxpack.selection import PRESETS
 
 _FILTERS: Final = ("exclude", "include", "exclude_from")
@@ -49,19 +49,21 @@ def _added(_ctx: click.Context, _parameter: click.Parameter, values: Sequence[st
 
 
 def size(_ctx: click.Context, _parameter: click.Parameter, value: str | None) -> int:
-    """Bytes from `4G`, `3.9 GB` or `fat32`; 0 from nothing."""
+    """Bytes from `4G`, `3.9 GB` or `fat32`; SFXDATA from `sfxdata`; 0 from nothing."""
     if value is None:
         return 0
     text = value.strip()
     if text.lower() == "fat32":
         return _FAT32
+    if text.lower() == "sfxdata":
+        return SFXDATA
     match = re.fullmatch(r"(\d+(?:\.\d+)?) ?(?:([kmgt])(ib?|b)?|b)?", text, re.IGNORECASE)
     found = 0
     if match:
         unit, end = (match[2] or "").lower(), (match[3] or "").lower()
         found = int(Decimal(match[1]) * (1000 if end == "b" else 1024) ** (" kmgt".index(unit) if unit else 0))
     if not found:
-        raise click.BadParameter(f"{value!r} is no size; write 4G, 700M, 3.9GB, a number of bytes, or fat32")
+        raise click.BadParameter(f"{value!r} is no size; write 4G, 700M, 3.9GB, a number of bytes, fat32 or sfxdata")
     return found
 
 

@@ -17,7 +17,7 @@ from sfxpack.errors import ArtifactError
 from sfxpack.format import encode, layout, pe, schema
 from sfxpack.format.digest import digest
 from sfxpack.format.layout import EntryKind, Platform, Strategy
-from sfxpack.format.parts import part_path
+from sfxpack.format.parts import SIDECAR, part_path
 from sfxpack.format.tables import Index, IndexBlock, IndexContent, IndexEntry, IndexSite, Locator, Product
 
 STUB = b"stub"
@@ -85,11 +85,12 @@ def uncut(payload: bytes, sizes: str) -> Files:
 
 def write_files(path: Path, files: Files) -> None:
     """Write the first file and its parts, and remove other parts."""
-    for old in path.parent.glob(f"{path.name}.part*"):
+    for old in (*path.parent.glob(f"{path.name}.part*"), *path.parent.glob(f"*{SIDECAR}")):
         old.unlink()
+    windows = (files[0] or b"").startswith(pe.MAGIC)
     for number, data in enumerate(files):
         if data is not None:
-            part_path(path, number, len(files) - 1).write_bytes(data)
+            part_path(path, number, len(files) - 1, windows=windows).write_bytes(data)
 
 
 @dataclass(frozen=True)

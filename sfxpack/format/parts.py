@@ -16,12 +16,24 @@ from sfxpack.format.layout import Verdict
 from sfxpack.format.reading import require
 from sfxpack.format.tables import Locator
 
-_SUFFIX: Final = re.compile(r"\.part\d{2,}")
+SIDECAR: Final = ".sfxdata"
+"""How the one part of a `.exe` ends."""
+_EXE: Final = ".exe"
+_SUFFIX: Final = re.compile(r"\.part\d{2,}|" + re.escape(SIDECAR))
 
 
-def part_path(first: Path, number: int, count: int) -> Path:
+def part_path(first: Path, number: int, count: int, *, windows: bool) -> Path:
     """How part `number` of `count` is called; 0 is the first file itself."""
-    return first.with_name(f"{first.name}.part{number:0{max(2, len(str(count)))}}") if number else first
+    if not number:
+        return first
+    if windows and count == 1:
+        return _sidecar(first)
+    return first.with_name(f"{first.name}.part{number:0{max(2, len(str(count)))}}")
+
+
+def _sidecar(first: Path) -> Path:
+    stem = first.stem if first.suffix.lower() == _EXE else first.name
+    return first.with_name(stem + SIDECAR)
 
 
 def is_part(path: Path) -> bool:
@@ -43,7 +55,8 @@ def parts_beside(first: Path) -> Iterator[Path]:
         return
     for name in names:
         path = first.with_name(name)
-        if name.startswith(first.name) and path.name[len(first.name) :] == path.suffix and is_part(path):
+        numbered = name.startswith(first.name) and path.name[len(first.name) :] == path.suffix
+        if (numbered or path == _sidecar(first)) and is_part(path):
             yield path
 
 
@@ -111,7 +124,7 @@ class Stream:
             return
         self._locator = locator
         linked = Path(os.path.realpath(self._path))
-        if not self._name(1).exists() and part_path(linked, 1, locator.part_count).exists():
+        if not self._name(1).exists() and _part(linked, 1, locator).exists():
             self._first = linked
         for number in range(1, locator.part_count + 1):
             self._check(number, locator)
@@ -121,8 +134,9 @@ class Stream:
         try:
             self._open(number)
         except FileNotFoundError:
-            text = f"the parts ({locator.part_count}) belong beside {self._path} and begin with its name"
-            _refuse(f"{name} is missing: {text}")
+            where = f"the parts ({locator.part_count}) belong beside {self._path} and begin with its name"
+            one = f"it belongs beside {self._path}, and is needed to install it"
+            _refuse(f"{name} is missing: {one if name.suffix == SIDECAR else where}")
         size = os.fstat(self._file.fileno()).st_size
         record = self._file.read(schema.PART.size)
         require(len(record) == schema.PART.size, Verdict.TRUNCATED, str(name))
@@ -147,7 +161,7 @@ class Stream:
         require(size == whole, Verdict.TRAILING_BYTES, f"{name}: {size - whole} bytes too many")
 
     def _name(self, number: int) -> Path:
-        return part_path(self._first, number, self._locator.part_count) if self._locator else self._first
+        return _part(self._first, number, self._locator) if self._locator else self._first
 
     def _open(self, number: int) -> None:
         if number != self._number:
@@ -168,6 +182,10 @@ class Stream:
         return number + 1, schema.PART.size + inside, locator.part_size - inside
 
 
+def _part(first: Path, number: int, locator: Locator) -> Path:
+    return part_path(first, number, locator.part_count, windows=locator.platform.system == "windows")
+
+
 def _refuse(message: str, *, unless: bool = False) -> None:
     if not unless:
         raise ArtifactError(Verdict.BAD_PART.name.lower(), message)
@@ -180,6 +198,5 @@ def refuse_part(path: Path) -> None:
         UsageError: `path` is a part.
     """
     if is_part(path):
-        raise UsageError(
-            f"{path}: is a part; name the first file, {path.with_suffix('')}, and keep the parts beside it"
-        )
+        first = path.with_suffix(_EXE if path.suffix == SIDECAR else "")
+        raise UsageError(f"{path}: is a part; name the first file, {first}, and keep the parts beside it")

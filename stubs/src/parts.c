@@ -8,6 +8,15 @@
 #include "os.h"
 #include "text.h"
 
+/* Without `.exe` at its end. */
+static int stem_size(const char *name)
+{
+    size_t size = strlen(name);
+    const char *end = size > 4 ? name + size - 4 : "";
+    bool is_exe = end[0] == '.' && (end[1] | 0x20) == 'e' && (end[2] | 0x20) == 'x' && (end[3] | 0x20) == 'e';
+    return (int)(is_exe ? size - 4 : size);
+}
+
 /* Malloced, NULL without memory. The only place that knows how a part is called. */
 static char *name_of(const struct sfx_parts *parts, uint32_t number)
 {
@@ -15,6 +24,8 @@ static char *name_of(const struct sfx_parts *parts, uint32_t number)
     for (uint32_t more = parts->count / 100; more > 0; more /= 10)
         digits++;
     const char *first = parts->linked ? parts->linked : parts->path;
+    if (number > 0 && parts->is_sidecar)
+        return sfx_print("%.*s.sfxdata", stem_size(first), first);
     return number == 0 ? sfx_print("%s", first) : sfx_print("%s.part%0*" PRIu32, first, digits, number);
 }
 
@@ -55,8 +66,11 @@ static enum sfx_error open_part(const char *name, int *ret_fd, struct sfx_fault 
 
 static enum sfx_error fail_missing(const struct sfx_parts *parts, const char *name, struct sfx_fault *fault)
 {
-    sfx_fail(fault, SFX_ERROR_FORMAT, "%s is missing: the parts (%" PRIu32 ") belong beside %s and begin with its name",
-             name, parts->count, parts->path);
+    if (parts->is_sidecar)
+        sfx_fail(fault, SFX_ERROR_FORMAT, "%s is missing: it belongs beside %s, and is needed to install it", name, parts->path);
+    else
+        sfx_fail(fault, SFX_ERROR_FORMAT, "%s is missing: the parts (%" PRIu32 ") belong beside %s and begin with its name",
+                 name, parts->count, parts->path);
     return as_bad_part(fault);
 }
 
@@ -161,6 +175,7 @@ enum sfx_error sfx_parts_join(struct sfx_parts *parts, const struct sfx_locator 
     parts->count = locator->part_count;
     parts->first_size = locator->first_size;
     parts->part_size = locator->part_size;
+    parts->is_sidecar = parts->count == 1 && sfx_platform_is_windows(locator->platform);
     struct sfx_part wanted = {.count = locator->part_count};
     memcpy(wanted.index_digest, locator->index_digest, SFX_DIGEST_SIZE);
     uint64_t left = locator->total_size - locator->first_size;

@@ -13,6 +13,7 @@ struct sfx_parts {
     uint32_t count;                      /* files besides the first */
     uint64_t first_size;
     uint64_t part_size;
+    bool is_sidecar;                     /* the one part of a .exe: NAME.sfxdata */
     unsigned opened;
     int files[SFX_PARTS_KEPT];           /* the first `opened`; everything is read from these */
 };

@@ -15,10 +15,11 @@ void memory_files(const struct memory_file *given, size_t count)
     file_count = count;
 }
 
-/* The number at the end of a part's name; 0 of the first file. */
+/* The number at the end of a part's name; 0 of the first file, which has an empty one. */
 enum sfx_error sfx_os_open_read(const char *path, int *ret_fd, struct sfx_fault *fault)
 {
-    size_t number = *path != '\0' ? strtoul(strrchr(path, 't') + 1, NULL, 10) : 0;
+    bool is_sidecar = strcmp(path, ".sfxdata") == 0;
+    size_t number = is_sidecar ? 1 : *path != '\0' ? strtoul(strrchr(path, 't') + 1, NULL, 10) : 0;
     if (number >= file_count || files[number].data == NULL)
         return sfx_fail_os(fault, ENOENT, "cannot open %s", path);
     *ret_fd = (int)number;

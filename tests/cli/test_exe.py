@@ -16,7 +16,7 @@ import pytest
 
 from sfxpack import resources
 from sfxpack.errors import ResourceError, UsageError
-from sfxpack.format import pe
+from sfxpack.format import pe, schema
 from sfxpack.windows import icon, program, version
 from tests.installers import snapshot
 from tests.prefixes import write
@@ -45,6 +45,10 @@ def texts(image: pefile.PE) -> dict[str, str]:
     return {key.decode(): value.decode() for key, value in table.entries.items()}
 
 
+def contents(root: Path) -> dict[str, object]:
+    return {name: value[1] for name, value in snapshot(root).items()}
+
+
 def bitmap_icon(**changes: int) -> bytes:
     """One image of 32 bits; `changes` to the fields of its entry."""
     image = struct.pack("<IiiHH", 40, 16, 2 * 16, 1, 32).ljust(40, b"\0") + bytes(5 * 16 * 16)
@@ -63,9 +67,7 @@ def test_the_platform_is_that_of_the_programs(tree: Path, tmp_path: Path) -> Non
     assert (facts["platform"], facts["signed"]) == ("windows-x86_64", False)
     assert "sound" in run(*SFXPACK, "verify", artifact).stdout
     run(*SFXPACK, "extract", artifact, tmp_path / "out")
-    assert {name: value[1] for name, value in snapshot(tmp_path / "out").items()} == {
-        name: value[1] for name, value in snapshot(tree).items()
-    }
+    assert contents(tmp_path / "out") == contents(tree)
 
 
 def test_the_program_is_called_as_the_product_is(tree: Path, tmp_path: Path) -> None:
@@ -317,3 +319,102 @@ def test_an_interpreter_that_signs(tree: Path, tmp_path: Path) -> None:
     done = run(*SFXPACK, "build", tree, "-o", tmp_path / "setup.exe", "--sign-command", words, status=11)
     assert "['$HOME', '" in done.stderr
     assert ".exe;']" in done.stderr
+
+
+# ---- more than a program can hold -----------------------------------------------------------------------------------
+
+
+def test_all_but_the_program_beside_it(tree: Path, tmp_path: Path) -> None:
+    run(*SFXPACK, "build", tree, "--split", "sfxdata", cwd=tmp_path)
+    program_file, data = tmp_path / "myenv-windows-x86_64.exe", tmp_path / "myenv-windows-x86_64.sfxdata"
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["myenv", program_file.name, data.name]
+    image = pe.read(program_file.read_bytes())
+    assert program_file.stat().st_size == image.locator_offset + schema.LOCATOR.size
+    assert not pefile.PE(str(program_file)).get_warnings()
+    assert "sound" in run(*SFXPACK, "verify", program_file).stdout
+    assert "in 2 files" in run(*SFXPACK, "inspect", program_file).stdout
+    whole = build(tree, tmp_path / "whole.exe", "--name", "myenv")
+    assert whole["build"] == json.loads(run(*SFXPACK, "inspect", program_file, "--json").stdout)["build"]
+    for name in (program_file, data):
+        name.rename(tmp_path / name.name.replace("myenv", "other"))
+    run(*SFXPACK, "extract", tmp_path / "other-windows-x86_64.exe", tmp_path / "out")
+    assert contents(tmp_path / "out") == contents(tree)
+    done = run(*SFXPACK, "verify", tmp_path / "other-windows-x86_64.sfxdata", status=2)
+    assert "other-windows-x86_64.exe" in done.stderr
+
+
+@pytest.mark.parametrize("option", ["verify", "extract"], ids=["Python's reader", "the stub's"])
+def test_a_wrong_file_beside_it(tree: Path, tmp_path: Path, option: str) -> None:
+    output, data = tmp_path / "setup.exe", tmp_path / "setup.sfxdata"
+    more = (tmp_path / "out",) if option == "extract" else ()
+    build(tree, output, "--split", "sfxdata")
+    sound = data.read_bytes()
+
+    def says(text: str) -> None:
+        said = run(*SFXPACK, option, output, *more, status=3).stderr
+        assert text in said.replace("\n", " ")
+        assert "setup.sfxdata" in said or "setup.exe" in said
+        assert not (tmp_path / "out").exists()
+
+    data.unlink()
+    says(f"{data} is missing: it belongs beside {output}")
+    write(tree / "more", "x")
+    build(tree, tmp_path / "b.exe", "--split", "sfxdata")
+    (tmp_path / "b.sfxdata").rename(data)
+    says("belongs to another build")
+    data.write_bytes(sound[:-1])
+    says("truncated")
+    data.write_bytes(sound + b"x")
+    says("1 bytes too many")
+    data.write_bytes(b"PK" + sound[2:])
+    says("is damaged, or no part")
+    data.write_bytes(sound[:5000] + bytes([sound[5000] ^ 1]) + sound[5001:])
+    says("offset 96 of")
+    data.write_bytes(sound)
+    run(*SFXPACK, option, output, *more)
+
+
+def test_a_signed_program_and_what_lies_beside_it(tree: Path, tmp_path: Path, keys: Path, command: str) -> None:
+    output = tmp_path / "setup.exe"
+    build(tree, output, "--split", "sfxdata", "--sign-command", command)
+    assert is_signed(output, keys)
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["myenv", "setup.exe", "setup.sfxdata"]
+    run(*SFXPACK, "extract", output, tmp_path / "out")
+    assert contents(tmp_path / "out") == contents(tree)
+    with (tmp_path / "setup.sfxdata").open("r+b") as file:
+        file.seek(1000)
+        file.write(b"\xfe\xfe")
+    assert "offset" in run(*SFXPACK, "verify", output, status=3).stderr
+
+
+def test_what_is_replaced_leaves_nothing_beside_it(tree: Path, tmp_path: Path) -> None:
+    output = tmp_path / "setup.exe"
+    build(tree, output, "--split", "sfxdata")
+    run(*SFXPACK, "build", tree, "-o", output, status=8)
+    build(tree, output, "--force")
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["myenv", "setup.exe"]
+
+
+def test_a_size_for_every_file(tree: Path, tmp_path: Path) -> None:
+    output = tmp_path / "setup.exe"
+    size = len(stub()) + 20_000
+    build(tree, output, "--split", size)
+    assert all(path.stat().st_size < size for path in tmp_path.glob("setup*"))
+    names = sorted(path.name for path in tmp_path.iterdir())
+    assert names == ["myenv", "setup.exe", "setup.sfxdata"]
+    write(tree / "large", os.urandom(2 * size))
+    build(tree, output, "--split", size, "--force")
+    assert sorted(path.name for path in tmp_path.iterdir())[1:] == [
+        "setup.exe",
+        "setup.exe.part01",
+        "setup.exe.part02",
+        "setup.exe.part03",
+    ]
+    run(*SFXPACK, "extract", output, tmp_path / "out")
+    assert contents(tmp_path / "out") == contents(tree)
+
+
+def test_a_program_alone_elsewhere(tmp_path: Path) -> None:
+    write(tmp_path / "env/bin/hello", "#!/bin/sh\n", 0o755)
+    options = ("-o", tmp_path / "x.sh", "--split", "sfxdata", "--platform", "linux-x86_64")
+    assert "for a .exe alone" in run(*SFXPACK, "build", tmp_path / "env", *options, status=2).stderr
