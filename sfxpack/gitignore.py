@@ -67,7 +67,7 @@ def parse(line: bytes) -> Rule | None:
     bare = bare.removeprefix(b"/")
     if not bare or re.search(rb"(?<!\\)(?:\\\\)*\\$", bare):
         raise UsageError(f"{line.decode(errors='backslashreplace')!r}: is no pattern of a .gitignore file")
-    return Rule(wins_back, directories, by_name, re.compile(_translated(bare), re.DOTALL))
+    return Rule(wins_back, directories, by_name, re.compile(_glob(bare) if by_name else _translated(bare), re.DOTALL))
 
 
 def line_of(path: bytes) -> bytes:
@@ -88,12 +88,12 @@ def excluded(rules: Iterable[Rule], path: bytes) -> bool:
 
 
 def _translated(pattern: bytes) -> bytes:
-    """A regular expression for a whole path, or for a name."""
+    """A regular expression for a whole path."""
     parts = pattern.split(b"/")
     found = b""
     for number, part in enumerate(parts):
         last = number == len(parts) - 1
-        if len(part) > 1 and not part.strip(b"*") and len(parts) > 1:
+        if len(part) > 1 and not part.strip(b"*"):
             found += b".+" if last else b"(?:.+/)?"
         else:
             found += _glob(part) + (b"" if last else b"/")

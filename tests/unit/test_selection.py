@@ -11,7 +11,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from sfxpack.errors import UsageError
@@ -108,6 +108,7 @@ def repository(tmp_path_factory: pytest.TempPathFactory, require: Callable[[str]
 
 @settings(max_examples=200, deadline=None)
 @given(paths=PATHS, patterns=PATTERNS)
+@example(paths=["a/a"], patterns=["a", "!/**"])
 def test_git_decides_the_same(paths: list[str], patterns: list[str], repository: Path) -> None:
     """Of files; git does not know of empty folders."""
     folders = {"/".join(path.split("/")[:count]) for path in paths for count in range(1, path.count("/") + 1)}
