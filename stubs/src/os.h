@@ -70,6 +70,7 @@ void sfx_os_from_native(char *path);                                            
 void sfx_os_show_paths(char *message);                                                      /* absolute ones in it as this system spells them */
 char *sfx_os_quote(const char *word);                                                       /* for the command line of this system; malloced, NULL without memory */
 char *sfx_os_home(void);                                                                    /* of this user; malloced, NULL if unknown */
+char *sfx_os_expand(const char *text);                                                      /* with the variables that this system has in paths; malloced, NULL without memory */
 int sfx_os_programs(char **ret_path);                                                       /* where this user's programs go by default; malloced */
 bool sfx_os_is_home(const char *path);                                                      /* of a user who can log in */
 bool sfx_os_is_reserved(const char *path);                                                  /* nobody installs right there */

@@ -33,6 +33,11 @@ char *sfx_os_native(const char *path)
     return strdup(path);
 }
 
+char *sfx_os_expand(const char *text)
+{
+    return strdup(text);
+}
+
 void sfx_os_from_native(char *path)
 {
     (void)path;

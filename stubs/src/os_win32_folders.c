@@ -59,6 +59,19 @@ char *sfx_os_native(const char *path)
     return native;
 }
 
+/* `%NAME%`; one that is not set stays as it is. */
+char *sfx_os_expand(const char *text)
+{
+    wchar_t *wide = sfx_win32_wide(text);
+    DWORD room = wide ? ExpandEnvironmentStringsW(wide, NULL, 0) : 0;
+    wchar_t *expanded = room ? malloc(room * sizeof *expanded) : NULL;
+    DWORD size = expanded ? ExpandEnvironmentStringsW(wide, expanded, room) : 0;
+    char *result = size > 0 && size <= room ? sfx_win32_narrow(expanded, wcslen(expanded)) : NULL;
+    free(wide);
+    free(expanded);
+    return result;
+}
+
 void sfx_os_from_native(char *path)
 {
     for (; *path; path++)

@@ -20,8 +20,9 @@ static enum sfx_error find_default(const struct sfx_session *session, char **ret
     struct sfx_bytes set = sfx_index_string(index, index->product.default_prefix);
     struct sfx_bytes name = sfx_index_string(index, index->product.name);
     SFX_CLEAN_STRING char *programs = NULL;
+    SFX_CLEAN_STRING char *text = sfx_print("%.*s", SFX_TEXT(set));
     if (set.size > 0)
-        *ret_typed = sfx_print("%.*s", SFX_TEXT(set));
+        *ret_typed = text ? sfx_os_expand(text) : NULL;
     else if (sfx_os_programs(&programs) == 0)
         *ret_typed = sfx_print("%s/%.*s", programs, SFX_TEXT(name));
     else

@@ -239,6 +239,13 @@ def test_silent_without_a_folder_installs_among_this_users_programs(wine: Wine, 
     assert not root.exists()
 
 
+def test_the_default_folder_may_name_variables(wine: Wine, maker: Maker) -> None:
+    app = maker.make(with_product(tree(), default_prefix=b"%ALLUSERSPROFILE%\\Vendor\\app"), "app.exe")
+    done = wine.run([app.path, "--yes"])
+    assert done.returncode == 0, done.stderr
+    assert (wine.drive / "ProgramData/Vendor/app/.sfxpack/manifest").exists()
+
+
 def test_help(wine: Wine, app: Installer) -> None:
     done = wine.run([app.path, "/?"])
     assert (done.returncode, done.stderr) == (0, "")
