@@ -62,7 +62,10 @@ def warnings(entries: Iterable[Entry], name: str) -> Iterator[str]:
         yield text
     if count := sum(entry.kind is EntryKind.LINK for entry in known):
         counted = "1 symbolic link" if count == 1 else f"{count} symbolic links"
-        yield f"{counted}: Windows makes them for administrators, and for others in developer mode alone"
+        text = (
+            "only administrators and users in developer mode may make them on Windows; for others they become junctions"
+        )
+        yield f"{counted}: {text}, further names or copies"
 
 
 def longest(entries: Iterable[Entry]) -> Longest | None:
