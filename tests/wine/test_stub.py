@@ -22,7 +22,7 @@ from sfxpack.format.layout import EntryKind, HookKind
 from sfxpack.format.tables import IndexEntry, IndexHook
 from tests.installers import Installer, Maker, many, text, with_product
 from tests.testkit import Sample, directory, file, sample
-from tests.wine.conftest import Wine
+from tests.winehost import Wine
 
 SYSTEM = (
     "api-ms-win-crt-",
