@@ -32,7 +32,8 @@ from sfxpack.windows import program, signing
 from sfxpack.workers import Workers
 
 _INTERPRETERS: Final = (b"bin/python", b"bin/python3", b"bin/pypy3", b"python.exe", b"Scripts/python.exe")
-_ACTIVATE: Final = b"bin/activate"
+_ACTIVATE: Final = (b"bin/activate", b"Scripts/activate.bat")
+"""On Windows the second."""
 _REPORT_PATHS: Final = 1000
 """Paths a category of the report lists at most, but for mismatches of records; its count is always whole."""
 
@@ -187,7 +188,8 @@ def _index(request: Request, packing: Packing, whole: Whole) -> Index:
     )
     limit = plan.limit(entries, packing.packed, whole.trees)
     paths = {entry.path for entry in entries}
-    activate = all(reading.subject.place(_ACTIVATE) in paths for reading in packing.readings)
+    script = _ACTIVATE[subject.platform.system == "windows"]
+    activate = all(reading.subject.place(script) in paths for reading in packing.readings)
     product = Product(
         name=os.fsencode(subject.name),
         release=os.fsencode(request.release),
@@ -195,7 +197,7 @@ def _index(request: Request, packing: Packing, whole: Whole) -> Index:
         creator=f"sfxpack {__version__}".encode(),
         report=_report([reading.subject for reading in packing.readings], whole),
         notices=resources.notices().encode(),
-        activation=_ACTIVATE if activate else b"",
+        activation=script if activate else b"",
         compile=_interpreter(packing.readings, paths) if request.pyc is Pyc.COMPILE else b"",
         tree_size=sum(file.size for file in packing.packed.values()),
         prefix_limit=limit.size,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 import subprocess
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path, PureWindowsPath
@@ -51,7 +51,7 @@ class Wine:
         return [self.program, str(program), *map(str, arguments)]
 
     def start(
-        self, command: list[object], *, environment: Mapping[str, str] | None = None, folder: str | None = None
+        self, command: Sequence[object], *, environment: Mapping[str, str] | None = None, folder: str | None = None
     ) -> subprocess.Popen[str]:
         """Start a program of Windows with pipes: CPython does not start where its output is a file (of wine)."""
         return subprocess.Popen(
@@ -67,7 +67,7 @@ class Wine:
 
     def run(
         self,
-        command: list[object],
+        command: Sequence[object],
         *,
         stdin: str = "",
         environment: Mapping[str, str] | None = None,

@@ -12,10 +12,10 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Final
 
-from sfxpack.environments import activation, condapack
+from sfxpack.environments import activation, activation_windows, condapack
 from sfxpack.environments.condarc import is_environment
 from sfxpack.environments.spelling import Spellings, product_name
-from sfxpack.model import CondaFile, Environment, Finding
+from sfxpack.model import CondaFile, Entry, Environment, Finding
 
 _BASE_ONLY: Final = (b"pkgs", b"envs", b"conda-bld")
 """Folders of a base environment that are no part of it: the package cache, other environments, what was built."""
@@ -49,8 +49,7 @@ def environment(root: Path, spellings: Spellings, warnings: tuple[str, ...]) -> 
     if added := condapack.added(root) - files.keys():
         names = ", ".join(os.fsdecode(name) for name in sorted(added))
         notes.append(f"left out, as conda-pack's work is done when the environment is installed: {names}")
-    windows = any(str(subdir).startswith("win") for subdir in subdirs)
-    ours = not activation.exists(root) or activation.is_own(root) or activation.PATH in linked
+    is_windows = any(str(subdir).startswith("win") for subdir in subdirs)
     return Environment(
         kind="conda",
         root=root,
@@ -58,10 +57,19 @@ def environment(root: Path, spellings: Spellings, warnings: tuple[str, ...]) -> 
         renames=spellings.renames(),
         conda=files,
         placeholders=tuple(sorted({file.placeholder for file in files.values() if file.placeholder})),
-        additions=(activation.entry(root, variables=activation.variables(root)),) if ours and not windows else (),
+        additions=_activation(root, is_windows=is_windows, is_linked=activation.PATH in linked),
         omissions=omitted | added | linked,
         warnings=tuple(notes),
     )
+
+
+def _activation(root: Path, *, is_windows: bool, is_linked: bool) -> tuple[Entry, ...]:
+    """The scripts that activate it, unless others are there; IS_LINKED: those that conda linked work nowhere else."""
+    variables = activation.variables(root)
+    if is_windows:
+        return activation_windows.entries(variables) if activation_windows.is_free(root) else ()
+    ours = not activation.exists(root) or activation.is_own(root) or is_linked
+    return (activation.entry(root, variables=variables),) if ours else ()
 
 
 def is_packaged(stale: Finding, environment: Environment) -> bool:
