@@ -226,6 +226,15 @@ static enum sfx_error parse_letters(struct parser *parser, const char *text)
     return error;
 }
 
+#define RUN "run"
+
+/* What is run, from the argument that was just looked at: all that follows is its own. */
+static void take_command(struct parser *parser)
+{
+    parser->options->command = parser->next - 1;
+    parser->next = parser->end;
+}
+
 static enum sfx_error parse_all(struct parser *parser)
 {
     enum sfx_error error = SFX_OK;
@@ -240,6 +249,8 @@ static enum sfx_error parse_all(struct parser *parser)
             error = parse_letters(parser, text + 1);
         else if (!parser->operands[0])
             parser->operands[0] = text;
+        else if (!parser->options->artifact && strcmp(parser->operands[0], RUN) == 0)
+            take_command(parser);
         else if (!parser->operands[1])
             parser->operands[1] = text;
         else
@@ -316,6 +327,7 @@ static enum sfx_error finish_tool(const struct parser *parser)
         {"info", SFX_ACTION_TOOL_INFO},
         {"verify", SFX_ACTION_TOOL_VERIFY},
         {"relocate", SFX_ACTION_TOOL_RELOCATE},
+        {RUN, SFX_ACTION_TOOL_RUN},
         {"uninstall", SFX_ACTION_TOOL_UNINSTALL},
     };
     const size_t count = sizeof commands / sizeof *commands;
@@ -333,7 +345,9 @@ static enum sfx_error finish_tool(const struct parser *parser)
         if (strcmp(command, commands[i].name) != 0)
             continue;
         options->action = commands[i].action;
-        if (options->json && options->action == SFX_ACTION_TOOL_INFO)
+        if (options->action == SFX_ACTION_TOOL_RUN && !options->command)
+            return sfx_fail(parser->fault, SFX_ERROR_USAGE, "what shall be run? sfx run COMMAND ...");
+        if (options->json && (options->action == SFX_ACTION_TOOL_INFO || options->action == SFX_ACTION_TOOL_RUN))
             return sfx_fail(parser->fault, SFX_ERROR_USAGE, "--json does not go with %s", command);
         return finish_command(parser);
     }

@@ -19,6 +19,7 @@ enum sfx_action {
     SFX_ACTION_TOOL_INFO,                /* without an artifact: on the installation the program lies in */
     SFX_ACTION_TOOL_VERIFY,
     SFX_ACTION_TOOL_RELOCATE,
+    SFX_ACTION_TOOL_RUN,
     SFX_ACTION_TOOL_UNINSTALL,
     SFX_ACTION_TOOL_HELP,
 };
@@ -34,6 +35,7 @@ struct sfx_options {
     const char *directory;
     const char *as;
     const char *target;                  /* of relocate; NULL: where the installation lies */
+    char *const *command;                /* of run, with its arguments; NULL ends */
     unsigned jobs;                       /* 0: by the machine */
     enum sfx_modes modes;
     uint32_t skipped;                    /* checks, bits 1 << enum sfx_check_name */

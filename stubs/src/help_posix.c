@@ -61,6 +61,7 @@ static const char tool[] =
     "\n"
     "  info         what is installed here\n"
     "  verify       whether each file is as it was installed\n"
+    "  run COMMAND  run a command with the environment activated\n"
     "  relocate     make it right for where it lies now, after it was moved\n"
     "  relocate NEW make a copy of it in the folder NEW\n"
     "  uninstall    remove it; what you added or changed stays and is listed\n"
@@ -87,7 +88,7 @@ static const char tool[] =
     "\n"
     "Examples\n"
     "  mv /opt/env /srv/env; /srv/env/.sfxpack/sfx relocate\n"
-    "  /opt/env/.sfxpack/sfx verify\n";
+    "  /opt/env/.sfxpack/sfx run python -V\n";
 
 /* `./NAME` for a file that is here: short enough for a line. */
 static const char *short_name(const struct sfx_session *session, char buffer[48])

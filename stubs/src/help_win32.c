@@ -59,6 +59,7 @@ static const char tool[] =
     "\n"
     "  info         what is installed here\n"
     "  verify       whether each file is as it was installed\n"
+    "  run COMMAND  run a command with the environment activated\n"
     "  relocate     make it right for where it lies now, after it was moved\n"
     "  relocate NEW make a copy of it in the folder NEW\n"
     "  uninstall    remove it; what you added or changed stays and is listed\n"
@@ -85,7 +86,7 @@ static const char tool[] =
     "\n"
     "Examples\n"
     "  move C:\\env D:\\env & D:\\env\\.sfxpack\\sfx relocate\n"
-    "  C:\\env\\.sfxpack\\sfx verify\n";
+    "  C:\\env\\.sfxpack\\sfx run python -V\n";
 
 enum sfx_error sfx_help_installer(const struct sfx_session *session)
 {

@@ -330,6 +330,15 @@ enum sfx_error sfx_installed_check_all(const struct sfx_installed *installed, un
     return sfx_pool_run(&work, fault);
 }
 
+bool sfx_installed_is_at(int root, const char *prefix)
+{
+    __attribute__((cleanup(sfx_os_closep))) int fd = -1;
+    struct sfx_os_stat here;
+    struct sfx_os_stat there;
+    return sfx_os_open(SFX_OS_HERE, prefix, SFX_OS_DIRECTORY_FOLLOW, &fd) == 0 && sfx_os_stat_fd(fd, &there) == 0 &&
+           sfx_os_stat_fd(root, &here) == 0 && here.device == there.device && here.inode == there.inode;
+}
+
 enum sfx_error sfx_installed_self(char **ret_path, int *ret_root, struct sfx_fault *fault)
 {
     SFX_CLEAN_STRING char *self = NULL;

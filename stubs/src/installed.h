@@ -39,6 +39,8 @@ enum sfx_error sfx_installed_check_all(const struct sfx_installed *installed, un
 /* Whether the .pyc at PATH, in the index or not, is valid for a source of the index that is as it was installed. */
 bool sfx_installed_is_regenerated(const struct sfx_installed *installed, struct sfx_bytes path);
 
+/* Whether PREFIX, a path, leads to the open folder ROOT. */
+bool sfx_installed_is_at(int root, const char *prefix);
 /* The prefix the running program lies in, PREFIX/.sfxpack/sfx: its path, malloced, and the open folder. */
 enum sfx_error sfx_installed_self(char **ret_path, int *ret_root, struct sfx_fault *fault);
 

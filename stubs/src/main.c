@@ -8,6 +8,7 @@
 #include "os.h"
 #include "relocation.h"
 #include "report.h"
+#include "run.h"
 #include "uninstall.h"
 #include "verify.h"
 
@@ -20,7 +21,7 @@ static bool needs_front(enum sfx_action action)
 static bool is_tool(enum sfx_action action)
 {
     return action == SFX_ACTION_TOOL_INFO || action == SFX_ACTION_TOOL_VERIFY || action == SFX_ACTION_TOOL_RELOCATE ||
-           action == SFX_ACTION_TOOL_UNINSTALL || action == SFX_ACTION_TOOL_HELP;
+           action == SFX_ACTION_TOOL_UNINSTALL || action == SFX_ACTION_TOOL_RUN || action == SFX_ACTION_TOOL_HELP;
 }
 
 static enum sfx_error run(struct sfx_session *session, struct sfx_fault *fault)
@@ -43,6 +44,7 @@ static enum sfx_error run(struct sfx_session *session, struct sfx_fault *fault)
     case SFX_ACTION_TOOL_INFO: return sfx_report_installation(session, fault);
     case SFX_ACTION_TOOL_VERIFY: return sfx_verify_installation(session, fault);
     case SFX_ACTION_TOOL_RELOCATE: return sfx_relocate(session, fault);
+    case SFX_ACTION_TOOL_RUN: return sfx_run(session, fault);
     case SFX_ACTION_TOOL_UNINSTALL: return sfx_uninstall(session, fault);
     case SFX_ACTION_HELP: return sfx_help_installer(session);
     case SFX_ACTION_TOOL_HELP: return sfx_help_tool(session);

@@ -182,6 +182,9 @@ struct sfx_os_command {
 /* Run a program. A signal that this process gets is passed on; what the program leaves running is not waited for. RET_STATUS: as a
  * shell has it. */
 int sfx_os_run(const struct sfx_os_command *command, int *ret_status);
+/* Become a program: the first of COMMAND (NULL ends), looked for as a shell would, in the environment of PREFIX: its own script
+ * activates it, else its folders of programs come first. Returns only if that fails; ENOTDIR: PREFIX has neither. */
+int sfx_os_become(const char *prefix, char *const *command);
 int sfx_os_signal_of(int status);                                                           /* that ended a program, or 0 */
 /* What runs scripts that name it alone, as this system knows some: `#!cmd`. */
 struct sfx_os_interpreter {

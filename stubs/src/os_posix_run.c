@@ -12,6 +12,8 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "text.h"
+
 #define TICK_MILLISECONDS 100            /* a signal, or an end that nothing else tells, is seen after it */
 #define LAST_PARTS 32u                   /* more than a pipe holds: what is read after the end, though others may go on writing */
 
@@ -166,6 +168,44 @@ int sfx_os_run(const struct sfx_os_command *command, int *ret_status)
     }
     for (int i = 0; i < 2; i++)
         sfx_os_closep(&child.outputs[i]);
+    return error;
+}
+
+/* Scripts may write; the output is the command's alone. */
+#define ACTIVATE ". \"$0/bin/activate\" >&2 && exec \"$@\""
+#define FIND "PATH=$0/bin${PATH:+:$PATH} && export PATH && exec \"$@\""
+
+int sfx_os_become(const char *prefix, char *const *command)
+{
+    static const char *const begin[] = {"/bin/sh", "-c"};
+    struct stat found;
+    SFX_CLEAN_STRING char *script = sfx_print("%s/bin/activate", prefix);
+    size_t count = 0;
+    while (command[count])
+        count++;
+    const char **arguments = calloc(count + 5, sizeof *arguments);
+    if (!script || !arguments) {
+        free(arguments);
+        return ENOMEM;
+    }
+    bool activates = stat(script, &found) == 0;
+    script[strlen(prefix) + 4] = '\0';
+    int error = activates || stat(script, &found) == 0 ? 0 : ENOTDIR;
+    memcpy(arguments, begin, sizeof begin);
+    arguments[2] = activates ? ACTIVATE : FIND;
+    arguments[3] = prefix;
+    memcpy(arguments + 4, command, count * sizeof *command);
+    if (!error) {
+        const struct sigaction usual = {.sa_handler = SIG_DFL};
+        sigset_t defaults = sfx_posix_defaults();
+        for (int number = 1; number < NSIG; number++)
+            if (sigismember(&defaults, number) == 1)
+                sigaction(number, &usual, NULL);
+        umask(sfx_posix_umask());
+        execve(arguments[0], (char *const *)(uintptr_t)arguments, environ);
+        error = errno;
+    }
+    free(arguments);
     return error;
 }
 

@@ -74,6 +74,11 @@ bool sfx_win32_show(HANDLE console, const char *data, size_t size);
 /* What was written to it goes to the disk, if it is to be kept; before it is closed. */
 int sfx_win32_settle(HANDLE handle);
 
+/* ---- os_win32_run.c ---- */
+
+/* Words as programs take a command line apart; malloced. */
+wchar_t *sfx_win32_command_line(const char *const *arguments);
+
 /* ---- os_win32_leave.c ---- */
 
 /* In the process that was started to remove what another one was: does that and ends. Else it returns. */

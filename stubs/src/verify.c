@@ -181,8 +181,6 @@ static uint32_t list_differences(struct sfx_session *session, const struct sfx_i
 /* 1 if the tree does not lie where it is rendered for, or is only in part rendered for it. */
 static uint32_t check_place(struct sfx_session *session, const struct sfx_installed *installed, const char *path)
 {
-    __attribute__((cleanup(sfx_os_closep))) int fd = -1;
-    struct sfx_os_stat here;
     struct sfx_os_stat there;
     if (sfx_os_stat(installed->root, SFX_RELOCATING, &there) == 0) {
         sfx_tell(session, "half relocated: a run of `sfx relocate` did not end; run it again");
@@ -192,9 +190,7 @@ static uint32_t check_place(struct sfx_session *session, const struct sfx_instal
         sfx_tell(session, "half removed: a run of `sfx uninstall` did not end; run it again");
         return 1;
     }
-    if (sfx_os_open(SFX_OS_HERE, installed->record.prefix, SFX_OS_DIRECTORY_FOLLOW, &fd) == 0 &&
-        sfx_os_stat_fd(fd, &there) == 0 && sfx_os_stat_fd(installed->root, &here) == 0 && here.device == there.device &&
-        here.inode == there.inode)
+    if (sfx_installed_is_at(installed->root, installed->record.prefix))
         return 0;
     sfx_tell(session, "moved: made for %s, lies in %s; `sfx relocate` makes it right", installed->record.prefix, path);
     return 1;
