@@ -105,7 +105,8 @@ def windows(folder: Path) -> Iterator[Wine]:
     try:
         for command in (["wineboot", "-i"], ["winecfg", "/v", "win10"]):
             subprocess.run(made.command(*command), check=True, **quiet)  # type: ignore[call-overload] # its options
-        subprocess.run([server, "-p"], check=False, **quiet)  # type: ignore[call-overload]
+        for option in ("-w", "-p"):  # that one has ended; the next one stays
+            subprocess.run([server, option], check=False, **quiet)  # type: ignore[call-overload]
         # The first program starts services, which keep its standard streams.
         subprocess.run(made.command("cmd", "/c", "exit"), check=False, **quiet)  # type: ignore[call-overload]
         yield made
