@@ -10,7 +10,7 @@ from sfxpack.model import Environment
 
 
 def environment(root: Path, spellings: Spellings, warnings: tuple[str, ...]) -> Environment:
-    """A tree of which nothing is known but where it lies: nothing is left out; a Python for Windows gets activation scripts.
+    """A tree of which nothing is known but where it lies. A Python for Windows gets activation scripts, all else stays.
 
     Raises:
         ResourceError: sfxpack's own templates are missing.
