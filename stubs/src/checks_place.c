@@ -214,12 +214,13 @@ static void check_case(const struct sfx_index *index, const char *folder, const 
 
 /* ---- Rights ---- */
 
-static void check_folder(const char *folder, const struct sfx_os_space *space, struct sfx_checks *checks)
+/* INSIDE: files are put into it, else folders. */
+static void check_folder(const char *folder, bool inside, const struct sfx_os_space *space, struct sfx_checks *checks)
 {
     if (space->read_only)
         sfx_check_fail(checks, SFX_CHECK_PERMISSION, SFX_ERROR_IO, "%s is on a file system that is read-only; choose another "
                        "prefix", folder);
-    else if (!sfx_os_is_writable(folder))
+    else if (inside ? !sfx_os_is_writable(folder) : !sfx_os_adds_folders(folder))
         sfx_check_fail(checks, SFX_CHECK_PERMISSION, SFX_ERROR_IO, "you may not write in %s; choose another prefix", folder);
     else
         sfx_check_add(checks, SFX_CHECK_PERMISSION, SFX_CHECK_OK, "%s is writable", folder);
@@ -293,7 +294,7 @@ void sfx_check_place(const struct sfx_target *target, struct sfx_checks *checks)
     }
     sfx_os_volume(folder, &volume);
     find_need(target, space.block_size <= LARGEST_UNIT ? space.block_size : SMALL_UNIT, &need);
-    check_folder(folder, &space, checks);
+    check_folder(folder, inside || place->occupation == SFX_PLACE_INSTALLED, &space, checks);
     check_space(&need, folder, &space, checks);
     check_quota(&need, folder, checks);
     check_file_size(&need, folder, &volume, checks);

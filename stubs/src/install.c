@@ -1,6 +1,8 @@
 /* What the installer does with a prefix; see install.h. */
 #include "install.h"
 
+#include <errno.h>
+
 #include "compile.h"
 #include "help.h"
 #include "hooks.h"
@@ -234,16 +236,34 @@ static void check_modes(struct sfx_session *session, const struct sfx_place *pla
         sfx_warn(session, "its mode is %s and stays so; --force --mode %s changes it", sfx_modes_name(found), sfx_modes_name(wanted));
 }
 
+/* Where this user may make folders and no files, as in the root of a drive on Windows, everything is made in the folder itself. */
+static enum sfx_error make_folder(struct sfx_place *place, bool *ret_made, struct sfx_fault *fault)
+{
+    *ret_made = false;
+    if (place->occupation != SFX_PLACE_ABSENT || place->parent < 0 || sfx_os_is_writable(place->parent_path) ||
+        !sfx_os_adds_folders(place->parent_path))
+        return SFX_OK;
+    int error = sfx_os_make_directory(place->parent, place->name, 0755);
+    if (error && error != EEXIST)
+        return sfx_fail_os(fault, error, "cannot create %s; choose a prefix you may write to", place->path);
+    *ret_made = !error;
+    return sfx_place_look(place, fault);
+}
+
 static enum sfx_error install_at(struct sfx_session *session, struct sfx_place *place, struct sfx_fault *fault)
 {
     enum decision decision = ALREADY_THERE;
-    enum sfx_error error;
-    bool changed;
-    do {
+    bool changed = true;
+    bool made;
+    enum sfx_error error = make_folder(place, &made, fault);
+    while (!error && changed)
         error = attempt(session, place, &decision, &changed, fault);
-    } while (!error && changed);
-    if (error && error != SFX_ERROR_EXCEPTIONS)
+    if (error && error != SFX_ERROR_EXCEPTIONS) {
+        sfx_os_closep(&place->folder);
+        if (made)
+            sfx_os_remove_directory(place->parent, place->name);
         return error;
+    }
     session->events.result = decision == ALREADY_THERE ? "already-installed" : "installed";
     if (decision == ALREADY_THERE) {
         sfx_log(session, "already installed in %s", place->prefix);

@@ -110,6 +110,7 @@ int sfx_os_rename(int from_directory, const char *from, int directory, const cha
 /* Names in DIRECTORY but "." and "..", each NUL-terminated, one after the other; malloced. */
 int sfx_os_list(int directory, char **ret_names, size_t *ret_count);
 bool sfx_os_is_writable(const char *path);                                                  /* a directory, by the effective user */
+bool sfx_os_adds_folders(const char *path);                                                 /* whether that is enough for folders in it at least */
 int sfx_os_real_path(const char *path, char **ret_path);                                    /* malloced */
 int sfx_os_current_directory(char **ret_path);                                              /* malloced; the shell's spelling if right */
 int sfx_os_self(char **ret_path);                                                           /* the running program; malloced */

@@ -116,6 +116,11 @@ bool sfx_os_is_writable(const char *path)
     return SFX_AGAIN(faccessat(AT_FDCWD, path, W_OK | X_OK, AT_EACCESS)) == 0;
 }
 
+bool sfx_os_adds_folders(const char *path)
+{
+    return sfx_os_is_writable(path);
+}
+
 int sfx_os_real_path(const char *path, char **ret_path)
 {
     do {

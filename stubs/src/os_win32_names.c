@@ -255,6 +255,12 @@ static int make_rename(int directory, const char *path, struct rename **ret_rena
     return 0;
 }
 
+static bool is_folder(HANDLE handle)
+{
+    struct sfx_os_stat found;
+    return stat_handle(handle, &found) == 0 && found.kind == SFX_OS_FOLDER;
+}
+
 int sfx_os_rename(int from_directory, const char *from, int directory, const char *path, enum sfx_os_rename how)
 {
     SFX_CLEAN_HANDLE HANDLE handle = NULL;
@@ -269,8 +275,9 @@ int sfx_os_rename(int from_directory, const char *from, int directory, const cha
         error = make_rename(directory, path, &rename, &size);
     if (error)
         return error;
+    bool replaces = how == SFX_OS_REPLACE && !is_folder(handle);             /* no folder replaces anything here */
     do {
-        status = rename_open(handle, rename, size, how == SFX_OS_REPLACE);
+        status = rename_open(handle, rename, size, replaces);
     } while (status < 0 && sfx_win32_waits(status, true, &waited));
     free(rename);
     return waited > 0 && status < 0 ? EBUSY : sfx_win32_status(status);      /* it could be opened, so rights are not what is missing */

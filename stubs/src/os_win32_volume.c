@@ -74,9 +74,20 @@ void sfx_os_quota(const char *path, struct sfx_os_quota *ret_quota)
     *ret_quota = (struct sfx_os_quota){UINT64_MAX, UINT64_MAX};
 }
 
-bool sfx_os_is_writable(const char *path)
+static bool allows(const char *path, ACCESS_MASK access)
 {
-    const struct sfx_win32_opening opening = {FILE_ADD_FILE | FILE_ADD_SUBDIRECTORY, FILE_OPEN, FILE_DIRECTORY_FILE};
+    const struct sfx_win32_opening opening = {access, FILE_OPEN, FILE_DIRECTORY_FILE};
     SFX_CLEAN_HANDLE HANDLE handle = NULL;
     return sfx_win32_open(SFX_OS_HERE, path, &opening, &handle) >= 0;
+}
+
+bool sfx_os_is_writable(const char *path)
+{
+    return allows(path, FILE_ADD_FILE | FILE_ADD_SUBDIRECTORY);
+}
+
+/* All that users may do in the root of the system's drive. */
+bool sfx_os_adds_folders(const char *path)
+{
+    return allows(path, FILE_ADD_SUBDIRECTORY);
 }

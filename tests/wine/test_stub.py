@@ -158,6 +158,33 @@ def test_force_replaces_and_keeps_what_the_user_added(wine: Wine, app: Installer
     assert [path.name for path in folder.iterdir()] == ["env"]
 
 
+def test_read_only_files_are_replaced_and_removed(wine: Wine, app: Installer, place: tuple[str, Path]) -> None:
+    shown, folder = place
+    assert wine.run([app.path, "-q", "--prefix", f"{shown}\\env"]).returncode == 0
+    (folder / "env/Lib/large.bin").chmod(0o444)
+    (folder / "env/Lib/where.txt").chmod(0o444)
+    assert "0 differences" in wine.run([f"{shown}\\env\\.sfxpack\\sfx.exe", "verify"]).stdout
+    (folder / "env").rename(folder / "new")
+    assert wine.run([f"{shown}\\new\\.sfxpack\\sfx.exe", "relocate"]).returncode == 0
+    assert (folder / "new/Lib/where.txt").read_text() == f"{shown}\\new\\Lib\n"
+    done = wine.run([f"{shown}\\new\\.sfxpack\\sfx.exe", "uninstall", "-y"])
+    assert done.returncode == 0, done
+    assert list(folder.iterdir()) == []
+
+
+def test_what_another_program_holds_is_waited_for(wine: Wine, app: Installer, place: tuple[str, Path]) -> None:
+    shown, folder = place
+    assert wine.run([app.path, "-q", "--prefix", f"{shown}\\env"]).returncode == 0
+    held = f"cd /d {shown}\\env\\Lib && echo in && ping -n 3 127.0.0.1 >nul"
+    command = wine.command("cmd", "/d", "/c", held)
+    with subprocess.Popen(command, env=wine.environment, stdout=subprocess.PIPE) as process:
+        assert process.stdout
+        assert process.stdout.readline().strip() == b"in"
+        done = wine.run([f"{shown}\\env\\.sfxpack\\sfx.exe", "uninstall", "-y"])
+        assert done.returncode == 0, done
+        assert list(folder.iterdir()) == []
+
+
 def test_an_empty_folder_stays_the_same_one(wine: Wine, app: Installer, place: tuple[str, Path]) -> None:
     shown, folder = place
     (folder / "env").mkdir()
