@@ -147,16 +147,18 @@ static enum sfx_error check_size(const struct sfx_artifact *artifact, uint64_t f
     return size > end ? check_padding(artifact, end, fault) : SFX_OK;
 }
 
-/* What a signature changed in the stub is taken back. */
-static enum sfx_error unsign(struct sfx_artifact *artifact, struct sfx_fault *fault)
+/* What a signature changed in the stub is taken back; what is installed of it is a program of the console. */
+static enum sfx_error check_program(struct sfx_artifact *artifact, struct sfx_fault *fault)
 {
     struct sfx_pe pe;
-    if (!sfx_platform_is_windows(artifact->locator.platform))
-        return SFX_OK;
+    uint64_t size = artifact->locator.locator_offset;
     enum sfx_error error = sfx_pe_read(artifact->front, head_size(&artifact->locator), &pe, fault);
-    if (!error)
-        sfx_pe_unsign(artifact->front, &pe);
-    return error;
+    if (error)
+        return error;
+    sfx_pe_unsign(artifact->front, &pe);
+    bool is_sound = has_digest(artifact->front, (size_t)size, artifact->locator.front_digest);
+    sfx_pe_set_console(artifact->front, &pe);
+    return is_sound ? SFX_OK : sfx_fail_format(fault, SFX_VERDICT_BAD_FRONT_DIGEST, "%" PRIu64 " bytes", size);
 }
 
 /* Reads what it digests into memory, so that what is installed of it is what was verified. */
@@ -166,10 +168,10 @@ static enum sfx_error check_front(struct sfx_artifact *artifact, struct sfx_faul
     enum sfx_error error = allocate(size, &artifact->front, fault);
     if (error == SFX_OK)
         error = sfx_parts_read(&artifact->parts, artifact->front, (size_t)size, 0, fault);
-    if (error == SFX_OK)
-        error = unsign(artifact, fault);
     if (error != SFX_OK)
         return error;
+    if (sfx_platform_is_windows(artifact->locator.platform))
+        return check_program(artifact, fault);
     if (!has_digest(artifact->front, (size_t)size, artifact->locator.front_digest))
         return sfx_fail_format(fault, SFX_VERDICT_BAD_FRONT_DIGEST, "%" PRIu64 " bytes", size);
     return SFX_OK;

@@ -10,6 +10,7 @@
 #define PE32_PLUS 0x20bu
 #define OPTIONAL_LEAST 152u              /* up to DataDirectory[4] */
 #define SECTION_SIZE 40u
+#define CONSOLE 3                        /* IMAGE_SUBSYSTEM_WINDOWS_CUI */
 
 static enum sfx_error fail(struct sfx_fault *fault)
 {
@@ -37,6 +38,7 @@ enum sfx_error sfx_pe_read(const uint8_t *head, size_t size, struct sfx_pe *ret_
         ret_pe->end = end > ret_pe->end ? end : ret_pe->end;
     }
     ret_pe->checksum = optional + 64;
+    ret_pe->subsystem = optional + 68;
     ret_pe->certificate = optional + 144;
     ret_pe->certificate_offset = sfx_le32(head + ret_pe->certificate);
     ret_pe->certificate_size = sfx_le32(head + ret_pe->certificate + 4);
@@ -47,4 +49,10 @@ void sfx_pe_unsign(uint8_t *head, const struct sfx_pe *pe)
 {
     memset(head + pe->checksum, 0, SFX_PE_CHECKSUM_SIZE);
     memset(head + pe->certificate, 0, SFX_PE_CERTIFICATE_SIZE);
+}
+
+void sfx_pe_set_console(uint8_t *head, const struct sfx_pe *pe)
+{
+    head[pe->subsystem] = CONSOLE;
+    head[pe->subsystem + 1] = 0;
 }

@@ -14,6 +14,7 @@
 struct sfx_pe {
     uint64_t end;                        /* bytes of headers and sections */
     size_t checksum;                     /* where CheckSum stands */
+    size_t subsystem;                    /* where Subsystem stands */
     size_t certificate;                  /* where DataDirectory[4] stands */
     uint32_t certificate_offset;         /* what it says: where the certificate table is; 0 and 0: there is none */
     uint32_t certificate_size;
@@ -23,5 +24,7 @@ struct sfx_pe {
 enum sfx_error sfx_pe_read(const uint8_t *head, size_t size, struct sfx_pe *ret_pe, struct sfx_fault *fault);
 /* The fields that signing changes, zero. */
 void sfx_pe_unsign(uint8_t *head, const struct sfx_pe *pe);
+/* A program that shells wait for. */
+void sfx_pe_set_console(uint8_t *head, const struct sfx_pe *pe);
 
 #endif

@@ -6,12 +6,14 @@ import shutil
 from collections.abc import Callable
 from pathlib import Path
 
+import pefile
 import pytest
 
+from sfxpack.windows.program import CONSOLE
 from tests.prefixes import write
 from tests.running import build, run
 from tests.windows import windows_program
-from tests.wine.conftest import Wine
+from tests.winehost import Wine
 
 ICON = Path(__file__).parents[2] / "stubs/src/win32/sfx.ico"
 VERSION = 'WScript.Echo CreateObject("Scripting.FileSystemObject").GetFileVersion(WScript.Arguments(0))\n'
@@ -37,6 +39,9 @@ def installed(wine: Wine, program: Path) -> None:
     assert (wine.drive / "own/env/Lib/os.py").read_text() == "x = 1\n"
     done = wine.run(["C:\\own\\env\\.sfxpack\\sfx.exe", "verify"])
     assert "0 differences" in done.stdout, done.stdout
+    tool = pefile.PE(data=(wine.drive / "own/env/.sfxpack/sfx.exe").read_bytes())
+    assert tool.OPTIONAL_HEADER.Subsystem == CONSOLE
+    assert tool.OPTIONAL_HEADER.DATA_DIRECTORY[4].Size == 0
     shutil.rmtree(wine.drive / "own")
     shutil.rmtree(place)
 
