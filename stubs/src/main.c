@@ -56,7 +56,7 @@ static enum sfx_error run(struct sfx_session *session, struct sfx_fault *fault)
 static int output_error(void)
 {
     int error = fflush(stdout) != 0 ? errno : 0;
-    if (!error && ferror(stdout))        /* an earlier line was lost: why, this one tells */
+    if ((!error || error == EINVAL) && ferror(stdout))       /* a line was lost: why, this one tells, as the C library may not */
         error = sfx_os_write(1, "\n", 1);
     return error == EPIPE ? 0 : error;
 }

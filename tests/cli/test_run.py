@@ -13,7 +13,7 @@ from tests.installers import tool
 from tests.prefixes import write
 from tests.running import build, run
 
-SHOW = "#!/bin/sh\necho $0 \"$#: $*\"\n"
+SHOW = '#!/bin/sh\necho $0 "$#: $*"\n'
 
 
 @pytest.fixture
@@ -83,9 +83,10 @@ def test_what_cannot_be_run(install: Callable[[dict[str, str]], Path], tmp_path:
     prefix = install({"share/data": ""})
     assert "what shall be run? sfx run COMMAND ...\n" in tool(prefix, "run", status=2).stderr
     assert "has no programs of its own" in tool(prefix, "run", "ls", status=2).stderr
-    assert "--json does not go with run\n" in tool(prefix, "run", "--json", "ls", status=2).stdout + tool(
-        prefix, "--json", "run", "ls", status=2
-    ).stderr
+    assert (
+        "--json does not go with run\n"
+        in tool(prefix, "run", "--json", "ls", status=2).stdout + tool(prefix, "--json", "run", "ls", status=2).stderr
+    )
     moved = prefix.rename(tmp_path / "moved")
     stopped = tool(moved, "run", "ls", status=5).stderr
     assert f"moved: made for {prefix}, lies in {moved}; `sfx relocate` makes it right" in stopped
