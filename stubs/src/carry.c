@@ -19,7 +19,9 @@ struct carrier {
     struct sfx_session *session;
     const struct sfx_place *place;
     const struct sfx_installed *old;
-    const uint8_t *conditions;           /* of the old entries */
+    uint8_t *conditions;                 /* of the old entries */
+    bool is_late;                        /* for the second time: then a condition is found out when it is asked for, */
+    uint64_t since;                      /* of what was changed at this second or later */
     uint64_t device;
     bool copies;                         /* a script may write into these files, and fail: the old tree's must stay as they are */
     int tree;                            /* the new one */
@@ -97,6 +99,21 @@ static char *free_name(const struct carrier *carrier, const char *path)
         name = with_suffix(carrier, path, i);
     }
     return name;
+}
+
+/* Whether the new tree has it already, under one of the names that it could have got. */
+static bool is_kept(const struct carrier *carrier, const char *path, const struct sfx_os_stat *found)
+{
+    struct sfx_os_stat there;
+    SFX_CLEAN_STRING char *name = strdup(path);
+    bool same = false;
+    for (unsigned i = 0; !same && name && i < MAX_SUFFIXES && sfx_os_stat(carrier->tree, name, &there) == 0; i++) {
+        bool is_link = there.device == found->device && there.inode == found->inode;
+        same = is_link || (there.kind == found->kind && there.size == found->size && there.mtime == found->mtime);
+        free(name);
+        name = with_suffix(carrier, path, i);
+    }
+    return same;
 }
 
 static int copy_file(const struct carrier *carrier, const char *path, const char *target)
@@ -205,6 +222,18 @@ static enum sfx_error keep_folder(struct carrier *carrier, const char *path, con
     return os_error ? fail_at(carrier, os_error, path, fault) : SFX_OK;
 }
 
+static enum sfx_error look_again(const struct carrier *carrier, const char *path, const struct sfx_os_stat *found,
+                                 struct sfx_fault *fault)
+{
+    enum sfx_condition condition = SFX_AS_INSTALLED;
+    uint32_t entry = sfx_index_find(&carrier->old->record.index, sfx_bytes_of(path));
+    if (entry == SFX_NO_ENTRY || found->mtime < carrier->since)
+        return SFX_OK;
+    enum sfx_error error = sfx_installed_check(carrier->old, entry, &condition, fault);
+    carrier->conditions[entry] = (uint8_t)condition;
+    return error;
+}
+
 static enum sfx_error look_at(struct carrier *carrier, const char *path, const char *target, struct sfx_fault *fault)
 {
     struct sfx_os_stat found;
@@ -218,7 +247,9 @@ static enum sfx_error look_at(struct carrier *carrier, const char *path, const c
         return fail_at(carrier, error, path, fault);
     if (found.kind == SFX_OS_FOLDER)
         return keep_folder(carrier, path, target, &found, fault);
-    return is_users(carrier, path) ? keep(carrier, path, &found, target, fault) : SFX_OK;
+    failed = carrier->is_late ? look_again(carrier, path, &found, fault) : SFX_OK;
+    bool keeps = !failed && is_users(carrier, path) && !(carrier->is_late && is_kept(carrier, target, &found));
+    return keeps ? keep(carrier, path, &found, target, fault) : failed;
 }
 
 /* Everything in folder PATH of the old tree, "" for its root; what is kept goes below TARGET. */
@@ -275,6 +306,23 @@ enum sfx_error sfx_carry(struct sfx_session *session, const struct sfx_place *pl
                               .copies = commit->pending};
     if (!error)
         error = carry_all(&carrier, fault);
+    free(conditions);
+    sfx_installed_close(&old);
+    return error;
+}
+
+enum sfx_error sfx_carry_late(struct sfx_session *session, const struct sfx_place *place, const struct sfx_commit *commit,
+                              uint64_t since, bool *ret_kept, struct sfx_fault *fault)
+{
+    struct sfx_installed old;
+    enum sfx_error error = sfx_installed_open(place->folder, place->path, &old, fault);
+    if (error)
+        return error;
+    uint8_t *conditions = calloc((size_t)old.record.index.header.entry_count + 1, 1);
+    struct carrier carrier = {.session = session, .place = place, .old = &old, .conditions = conditions, .is_late = true,
+                              .since = since, .tree = commit->tree, .copies = commit->pending};
+    error = conditions ? carry_all(&carrier, fault) : sfx_fail(fault, SFX_ERROR_MEMORY, "out of memory");
+    *ret_kept = carrier.kept > 0;
     free(conditions);
     sfx_installed_close(&old);
     return error;

@@ -191,7 +191,9 @@ static enum sfx_error settle(const struct sfx_production *production, struct sfx
     return SFX_OK;
 }
 
-static enum sfx_error publish(const struct sfx_production *production, struct sfx_commit *commit, struct sfx_fault *fault)
+/* SINCE: when the tree was begun. */
+static enum sfx_error publish(const struct sfx_production *production, struct sfx_commit *commit, uint64_t since,
+                              struct sfx_fault *fault)
 {
     struct sfx_session *session = production->session;
     struct sfx_progress progress;
@@ -205,6 +207,11 @@ static enum sfx_error publish(const struct sfx_production *production, struct sf
         sfx_progress_note(&progress, "waiting for the disk");
     }
     error = sfx_commit_flush(commit, sync, fault);
+    bool kept = false;
+    if (!error && commit->replaces)
+        error = sfx_carry_late(session, production->place, commit, since, &kept, fault);
+    if (!error && kept)
+        error = sfx_commit_flush(commit, sync, fault);
     if (!error) {
         sfx_event_phase(&session->events, "publish");
         error = sfx_commit_publish(commit, sync, fault);
@@ -246,6 +253,7 @@ static enum sfx_error make(const struct sfx_production *production, enum sfx_occ
     *ret_changed = place->occupation != before && !(production->inside && place->occupation == SFX_PLACE_EMPTY);
     if (*ret_changed)
         return SFX_OK;
+    uint64_t since = sfx_os_time();
     error = sfx_commit_begin(place, production->inside, &commit, fault);
     commit.mode = production->mode ? production->mode : sfx_mode(production->modes, 0755);
     commit.keeps_mode = commit.replaces && !production->session->options.modes;
@@ -257,7 +265,7 @@ static enum sfx_error make(const struct sfx_production *production, enum sfx_occ
     if (!error && production->record)
         error = take_over(production, &commit, fault);
     if (!error)
-        error = publish(production, &commit, fault);
+        error = publish(production, &commit, since, fault);
     sfx_commit_close(&commit);
     return !error && production->finish ? production->finish(production->context, fault) : error;
 }

@@ -240,3 +240,32 @@ def test_standard_output_that_is_closed_is_no_file_of_ours(app: Installer, tmp_p
     assert subprocess.run(command, check=False, timeout=TIMEOUT).returncode == 0
     dated = [line.split(" ")[0] for line in log.read_text().splitlines()]
     assert all(line.startswith("20") and line.endswith("Z") for line in dated), log.read_text()
+
+
+# ---- What is replaced -----------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("inside", [False, True])
+def test_what_is_added_while_it_is_replaced_stays(fault_stub: Path, tmp_path: Path, inside: bool) -> None:  # noqa: FBT001 pytest passes it
+    """Between the copy of what a user has there and the moment when the new tree takes its place."""
+    stage = make_stage(fault_stub, tmp_path)
+    (stage.prefix if inside else stage.place).mkdir(parents=True)
+    if inside:
+        stage.place.chmod(0o755)
+    stage.first.run("--prefix", stage.prefix, "--no-sync")
+    (stage.prefix / "share/early").write_text("early")
+    log = (stage.prefix / "share/log").open("a")
+    with log, stopped(stage.second.command("--prefix", stage.prefix, "--force", "-j1"), "syncfs:1:stop") as end:
+        (stage.prefix / "share/late").write_text("late")
+        (stage.prefix / "new").mkdir()
+        (stage.prefix / "new/link").symlink_to("late")
+        (stage.prefix / "share/release").write_text("edited late")
+        log.write("still written")
+    assert end.status == 0, end.said
+    found = {path.name for path in (stage.prefix / "share").iterdir()}
+    assert (stage.prefix / "share/late").read_text() == "late"
+    assert os.readlink(stage.prefix / "new/link") == "late"
+    assert (stage.prefix / "share/release.sfxpack-old").read_text() == "edited late"
+    assert (stage.prefix / "share/log").read_text() == "still written"
+    assert {"early", "late", "log"} <= found
+    assert not [name for name in found if name.endswith(("-old-1", "early.sfxpack-old", "log.sfxpack-old"))]
