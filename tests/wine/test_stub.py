@@ -18,8 +18,8 @@ from pathlib import Path
 
 import pytest
 
-from sfxpack.format.layout import EntryKind, HookKind
-from sfxpack.format.tables import IndexEntry, IndexHook
+from sfxpack.format.layout import EntryKind, HookKind, Platform, RequirementKind
+from sfxpack.format.tables import IndexEntry, IndexHook, IndexRequirement
 from tests.installers import Installer, Maker, many, text, with_product
 from tests.testkit import Sample, directory, file, sample
 from tests.winehost import Wine
@@ -290,6 +290,22 @@ def test_a_damaged_file_is_found(wine: Wine, app: Installer, place: tuple[str, P
     assert list(folder.iterdir()) == []
     app.path.write_bytes(data[:-100])
     assert wine.run([app.path, "--info"]).returncode == 3
+
+
+def test_another_machine_is_told(wine: Wine, maker: Maker) -> None:
+    app = replace(maker, platform=Platform.WINDOWS_ARM64).make(tree(), "arm.exe")
+    done = wine.run([app.path, "/S"])
+    assert done.returncode == 4, done
+    assert "windows-arm64" in done.stderr
+
+
+def test_the_processor_is_looked_at(wine: Wine, maker: Maker) -> None:
+    needs = (IndexRequirement(RequirementKind.CPU_LEVEL, 0, 1, b"Lib/large.bin"),)
+    values = tree()
+    app = maker.make(replace(values, index=replace(values.index, requirements=needs)), "app.exe")
+    done = wine.run([app.path, "--check-only", "--json", "-p", "C:\\processor"])
+    checks = {check["name"]: check["text"] for check in json.loads(done.stdout)["checks"]}
+    assert re.search(r"has level x86-64-v[1-4]", checks["processor"]), checks
 
 
 def test_a_folder_that_is_not_empty_is_refused(wine: Wine, app: Installer, place: tuple[str, Path]) -> None:
