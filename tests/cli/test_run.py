@@ -50,7 +50,7 @@ def test_the_script_of_the_environment_activates_it(install: Callable[[dict[str,
             "bin/tell": '#!/bin/sh\necho "$CONDA_PREFIX|$CONDA_DEFAULT_ENV|$LEVEL|$FROM_A|$PATH"\n',
         }
     )
-    command = [prefix / ".sfxpack/sfx", "run", "tell"]
+    command = [str(prefix / ".sfxpack/sfx"), "run", "tell"]
     done = subprocess.run(command, capture_output=True, text=True, check=True, env={"PATH": "/usr/bin:/bin"})
     assert done.stdout == f"{prefix}|{prefix.name}|a $b|{prefix}|{prefix}/bin:/usr/bin:/bin\n"
     assert done.stderr == "told to people\n"
@@ -72,10 +72,10 @@ def test_status_and_signals_are_those_of_the_command(install: Callable[[dict[str
 
 def test_umask_and_standard_streams_are_the_callers(install: Callable[[dict[str, str]], Path]) -> None:
     prefix = install({"bin/show": SHOW})
-    command = ["sh", "-c", 'umask 027; echo in | "$0" run sh -c "umask; cat"', prefix / ".sfxpack/sfx"]
+    command = ["sh", "-c", 'umask 027; echo in | "$0" run sh -c "umask; cat"', str(prefix / ".sfxpack/sfx")]
     assert subprocess.run(command, capture_output=True, text=True, check=True).stdout.split() == ["0027", "in"]
     # SIGPIPE ends it, as it does what a shell starts.
-    ends = ["bash", "-c", '"$0" run yes | head -n 1; echo "${PIPESTATUS[0]}"', prefix / ".sfxpack/sfx"]
+    ends = ["bash", "-c", '"$0" run yes | head -n 1; echo "${PIPESTATUS[0]}"', str(prefix / ".sfxpack/sfx")]
     assert subprocess.run(ends, capture_output=True, text=True, check=True).stdout == "y\n141\n"
 
 

@@ -1,4 +1,4 @@
-"""Exit codes of an installer for Windows, and what it leaves: a full disk, differences, foreign files, redirected output."""
+"""Exit codes of an installer for Windows, and what it leaves: a full disk, damage, foreign files, redirected output."""
 
 from __future__ import annotations
 

@@ -14,9 +14,7 @@ from tests import winpython
 from tests.running import build
 from tests.winehost import Wine
 
-MODULES = (
-    "asyncio bz2 ctypes decimal hashlib lzma multiprocessing socket sqlite3 ssl unicodedata winreg xml.dom zoneinfo"
-)
+MODULES = "asyncio bz2 ctypes decimal hashlib lzma multiprocessing socket sqlite3 ssl unicodedata winreg zoneinfo"
 WHERE = (
     "import sys, json, sysconfig; "
     "print(sys.prefix, sys.executable, json.dumps.__code__.co_filename, sysconfig.get_path('purelib'), sep='\\n')"
