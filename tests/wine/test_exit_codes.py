@@ -39,16 +39,18 @@ def test_a_full_disk(wine: Wine, maker: Maker, tmp_path: Path) -> None:
     small = tmp_path / "small"
     small.mkdir()
     with mounted(small, "-o", "size=2m"), wine.letter("D", small):
-        said = wine.run([large.path, "--prefix", "D:\\env"], status=7)
+        below = small / "below"  # wine takes the root of what is mounted for a link
+        below.mkdir()
+        said = wine.run([large.path, "--prefix", "D:\\below\\env"], status=7)
         assert "app: " in said.stderr
         assert "space" in said.stderr
-        assert list(small.iterdir()) == []
-        checked = wine.run([large.path, "--prefix", "D:\\env", "--check-only", "--json"], status=7)
+        assert list(below.iterdir()) == []
+        checked = wine.run([large.path, "--prefix", "D:\\below\\env", "--check-only", "--json"], status=7)
         checks = {check["name"]: check for check in json.loads(checked.stdout)["checks"]}
         assert checks["space"]["outcome"] == "failed"
         # Where nobody looked before, the disk becomes full while files are written.
-        wine.run([large.path, "--prefix", "D:\\env", "--skip-check", "space"], status=7)
-        assert list(small.iterdir()) == []
+        wine.run([large.path, "--prefix", "D:\\below\\env", "--skip-check", "space"], status=7)
+        assert list(below.iterdir()) == []
 
 
 def test_check_only_writes_nothing(wine: Wine, app: Installer, drive: Path) -> None:
