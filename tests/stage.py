@@ -37,7 +37,7 @@ def age(folder: Path) -> None:
     """What was made just now was made long ago: what runs do goes by times, and shall do the same each time."""
     for path in folder.rglob("*"):
         status = path.lstat()
-        if time.time() - status.st_mtime < 3600:  # noqa: PLR2004 an hour
+        if time.time() - status.st_mtime < 3600:
             os.utime(path, (status.st_atime, int(status.st_mtime) - 7200), follow_symlinks=False)
 
 

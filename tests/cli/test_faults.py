@@ -271,7 +271,22 @@ def order(calls: list[Call], *wanted: tuple[str, str]) -> None:
         at = found[0] + 1
 
 
-LOOKING = frozenset("fstatat fstat openat close fdopendir readdir closedir readlinkat pread read mmap munmap".split())
+LOOKING = frozenset(
+    [
+        "fstatat",
+        "fstat",
+        "openat",
+        "close",
+        "fdopendir",
+        "readdir",
+        "closedir",
+        "readlinkat",
+        "pread",
+        "read",
+        "mmap",
+        "munmap",
+    ]
+)
 
 
 def written_and_open(calls: list[Call], end: int) -> set[int]:
