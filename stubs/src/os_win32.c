@@ -152,18 +152,13 @@ NTSTATUS sfx_win32_open(int directory, const char *path, const struct sfx_win32_
 
 /* ---- Opening ---- */
 
-static bool is_link(HANDLE handle)
+/* Of a reparse point; 0: it is none. */
+static DWORD reparse_tag(HANDLE handle)
 {
     FILE_ATTRIBUTE_TAG_INFO found;
-    return GetFileInformationByHandleEx(handle, FileAttributeTagInfo, &found, sizeof found) &&
-           (found.FileAttributes & FILE_ATTRIBUTE_REPARSE_POINT) && IsReparseTagNameSurrogate(found.ReparseTag);
-}
-
-static bool is_reparsed(HANDLE handle)
-{
-    FILE_ATTRIBUTE_TAG_INFO found;
-    return GetFileInformationByHandleEx(handle, FileAttributeTagInfo, &found, sizeof found) &&
-           (found.FileAttributes & FILE_ATTRIBUTE_REPARSE_POINT) && !IsReparseTagNameSurrogate(found.ReparseTag);
+    bool is_point = GetFileInformationByHandleEx(handle, FileAttributeTagInfo, &found, sizeof found) &&
+                    (found.FileAttributes & FILE_ATTRIBUTE_REPARSE_POINT);
+    return is_point ? found.ReparseTag : 0;
 }
 
 /* Without following a link; what else is kept behind a reparse point (compressed, in a cloud) is opened as a file. */
@@ -173,19 +168,17 @@ static int open_itself(int directory, const char *path, struct sfx_win32_opening
     ULONG plain = opening.options;
     opening.options |= FILE_OPEN_REPARSE_POINT;
     NTSTATUS status = sfx_win32_open(directory, path, &opening, &handle);
-    if (status >= 0 && is_reparsed(handle)) {
+    DWORD tag = status < 0 ? 0 : reparse_tag(handle);
+    if (tag)
         CloseHandle(handle);
-        opening.options = plain;
-        status = sfx_win32_open(directory, path, &opening, &handle);
-    }
-    if (status < 0)
-        return sfx_win32_status(status);
-    if (is_link(handle)) {
-        CloseHandle(handle);
+    if (tag && IsReparseTagNameSurrogate(tag))
         return ELOOP;
-    }
-    *ret_fd = sfx_win32_fd(handle);
-    return 0;
+    opening.options = plain;
+    if (tag)
+        status = sfx_win32_open(directory, path, &opening, &handle);
+    if (status >= 0)
+        *ret_fd = sfx_win32_fd(handle);
+    return sfx_win32_status(status);
 }
 
 int sfx_os_open(int directory, const char *path, enum sfx_os_access access, int *ret_fd)
