@@ -29,6 +29,7 @@ from sfxpack.reading import Progress, Reading, silent, usable_cores
 from sfxpack.subject import Subject, subjects
 from sfxpack.whole import Whole, additions, refuse_names, savings, together, warnings
 from sfxpack.windows import program, signing
+from sfxpack.windows.names import reason_against
 from sfxpack.workers import Workers
 
 _INTERPRETERS: Final = (b"bin/python", b"bin/python3", b"bin/pypy3", b"python.exe", b"Scripts/python.exe")
@@ -165,6 +166,10 @@ def _front(request: Request, subject: Subject) -> Front:
         program.refuse_elsewhere(request.program, platform.label)
     stub = resources.stub(platform.label).read_bytes()
     if platform.system == "windows":
+        if reason := reason_against(name):
+            raise UsageError(
+                f"{name}: the name {reason}, so no folder on Windows can have it; choose another with --name"
+            )
         called = program.Names(name, release, subject.output.name)
         return Front(b"", program.customise(stub, request.program, called), platform)
     size = header.size(name, release, platform)

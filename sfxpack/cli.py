@@ -181,7 +181,7 @@ def verify(file: Path) -> None:
 @cli.command(short_help="Write what FILE installs into a folder, for any prefix.")
 @click.argument("file", type=click.Path(path_type=Path))
 @click.argument("directory", type=click.Path(path_type=Path))
-@click.option("--as", "prefix", metavar="PREFIX", help="Render it for this prefix. [DIRECTORY]")
+@click.option("--as", "prefix", metavar="PREFIX", help="Render it for this prefix. [DIRECTORY; C:\\NAME]")
 def extract(file: Path, directory: Path, prefix: str | None) -> None:
     """Write the tree FILE would install into DIRECTORY, which is absent or empty.
 

@@ -48,7 +48,7 @@ def refused(entries: Iterable[Entry]) -> Iterator[str]:
     for entry in entries:
         path = entry.path.decode(errors="surrogateescape")
         shown = entry.path.decode(errors="backslashreplace")
-        if reason := _reason(path.rpartition("/")[2]):
+        if reason := reason_against(path.rpartition("/")[2]):
             yield f"{shown}  {reason}"
         other = spelled.setdefault(_upper(path), shown)
         if other is not shown:
@@ -80,8 +80,8 @@ def _units(path: bytes) -> int:
 
 
 @cache
-def _reason(name: str) -> str:
-    """Why it is not allowed; empty if it is."""
+def reason_against(name: str) -> str:
+    """Why a component of a path is not allowed; empty if it is."""
     if any("\ud800" <= character <= "\udfff" for character in name):
         return "is not UTF-8"
     if match := _REFUSED.search(name):

@@ -34,7 +34,7 @@ def stub_of_windows(require_stub: Callable[[str], Path]) -> Path:
 @pytest.fixture
 def tree(tmp_path: Path) -> Path:
     root = tmp_path / "myenv"
-    write(root / "python.exe", windows_program())
+    write(root / "app.exe", windows_program())
     write(root / "Lib/os.py", "x = 1\n")
     write(root / "Library/large.bin", os.urandom(100_000))
     return root
@@ -179,6 +179,13 @@ def test_texts_that_cannot_be_shown(tree: Path, tmp_path: Path, option: str) -> 
     for text in ("a\nb", "x" * 1001):
         done = run(*SFXPACK, "build", tree, "-o", tmp_path / "x.exe", option, text, status=2)
         assert option in done.stderr
+
+
+@pytest.mark.parametrize("name", ["a:b", "nul", "app.", "a\\b"])
+def test_a_product_that_no_folder_can_be_called_by(tree: Path, tmp_path: Path, name: str) -> None:
+    done = run(*SFXPACK, "build", tree, "-o", tmp_path / "x.exe", "--name", name, status=2)
+    assert f"{name}: the name " in done.stderr
+    assert "choose another with --name" in done.stderr
 
 
 def test_options_of_windows_elsewhere(tmp_path: Path) -> None:
