@@ -133,7 +133,7 @@ def build(request: Request, progress: Progress = silent) -> Result:
         prefix_limit_path=os.fsdecode(index.limiting.path) if index.limiting else "",
         prefix_limit_conda=index.limit_is_condas,
         findings=whole.findings,
-        warnings=(*warnings(found), *_too_large(target.written)),
+        warnings=(*warnings(found), *_too_large(target.written), *_misnamed(first)),
         ownership=whole.ownership,
         savings=savings(found),
         additions=additions(found),
@@ -149,6 +149,11 @@ def _too_large(written: Iterable[Written]) -> Iterator[str]:
         if file.size > FAT32_MOST:
             text = "larger than a file on FAT32 can be, which most USB sticks have; --split fat32 makes files that fit"
             yield f"{file.path}: {text}"
+
+
+def _misnamed(subject: Subject) -> Iterator[str]:
+    if subject.platform.system == "windows" and subject.output.suffix.lower() != ".exe":
+        yield f"{subject.output}: Windows starts a program only if its name ends with .exe: rename it, or give another with -o"
 
 
 def _share(progress: Progress, readings: Iterable[Reading]) -> None:

@@ -123,19 +123,23 @@ def read(path: Path, at: int, *, front: bool = True) -> Artifact:
 def _check_size(file: Stream, locator: Locator) -> bool:
     """Compare the size of the first file with the locator; whether it is a `.exe` that a certificate table follows."""
     size = end = locator.first_size if locator.part_count else locator.total_size
+    signed = False
     if locator.platform.system == "windows":
         file.seek(0)
         offset, table = pe.read(file.read(min(pe.HEAD, locator.stub_size))).certificate
         if offset or table:
             require(offset == pe.padded(end) and table > 0, Verdict.BAD_EXTENT, f"certificate table at {offset}")
             size = offset + table
+            signed = True
+        elif file.first_size == pe.padded(end):
+            size = file.first_size
     require(size <= file.first_size, Verdict.TRUNCATED, f"{file.first_size} of {size} bytes")
     require(size == file.first_size, Verdict.TRAILING_BYTES, f"{file.first_size - size} bytes too many")
     if size != end:
         file.seek(end)
         padding = file.read(pe.padded(end) - end)
-        require(not any(padding), Verdict.TRAILING_BYTES, "before the certificate table")
-    return size != end
+        require(not any(padding), Verdict.TRAILING_BYTES, "padding at the end")
+    return signed
 
 
 def _front(file: Stream, locator: Locator) -> bytes:

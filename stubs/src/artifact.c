@@ -103,8 +103,9 @@ static size_t head_size(const struct sfx_locator *locator)
     return locator->stub_size < SFX_PE_HEAD ? (size_t)locator->stub_size : SFX_PE_HEAD;
 }
 
-/* Of a signed .exe, whose stream ends at END, a certificate table is the end of the file; nothing but it and its padding follows. */
-static enum sfx_error find_end(const struct sfx_artifact *artifact, uint64_t end, uint64_t *ret_size, struct sfx_fault *fault)
+/* Of a .exe, whose stream ends at END of FILE_SIZE bytes: where the file must end, with its certificate table or the padding of one. */
+static enum sfx_error find_end(const struct sfx_artifact *artifact, uint64_t end, uint64_t file_size, uint64_t *ret_size,
+                               struct sfx_fault *fault)
 {
     uint8_t head[SFX_PE_HEAD];
     struct sfx_pe pe;
@@ -112,9 +113,13 @@ static enum sfx_error find_end(const struct sfx_artifact *artifact, uint64_t end
     enum sfx_error error = sfx_parts_read(&artifact->parts, head, size, 0, fault);
     if (!error)
         error = sfx_pe_read(head, size, &pe, fault);
-    if (error || (pe.certificate_offset == 0 && pe.certificate_size == 0))
+    if (error)
         return error;
     uint64_t padded = (end + SFX_PE_CERTIFICATE_ALIGNMENT - 1) / SFX_PE_CERTIFICATE_ALIGNMENT * SFX_PE_CERTIFICATE_ALIGNMENT;
+    if (pe.certificate_offset == 0 && pe.certificate_size == 0) {
+        *ret_size = file_size == padded ? padded : end;
+        return SFX_OK;
+    }
     if (pe.certificate_offset != padded || pe.certificate_size == 0)
         return sfx_fail_format(fault, SFX_VERDICT_BAD_EXTENT, "certificate table at %" PRIu32, pe.certificate_offset);
     *ret_size = padded + pe.certificate_size;
@@ -128,7 +133,7 @@ static enum sfx_error check_padding(const struct sfx_artifact *artifact, uint64_
     enum sfx_error error = sfx_os_pread(artifact->parts.files[0], padding, size, end, fault);
     for (size_t i = 0; !error && i < size; i++)
         if (padding[i])
-            error = sfx_fail_format(fault, SFX_VERDICT_TRAILING_BYTES, "before the certificate table");
+            error = sfx_fail_format(fault, SFX_VERDICT_TRAILING_BYTES, "padding at the end");
     return error;
 }
 
@@ -137,7 +142,7 @@ static enum sfx_error check_size(const struct sfx_artifact *artifact, uint64_t f
     const struct sfx_locator *locator = &artifact->locator;
     uint64_t end = locator->part_count > 0 ? locator->first_size : locator->total_size;
     uint64_t size = end;
-    enum sfx_error error = sfx_platform_is_windows(locator->platform) ? find_end(artifact, end, &size, fault) : SFX_OK;
+    enum sfx_error error = sfx_platform_is_windows(locator->platform) ? find_end(artifact, end, file_size, &size, fault) : SFX_OK;
     if (error)
         return error;
     if (size > file_size)

@@ -181,6 +181,11 @@ def test_texts_that_cannot_be_shown(tree: Path, tmp_path: Path, option: str) -> 
         assert option in done.stderr
 
 
+def test_a_file_that_windows_would_not_start(tree: Path, tmp_path: Path) -> None:
+    assert "only if its name ends with .exe" in run(*SFXPACK, "build", tree, "-o", tmp_path / "setup").stdout
+    assert "name ends with" not in run(*SFXPACK, "build", tree, "-o", tmp_path / "SETUP.EXE").stdout
+
+
 @pytest.mark.parametrize("name", ["a:b", "nul", "app.", "a\\b"])
 def test_a_product_that_no_folder_can_be_called_by(tree: Path, tmp_path: Path, name: str) -> None:
     done = run(*SFXPACK, "build", tree, "-o", tmp_path / "x.exe", "--name", name, status=2)
@@ -286,6 +291,18 @@ def test_signing_afterwards(tree: Path, tmp_path: Path, keys: Path, command: str
     run("sh", "-c", command.format(**{"in": output, "out": signed}))
     assert is_signed(signed, keys)
     assert "sound" in run(*SFXPACK, "verify", signed).stdout
+
+
+def test_a_signature_taken_away(tree: Path, tmp_path: Path, command: str) -> None:
+    """The tool leaves up to seven zeros behind."""
+    for number in range(4):
+        output, plain = tmp_path / f"{number}.exe", tmp_path / f"{number}.plain.exe"
+        write(tree / "size", "x" * number)
+        build(tree, output, "--sign-command", command)
+        run("osslsigncode", "remove-signature", "-in", output, "-out", plain)
+        assert "sound" in run(*SFXPACK, "verify", plain).stdout
+        run(*SFXPACK, "extract", plain, tmp_path / str(number))
+        assert not json.loads(run(*SFXPACK, "inspect", plain, "--json").stdout)["signed"]
 
 
 @pytest.mark.parametrize(
