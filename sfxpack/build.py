@@ -153,7 +153,7 @@ def _too_large(written: Iterable[Written]) -> Iterator[str]:
 
 def _misnamed(subject: Subject) -> Iterator[str]:
     if subject.platform.system == "windows" and subject.output.suffix.lower() != ".exe":
-        yield f"{subject.output}: Windows starts a program only if its name ends with .exe: rename it, or give another with -o"
+        yield f"{subject.output}: Windows starts it only if its name ends with .exe: rename it, or give another with -o"
 
 
 def _share(progress: Progress, readings: Iterable[Reading]) -> None:
