@@ -5,6 +5,7 @@ from __future__ import annotations
 import click
 import pytest
 
+from sfxpack.model import SFXDATA
 from sfxpack.options import size
 
 
@@ -17,6 +18,7 @@ from sfxpack.options import size
         ("4GiB", 1 << 32),
         ("4 Gi", 1 << 32),
         ("fat32", (4 << 30) - (64 << 10)),
+        ("sfxdata", SFXDATA),
         ("FAT32 ", (4 << 30) - (64 << 10)),
         ("3.9GB", 3_900_000_000),
         ("700M", 700 << 20),
