@@ -129,15 +129,15 @@ def test_inspect_of_something_else(tmp_path: Path) -> None:
 def test_a_file_that_changes_is_named(root: Path, tmp_path: Path) -> None:
     code = (
         "import sys, os\n"
-        "from sfxpack import content, cli\n"
+        "from sfxpack import entries, cli\n"
         "path = sys.argv.pop(1)\n"
-        "read = content.os.fstat\n"
+        "read = entries.os.fstat\n"
         "def slow(handle):\n"
         "    status = read(handle)\n"
         "    if os.path.samestat(status, os.stat(path)):\n"
         "        os.utime(path, (1, 1))\n"
         "    return status\n"
-        "content.os.fstat = slow\n"
+        "entries.os.fstat = slow\n"
         "cli.main()\n"
     )
     done = run(sys.executable, "-c", code, root / "share/plain.txt", "build", root, "-o", tmp_path / "x.sh", status=8)

@@ -144,9 +144,10 @@ def test_links_that_old_condas_made_are_left_out(tmp_path: Path) -> None:
     assert found(root).additions == ()
 
 
-def test_no_script_for_a_tree_of_windows(tmp_path: Path) -> None:
+def test_scripts_for_a_tree_of_windows(tmp_path: Path) -> None:
     record(tmp_path, "x", files=[], subdir="win-64")
-    assert found(tmp_path).additions == ()
+    names = [entry.path for entry in found(tmp_path).additions]
+    assert names == [b"Scripts/activate.bat", b"Scripts/deactivate.bat", b"Scripts/Activate.ps1"]
 
 
 def test_variables_of_packages_and_of_the_environment(tmp_path: Path) -> None:
