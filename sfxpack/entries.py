@@ -8,6 +8,8 @@ from typing import Final
 from sfxpack.errors import ChangedError, UnreadableError
 from sfxpack.model import Entry
 
+READ_ONLY: Final = os.O_RDONLY | getattr(os, "O_CLOEXEC", 0) | getattr(os, "O_BINARY", 0)
+"""Flags of a file that is read; Windows has no O_CLOEXEC and needs none."""
 _SMALL: Final = 1 << 20
 """Bytes of the longest file that is read for what it says about a tree."""
 
@@ -22,7 +24,7 @@ def read(entry: Entry) -> bytes:
     if entry.data is not None:
         return entry.data
     try:
-        handle = os.open(entry.source, os.O_RDONLY | os.O_CLOEXEC)
+        handle = os.open(entry.source, READ_ONLY)
         try:
             check_unchanged(entry, os.fstat(handle))
             content = os.read(handle, entry.size + 1) if entry.size else b""

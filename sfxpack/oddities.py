@@ -8,6 +8,7 @@ from collections import defaultdict
 from collections.abc import Iterator
 from typing import Final
 
+from sfxpack.entries import READ_ONLY
 from sfxpack.format.layout import EntryKind
 from sfxpack.model import Entry, Finding
 from sfxpack.names import MISSING, Names
@@ -44,7 +45,7 @@ def is_sparse(entry: Entry, blocks: int) -> bool:
     if entry.size < _SPARSE_FROM or blocks * 512 >= entry.size:
         return False
     try:
-        handle = os.open(entry.source, os.O_RDONLY | os.O_CLOEXEC)
+        handle = os.open(entry.source, READ_ONLY)
     except OSError:
         return False
     try:

@@ -12,6 +12,7 @@ from typing import Final
 
 from sfxpack import elf
 from sfxpack.binaries import Binary
+from sfxpack.entries import READ_ONLY
 from sfxpack.errors import ArtifactError
 from sfxpack.format import pe
 from sfxpack.format.layout import EntryKind, Platform, RequirementKind
@@ -145,7 +146,7 @@ def _platform_of(entry: Entry) -> Platform | None:
         head = entry.data[: pe.HEAD]
     else:
         try:
-            handle = os.open(entry.source, os.O_RDONLY | os.O_CLOEXEC)
+            handle = os.open(entry.source, READ_ONLY)
         except OSError:
             return None
         try:

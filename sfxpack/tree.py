@@ -19,6 +19,8 @@ OWN: Final = frozenset({b".sfxpack", b".sfxpack.new"})
 """What sfxpack itself keeps in a prefix."""
 _SET_ID: Final = stat.S_ISUID | stat.S_ISGID
 _READABLE: Final = 0o444
+_JUNCTION: Final = 0xA0000003
+"""`stat.IO_REPARSE_TAG_MOUNT_POINT`: what Python takes for a folder."""
 _ODD: Final = {
     stat.S_IFSOCK: "socket",
     stat.S_IFIFO: "named pipe",
@@ -114,8 +116,8 @@ class _Walk:
     def _entry(self, path: bytes, item: os.DirEntry[bytes]) -> Entry | None:
         try:
             status = item.stat(follow_symlinks=False)
-            kind, mode = stat.S_IFMT(status.st_mode), stat.S_IMODE(status.st_mode)
-            if kind == stat.S_IFLNK:
+            kind, mode = stat.S_IFMT(status.st_mode), _mode(status)
+            if kind == stat.S_IFLNK or getattr(status, "st_reparse_tag", 0) == _JUNCTION:
                 return Entry(path, EntryKind.LINK, 0, 0, status.st_mtime_ns, item.path, os.readlink(item.path))
         except FileNotFoundError as error:
             raise ChangedError(f"{os.fsdecode(item.path)}: disappeared while the environment was listed") from error
@@ -126,8 +128,9 @@ class _Walk:
             self._check(path, item, mode)
             inode = (status.st_dev, status.st_ino) if status.st_nlink > 1 else ONE_NAME
             entry = Entry(path, EntryKind.FILE, mode & MODES, status.st_size, status.st_mtime_ns, item.path, b"", inode)
-            if oddities.is_sparse(entry, status.st_blocks):
-                self.findings.append(Finding("sparse", path, f"{status.st_blocks * 512} of {entry.size} bytes on disk"))
+            taken = getattr(status, "st_blocks", entry.size) * 512  # Windows does not say
+            if oddities.is_sparse(entry, taken // 512):
+                self.findings.append(Finding("sparse", path, f"{taken} of {entry.size} bytes on disk"))
             return entry
         if kind == stat.S_IFDIR:
             self._check(path, item, mode)
@@ -153,12 +156,22 @@ class _Walk:
             self.unreadable.append((item.path, f"longer than {layout.MAX_PATH} bytes below the prefix"))
 
 
+def _mode(status: os.stat_result) -> int:
+    """Permission bits; Windows has none, and Python makes up write for all."""
+    mode = stat.S_IMODE(status.st_mode)
+    return mode & 0o755 | 0o644 if os.name == "nt" else mode
+
+
 def _below(root: bytes, paths: Iterable[bytes]) -> Iterator[bytes]:
     """Absolute paths as seen from the root; those elsewhere are dropped."""
     real = os.path.realpath(root)
     for path in paths:
         parent, name = os.path.split(os.path.abspath(path))
-        relative = os.path.relpath(os.path.join(os.path.realpath(parent), name), real)
+        real_path = os.path.join(os.path.realpath(parent), name)
+        try:
+            relative = os.path.relpath(real_path, real).replace(os.fsencode(os.sep), b"/")
+        except ValueError:  # on another drive
+            continue
         if relative != b".." and not relative.startswith(b"../"):
             yield relative
 
