@@ -73,11 +73,12 @@ class Wine:
         environment: Mapping[str, str] | None = None,
         folder: str | None = None,
         status: int | None = None,
+        timeout: int = TIMEOUT,
     ) -> subprocess.CompletedProcess[str]:
         """Run a program of Windows to its end, in a folder of Windows; STATUS: what it must end with."""
         with self.start(command, environment=environment, folder=folder) as process:
             try:
-                out, error = process.communicate(stdin, TIMEOUT)
+                out, error = process.communicate(stdin, timeout)
             except BaseException:
                 process.kill()
                 raise
