@@ -8,6 +8,7 @@ target is its own path, the rest is another name of the root.
 from __future__ import annotations
 
 import os
+import posixpath
 import stat
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
@@ -88,7 +89,7 @@ def _bring(link: _Link, links: Mapping[bytes, _Link], collector: Collector) -> N
         if not os.path.islink(target):
             break
         text = os.readlink(target)
-        beside = links.get(os.path.normpath(os.path.join(folder, text)))
+        beside = links.get(posixpath.normpath(posixpath.join(folder, text)))
         target = os.path.normpath(os.path.join(os.path.dirname(target), text))
         if beside is not None and beside is not link and not os.path.isabs(text) and _same(beside.target, target):
             collector.entries[link.entry.path] = replace(link.entry, link=text)

@@ -8,7 +8,7 @@ Primary sources: PEP 610 (`direct_url.json`), the documentation of `site` (`.pth
 from __future__ import annotations
 
 import json
-import os
+import posixpath
 from collections.abc import Collection, Iterable, Iterator
 from typing import Final
 from urllib.parse import unquote_to_bytes
@@ -43,7 +43,7 @@ def leads_out(entry: Entry, environment: Environment) -> bool:
     """Whether an entry is a link whose text names a place outside the tree."""
     if entry.kind is not EntryKind.LINK:
         return False
-    way = os.path.normpath(os.path.join(os.path.dirname(entry.path), entry.link))
+    way = posixpath.normpath(posixpath.join(posixpath.dirname(entry.path), entry.link))
     return not _is_inside(way, _inside(environment)) if way.startswith(b"/") else way.split(b"/")[0] == b".."
 
 
@@ -70,5 +70,5 @@ def editable_root(content: bytes) -> bytes:
 
 
 def _is_inside(path: bytes, inside: Collection[bytes]) -> bool:
-    bare = b"/" + os.path.normpath(path).lstrip(b"/")
+    bare = b"/" + posixpath.normpath(path).lstrip(b"/")
     return any(is_below(bare, root) for root in inside)
