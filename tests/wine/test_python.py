@@ -147,18 +147,16 @@ def copy(python: Python, tmp_path: Path) -> Iterator[Python]:
     shutil.rmtree(python.wine.path(target).parent)
 
 
+@pytest.mark.parametrize("python", PLACES[1:], indirect=True)
 def test_a_copy_that_is_moved_and_removed(copy: Python) -> None:
-    copy.check()
+    copy.check_programs()
     wine, moved = copy.wine, Python(copy.wine, copy.prefix[:-3] + "moved")
     wine.path(copy.prefix).rename(wine.path(moved.prefix))
     refused = wine.run([f"{moved.prefix}\\.sfxpack\\sfx.exe", "run", "python"], status=5)
     assert f"made for {copy.prefix}, lies in {moved.prefix}" in refused.stderr
     moved.run(".sfxpack\\sfx.exe", "relocate", "--quiet")
     moved.check()
+    moved.check_programs()
     assert _old_paths(wine.path(moved.prefix)) == []
     moved.run(".sfxpack\\sfx.exe", "uninstall", "--yes")
     assert not wine.path(moved.prefix).exists()
-
-
-def test_programs_of_a_copy(copy: Python) -> None:
-    copy.check_programs()
