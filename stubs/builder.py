@@ -67,6 +67,13 @@ class Target:
         return ("_posix" if self.is_windows else "_win32") not in file.stem
 
 
+def _shipped(target: Target) -> tuple[str, ...]:
+    """The mode of what is shipped, and of what stands in for it: with another one the C library is compiled again."""
+    # Nothing unwinds a stack: the tables are 40 KB, 13 of them of the C library, out of reach for its flags.
+    # The C library for Windows does not compile without.
+    return ("-O", "fast", "-fstrip", *(() if target.is_windows else ("-fno-unwind-tables",)))
+
+
 class StubBuilder:
     """The stubs of one source tree."""
 
@@ -112,10 +119,7 @@ class StubBuilder:
         digest, records = self._source_digest(), self._read_records()
         for target in targets:
             output = self.directory / target.file
-            # Nothing unwinds a stack: the tables are 40 KB, 13 of them of the C library, out of reach for its flags.
-            # The C library for Windows does not compile without.
-            tables = [] if target.is_windows else ["-fno-unwind-tables"]
-            self._compile(target, output, "-O", "fast", "-fstrip", *tables)
+            self._compile(target, output, *_shipped(target))
             size = output.stat().st_size
             if size > target.budget:
                 message = f"{output} has {size:,} bytes, the budget of {target.platform} is {target.budget:,}"
@@ -136,7 +140,7 @@ class StubBuilder:
         self._prepare()
         output = self._root / "build" / "faults" / target.file
         output.parent.mkdir(parents=True, exist_ok=True)
-        self._compile(target, output, "-O", "fast", "-fstrip", injects=True)
+        self._compile(target, output, *_shipped(target), injects=True)
         return output
 
     def _prepare(self) -> None:
