@@ -2,7 +2,8 @@
 
 conda looks for the placeholder as it is, then in UTF-16 and UTF-32 (conda/core/portability.py), and so does rattler
 since 2026. Before, and libmamba still, it was looked for as it is only: then wide strings hold the placeholder, and
-keep it.
+keep it. On Windows all of them write the prefix with `/` into texts, and leave binaries alone but for the line of a
+launcher, which conda and libmamba replace and rattler does not (`link.rs`, "conda does not replace").
 """
 
 from __future__ import annotations
@@ -13,9 +14,9 @@ from dataclasses import dataclass, replace
 from itertools import accumulate
 from typing import Final
 
-from sfxpack.format.layout import Encoding, Strategy
+from sfxpack.format.layout import Encoding, SiteFlag, Strategy
 from sfxpack.model import CondaFile, Edit, Finding, Found, Rename, Site
-from sfxpack.sites import cstring, offsets, shebang, unsafe
+from sfxpack.sites import cstring, launcher, offsets, shebang, unsafe
 from sfxpack.sites.cstring import Content, CString, Replacement
 from sfxpack.sites.hits import Hit
 from sfxpack.sites.language import context
@@ -36,12 +37,16 @@ def find(path: bytes, content: Content, record: CondaFile, needles: Needles, opt
     it and, in binaries, the NULs that the capacity needs are there. A file that still is the package's is moved as if
     it had been installed at the placeholder.
     """
-    for spelling in _spellings(content, record, needles):
+    on_windows = options.platform.system == "windows"
+    if on_windows and record.file_mode == "binary":
+        return _binary_on_windows(path, content[:], record, needles, options)
+    for spelling in _spellings(content, record, needles, SiteFlag.FORWARD if on_windows else 0):
         steps = _replacements(spelling.pattern, record)
         done = [step for step in steps if next(step.hits(content), None) is not None]
         if not done:
             continue
-        prefix = _Prefix(spelling, spelling.pattern != needles.root, done, _replacements(record.placeholder, record))
+        renamed = spelling.pattern != encode(needles.root, Encoding.PLAIN, spelling.form)
+        prefix = _Prefix(spelling, renamed, done, _replacements(record.placeholder, record))
         if record.file_mode == "binary":
             found = _binary(path, content, record, prefix, options)
         else:
@@ -64,10 +69,12 @@ def unmanaged(path: bytes, record: CondaFile) -> Finding:
     return Finding("unmanaged", path, f"not as {record.package} installed it")
 
 
-def _spellings(content: Content, record: CondaFile, needles: Needles) -> Iterator[Spelling]:
-    yield from (known for known in needles.plain if known.pattern == known.rename.old and not known.rename.new)
+def _spellings(content: Content, record: CondaFile, needles: Needles, form: int) -> Iterator[Spelling]:
+    for known in needles.plain:
+        if not known.rename.new and known.form == form and (form or known.pattern == known.rename.old):
+            yield known
     if is_packaged(content, record):
-        yield Spelling(record.placeholder, Rename(record.placeholder, b""), Encoding.PLAIN)
+        yield Spelling(record.placeholder, Rename(record.placeholder, b""), Encoding.PLAIN, form)
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,6 +113,24 @@ def _binary(path: bytes, content: Content, record: CondaFile, prefix: _Prefix, o
     return replace(found, findings=findings)
 
 
+def _binary_on_windows(
+    path: bytes, content: bytes, record: CondaFile, needles: Needles, options: Options
+) -> Found | None:
+    """Nothing in a file of the package; in a launcher what was replaced in its line."""
+    if hashlib.sha256(content).hexdigest() == record.sha256:
+        return Found()
+    line = launcher.line_of(content)
+    if not line:
+        return None
+    before, text, after = content[: line.start], content[line.start : line.stop], content[line.stop :]
+    packages = (before + text.replace(known.pattern, record.placeholder) + after for known in needles.plain)
+    if _is_installed(content, record) or any(
+        hashlib.sha256(package).hexdigest() == record.sha256 for package in packages
+    ):
+        return launcher.find(path, content, line, needles, options)
+    return None
+
+
 def _text(
     path: bytes, content: bytes, record: CondaFile, prefix: _Prefix, needles: Needles, options: Options
 ) -> Found | None:
@@ -117,19 +142,19 @@ def _text(
         findings = offsets.check_text(path, package, record, prefix.kept)
     elif not _is_installed(content, record):
         return None
-    old = prefix.spelling.pattern
+    old, form = prefix.spelling.pattern, prefix.spelling.form
     hits = [Hit(at, at + len(old), prefix.spelling) for at, step in places if step.unit == 1]
     first, rest = shebang.take(content, hits, needles, options.platform)
     surroundings = context(path, content)
     sites = [*first]
     for hit in hits[len(hits) - rest :]:
         encoding, flags = surroundings.quoting(hit, urls=False)
-        renamed = encode(needles.root, encoding) != old
-        sites.append(Site(hit.start, hit.end, Strategy.TEXT, encoding=encoding, flags=flags, renamed=renamed))
+        renamed = encode(needles.root, encoding, form) != old
+        sites.append(Site(hit.start, hit.end, Strategy.TEXT, encoding=encoding, flags=flags | form, renamed=renamed))
     for at, step in places:
         if step.unit > 1:
             end = at + len(step.old)
-            sites.append(Site(at, end, Strategy.TEXT, encoding=step.encoding, renamed=prefix.renamed))
+            sites.append(Site(at, end, Strategy.TEXT, encoding=step.encoding, flags=form, renamed=prefix.renamed))
     sites.sort(key=lambda site: site.start)
     kept = tuple(site for at, site in enumerate(sites) if at == 0 or site.start >= sites[at - 1].end)
     return Found(kept, (), findings)
