@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from sfxpack.model import CondaFile, Environment, Finding, Found, Kind
-from sfxpack.sites import ar, archive, conda, elf, launcher, pyc, shebang, slash, spelling, text, windows
+from sfxpack.sites import ar, archive, conda, elf, launcher, pyc, shebang, slash, spelling, text, trampoline, windows
 from sfxpack.sites.archive import look_inside
 from sfxpack.sites.conda import is_packaged
 from sfxpack.sites.hits import search
@@ -90,6 +90,9 @@ def _elf(path: bytes, content: bytes, needles: Needles, options: Options) -> Fou
 
 def _binary(path: bytes, content: bytes, needles: Needles, options: Options) -> Found:
     """SLASH, but for the first line of a script that what follows does not depend on the length of."""
+    if edits := trampoline.edits(path, content, needles):
+        rest = slash.find(path, content, needles, slash.Loaded(strict=options.limit_strict))
+        return Found(outside(rest.sites, edits), edits, rest.findings)
     if launch := launcher.line_of(content):
         return launcher.find(path, content, launch, needles, options)
     line = shebang.first_line(content) if shebang.is_free(content) else b""
