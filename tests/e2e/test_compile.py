@@ -155,7 +155,7 @@ def test_extracting_runs_nothing(tmp_path: Path) -> None:
 def test_a_tree_without_python(tmp_path: Path) -> None:
     write(tmp_path / "tree/file", "")
     refused = run(*SFXPACK, "build", "-p", tmp_path / "tree", "-o", tmp_path / "x.sh", "--pyc", "compile", status=2)
-    assert "has no bin/python to compile with" in refused.stderr
+    assert "has no bin/python or python.exe to compile with" in refused.stderr
 
 
 def test_several_environments(tmp_path: Path) -> None:
