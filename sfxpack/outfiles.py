@@ -61,7 +61,9 @@ def cut_of(platform: Platform, split: int, least: int) -> Cut:
         UsageError: they are not fewer than `split`, or SFXDATA is asked for elsewhere.
     """
     if 0 < split <= least:
-        raise UsageError(f"--split {split}: the first file alone takes {least} bytes; give at least {least + 1}")
+        raise UsageError(
+            f"--split: the first file alone takes {least:,} bytes, more than {split - 1:,}; give at least {least + 1}"
+        )
     if platform.system != "windows":
         if split == SFXDATA:
             raise UsageError(f"--split sfxdata: for a .exe alone, but this is for {platform.label}; give a size")

@@ -233,7 +233,7 @@ def least() -> int:
 
 def test_too_small_files(root: Path, tmp_path: Path, least: int) -> None:
     said = run(*SFXPACK, "build", root, "-o", tmp_path / "x.sh", "--split", least - 1, status=2).stderr
-    assert f"give at least {least}" in said
+    assert f"the first file alone takes {least - 1:,} bytes, more than {least - 2:,}; give at least {least}" in said
     assert list(tmp_path.iterdir()) == [root]
 
 
