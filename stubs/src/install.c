@@ -3,6 +3,7 @@
 
 #include <errno.h>
 
+#include "commit.h"
 #include "compile.h"
 #include "help.h"
 #include "hooks.h"
@@ -314,6 +315,24 @@ enum sfx_error sfx_install(struct sfx_session *session, struct sfx_fault *fault)
     return error ? error : install_at(session, &place, fault);
 }
 
+/* What a killed --force has to give back decides, as it will be there again. */
+static void foresee(struct sfx_place *place)
+{
+    __attribute__((cleanup(sfx_os_closep))) int old = -1;
+    struct sfx_os_stat found;
+    if (place->occupation != SFX_PLACE_LEFTOVER || place->uninstalling || place->spent_record)
+        return;
+    bool inside = sfx_os_stat(place->folder, SFX_STAGING_INSIDE, &found) == 0;
+    int error = sfx_os_open(inside ? place->folder : place->parent, inside ? SFX_STAGING_INSIDE "/" SFX_STAGING_OLD : place->staging,
+                            SFX_OS_DIRECTORY, &old);
+    if (error || sfx_os_stat(old, SFX_MANIFEST_PATH, &found) != 0)
+        return;
+    sfx_os_closep(&place->folder);
+    place->folder = old;
+    place->occupation = SFX_PLACE_INSTALLED;
+    old = -1;
+}
+
 enum sfx_error sfx_check_only(struct sfx_session *session, struct sfx_fault *fault)
 {
     __attribute__((cleanup(sfx_place_close))) struct sfx_place place = {.parent = -1, .folder = -1};
@@ -324,6 +343,8 @@ enum sfx_error sfx_check_only(struct sfx_session *session, struct sfx_fault *fau
         return error;
     struct sfx_fault place_fault = {0};
     error = sfx_place_open(prefix, &place, &place_fault);
+    if (!error)
+        foresee(&place);
     if (!error)
         error = decide(session, &place, &decision, &place_fault);
     struct sfx_target target = sfx_preflight_target(session, &place);

@@ -94,6 +94,15 @@ bool sfx_path_is_inside(const char *path, const char *folder)
     return strncmp(path, folder, size) == 0 && path[size] == '/';
 }
 
+int sfx_path_leads_into(const char *path, const char *folder, bool *ret_into)
+{
+    SFX_CLEAN_STRING char *existing = sfx_path_existing(path);
+    SFX_CLEAN_STRING char *real = NULL;
+    int error = existing ? sfx_os_real_path(existing, &real) : ENOMEM;
+    *ret_into = error || sfx_os_same_path(real, folder) || sfx_path_is_inside(real, folder);
+    return error;
+}
+
 /* After `[`: whether ONE is in the set; moves PATTERN behind the `]`. A `[` without `]` stands for itself. */
 static bool match_set(const char **pattern, uint8_t one)
 {

@@ -144,6 +144,8 @@ static void report_json(const char *prefix, const struct sfx_checks *checks, con
         puts(text.data);
 }
 
+#define UNFINISHED "another run is not finished there; what it left is undone first"
+
 static void add_place(const struct sfx_session *session, const struct sfx_target *target, const struct sfx_fault *place_fault,
                       struct sfx_checks *checks)
 {
@@ -154,11 +156,12 @@ static void add_place(const struct sfx_session *session, const struct sfx_target
     }
     const char *text = place->folder < 0 ? "does not exist yet" : "is empty";
     if (place->occupation == SFX_PLACE_LEFTOVER)
-        text = "another run is not finished there; what it left is undone first";
+        text = UNFINISHED;
     if (place->occupation == SFX_PLACE_INSTALLED)
         text = session->options.force ? "the installation there would be replaced" : "this build is installed there already";
+    bool unfinished = place->occupation == SFX_PLACE_INSTALLED && (place->left_beside || place->left_inside);
     bool linked = place->folder >= 0 && strcmp(place->path, place->prefix) != 0;
-    sfx_check_add(checks, SFX_CHECK_PLACE, SFX_CHECK_OK, "%s%s%s", text, linked ? "; the prefix is a link to " : "",
+    sfx_check_add(checks, SFX_CHECK_PLACE, SFX_CHECK_OK, "%s%s%s%s", unfinished ? UNFINISHED "; " : "", text, linked ? "; the prefix is a link to " : "",
                   linked ? place->path : "");
     sfx_check_place(target, checks);
 }

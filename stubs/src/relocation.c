@@ -194,16 +194,6 @@ static enum sfx_error choose_target(const struct sfx_session *session, int root,
     return *ret_target ? SFX_OK : sfx_fail(fault, SFX_ERROR_MEMORY, "out of memory");
 }
 
-/* Whether PATH, which need not exist, is below FOLDER, a real path, whatever links lead there. */
-static int leads_into(const char *path, const char *folder, bool *ret_into)
-{
-    SFX_CLEAN_STRING char *existing = sfx_path_existing(path);
-    SFX_CLEAN_STRING char *real = NULL;
-    int error = existing ? sfx_os_real_path(existing, &real) : ENOMEM;
-    *ret_into = error || sfx_os_same_path(real, folder) || sfx_path_is_inside(real, folder);
-    return error;
-}
-
 /* What became of it, in a line; what was listed makes it an end with exceptions. */
 static enum sfx_error say_end(const struct sfx_relocation *relocation, const char *verb, struct sfx_fault *fault)
 {
@@ -237,7 +227,7 @@ static enum sfx_error relocate_to(struct sfx_relocation *relocation, struct sfx_
         return sfx_fail_os(fault, os_error, "cannot look at %s", place.path);
     if (!same) {
         bool into;
-        os_error = leads_into(place.path, here->path, &into);
+        os_error = sfx_path_leads_into(place.path, here->path, &into);
         if (os_error)
             return sfx_fail_os(fault, os_error, "cannot look at %s", place.path);
         if (into || sfx_path_is_inside(here->path, place.path))

@@ -74,10 +74,14 @@ static void log_start(struct sfx_session *session, int count, char **arguments)
 enum sfx_error sfx_session_check_log(const struct sfx_session *session, const char *prefix, struct sfx_fault *fault)
 {
     SFX_CLEAN_STRING char *log = NULL;
+    SFX_CLEAN_STRING char *real = NULL;
     if (!session->options.log)
         return SFX_OK;
     enum sfx_error error = sfx_path_absolute(session->options.log, &log, fault);
-    if (!error && sfx_path_is_inside(log, prefix))
+    bool inside = !error && sfx_path_is_inside(log, prefix);
+    if (!error && !inside && sfx_os_real_path(prefix, &real) == 0 && sfx_path_leads_into(log, real, &inside) != 0)
+        inside = false;                  /* opening it says more */
+    if (inside)
         error = sfx_fail(fault, SFX_ERROR_USAGE, "the log %s would lie in the prefix, which has its own, "
                                                  SFX_STATE_DIRECTORY "/install.log; name a file outside of it", log);
     return error;

@@ -54,6 +54,8 @@ const char *sfx_path_name(const char *path);
 char *sfx_path_existing(const char *path);
 /* Whether an absolute normalised path lies below another one, by its text. */
 bool sfx_path_is_inside(const char *path, const char *folder);
+/* Whether PATH, which need not exist, is or lies below FOLDER, a real path, whatever links lead there. Returns an errno. */
+int sfx_path_leads_into(const char *path, const char *folder, bool *ret_into);
 /* A shell pattern (`*` `?` `[...]`) against TEXT; `*` and `?` match `/` too. */
 bool sfx_match(const char *pattern, struct sfx_bytes text);
 

@@ -402,6 +402,7 @@ enum sfx_error sfx_uninstall(struct sfx_session *session, struct sfx_fault *faul
     }
     if (!error)
         error = sfx_place_open(path, &place, fault);
+    bool spent = !error && place.spent_record;
     if (!error && (place.left_beside || place.left_inside))
         error = sfx_produce_recover(session, &place, fault);
     if (!error && is_there(&place))
@@ -410,6 +411,11 @@ enum sfx_error sfx_uninstall(struct sfx_session *session, struct sfx_fault *faul
         return sfx_fail(fault, error, "you may not write in %s; who installed it, or root, can remove it", path);
     if (error)
         return error;
+    if (!is_there(&place) && spent) {    /* whether the folder was there before is known no more */
+        session->events.result = "removed";
+        sfx_tell(session, "what was left in %s is removed; the folder stays", path);
+        return SFX_OK;
+    }
     if (!is_there(&place))
         return sfx_fail(fault, SFX_ERROR_PREFIX, "there is no installation in %s any more", path);
     return uninstall(session, &place, true, fault);

@@ -227,6 +227,23 @@ def test_killed(form: Form, maker: Maker, tmp_path: Path) -> None:
         assert [path.name for path in form.place.iterdir()] == ["env"]
 
 
+def test_check_only_foresees_what_comes_back(form: Form, maker: Maker, tmp_path: Path) -> None:
+    kill_in_hook(form, maker, tmp_path)
+    before = whole(form.place)
+    said = maker.make(small()).run("--check-only", *form.options).stdout
+    assert "another run is not finished there; what it left is undone first" in said
+    replaces = "--force" in form.options
+    assert ("; the installation there would be replaced" in said) == replaces
+    new = maker.make(small(b"2"), "new.sh")
+    new.run("--check-only", "--prefix", form.prefix, status=Exit.PREFIX_IN_USE if replaces else 0)
+    assert (
+        "; this build is installed there already" in form.old.run("--check-only", "--prefix", form.prefix).stdout
+        or not replaces
+    )
+    assert whole(form.place) == before
+    new.run("--prefix", form.prefix, "--no-sync", status=Exit.PREFIX_IN_USE if replaces else 0)
+
+
 @pytest.mark.parametrize(
     "command", [["relocate"], ["relocate", "--strict"], ["relocate", "NEW"], ["uninstall", "--yes"]]
 )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import shutil
@@ -343,7 +344,24 @@ def test_a_log_that_would_be_removed(app: Installer, tmp_path: Path) -> None:
     before = snapshot(prefix)
     for log in (prefix / "log", prefix / ".sfxpack/log"):
         assert "would lie in the prefix" in uninstall(prefix, "--log", log, status=Exit.USAGE).stderr
+    (tmp_path / "link").symlink_to(prefix / "lib")
+    assert "would lie in the prefix" in uninstall(prefix, "--log", tmp_path / "link/log", status=Exit.USAGE).stderr
     assert snapshot(prefix) == before
+
+
+@pytest.mark.parametrize("foreign", [False, True])
+def test_killed_after_its_manifest_went(app: Installer, tmp_path: Path, *, foreign: bool) -> None:
+    prefix = install(app, tmp_path / "env")
+    for path in prefix.iterdir():
+        if path.name != ".sfxpack":
+            shutil.rmtree(path)
+    (prefix / ".sfxpack/uninstalling").touch()
+    (prefix / ".sfxpack/manifest").unlink()
+    if foreign:
+        (prefix / "mine").write_text("mine")
+    done = uninstall(prefix, "--json")
+    assert json.loads(done.stdout.splitlines()[-1])["result"] == "removed"
+    assert names(prefix) == (["mine"] if foreign else [])
 
 
 def test_locked(app: Installer, tmp_path: Path) -> None:
