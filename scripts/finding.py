@@ -23,9 +23,10 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 from sfxpack import classify, plan, sites
 from sfxpack.content import LARGE, Context, find
 from sfxpack.entries import read
-from sfxpack.model import Entry, Found, Request
+from sfxpack.model import Entry, Found
 from sfxpack.names import Names
 from sfxpack.records import Files
+from sfxpack.request import Request
 from sfxpack.sites.window import OVERLAP
 from sfxpack.subject import subjects
 

@@ -6,7 +6,7 @@ from sfxpack.build import Result, build
 from sfxpack.errors import SfxpackError
 from sfxpack.extract import extract
 from sfxpack.inspect import Inspection, inspect
-from sfxpack.model import Request
+from sfxpack.request import Request
 from sfxpack.scan import Scan, scan
 from sfxpack.verify import verify
 

@@ -20,12 +20,13 @@ from sfxpack.compress import BlockWriter
 from sfxpack.errors import UsageError
 from sfxpack.format.layout import EntryKind, Platform
 from sfxpack.format.tables import Index, Product
-from sfxpack.model import Addition, Entry, Finding, Origin, Pyc, Request, Saving
+from sfxpack.model import Addition, Entry, Finding, Origin, Pyc, Saving
 from sfxpack.outfiles import FAT32_MOST, Written
 from sfxpack.ownership import Ownership
 from sfxpack.ownership import as_json as ownership_as_json
 from sfxpack.packing import Packing
 from sfxpack.reading import Progress, Reading, silent, usable_cores
+from sfxpack.request import Request
 from sfxpack.subject import Subject, subjects
 from sfxpack.whole import Whole, additions, refuse_names, savings, together, warnings
 from sfxpack.windows import program, signing

@@ -17,7 +17,7 @@ import click
 from rich.console import Console
 from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn
 
-from sfxpack import __version__, report, scan_report
+from sfxpack import __version__, inspect_report, report, scan_report
 from sfxpack.build import build as build_artifact
 from sfxpack.errors import SfxpackError, UsageError
 from sfxpack.extract import extract as extract_artifact
@@ -167,7 +167,7 @@ def inspect(file: Path, *, as_json: bool) -> None:
     if as_json:
         click.echo(json.dumps(dataclasses.asdict(facts)))
     else:
-        report.print_inspection(facts, Console(highlight=False))
+        inspect_report.print_inspection(facts, Console(highlight=False))
 
 
 @cli.command()

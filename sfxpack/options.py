@@ -15,7 +15,8 @@ import click
 
 from sfxpack import adding
 from sfxpack.format.layout import HookKind, Platform
-from sfxpack.model import SFXDATA, Added, Policy, Program, Pyc, Request
+from sfxpack.model import Added, Policy, Pyc
+from sfxpack.request import SFXDATA, Program, Request
 from sfxpack.selection import PRESETS
 
 _FILTERS: Final = ("exclude", "include", "exclude_from")

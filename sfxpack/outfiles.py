@@ -16,7 +16,7 @@ from sfxpack.format import encode, schema
 from sfxpack.format.layout import MAX_PARTS, Platform
 from sfxpack.format.parts import part_path, parts_beside
 from sfxpack.format.tables import Locator
-from sfxpack.model import SFXDATA
+from sfxpack.request import SFXDATA
 
 FAT32_MOST: Final = (1 << 32) - 1
 """Bytes of the largest file on FAT32, which most USB sticks come with."""

@@ -8,8 +8,9 @@ from dataclasses import dataclass
 from typing import Final
 
 from sfxpack import hooks
-from sfxpack.model import Addition, Entry, Request, Saving
+from sfxpack.model import Addition, Entry, Saving
 from sfxpack.plan import reading_order
+from sfxpack.request import Request
 from sfxpack.subject import Subject, subjects
 from sfxpack.whole import additions, refuse_names, savings, warnings
 

@@ -9,8 +9,9 @@ from dataclasses import dataclass
 from typing import Final
 
 from sfxpack.errors import DiscoveryError, naming
-from sfxpack.model import Finding, Policy, Request
+from sfxpack.model import Finding, Policy
 from sfxpack.ownership import Ownership
+from sfxpack.request import Request
 
 
 @dataclass(frozen=True, slots=True)

@@ -19,9 +19,10 @@ from sfxpack.format.layout import NO_LIMIT, Platform, SiteFlag, Strategy
 from sfxpack.format.sites import UNITS
 from sfxpack.format.tables import IndexRequirement, is_condas
 from sfxpack.large import Large
-from sfxpack.model import Addition, Entry, Environment, Finding, Origin, Policy, Request, Saving, Site
+from sfxpack.model import Addition, Entry, Environment, Finding, Origin, Policy, Saving, Site
 from sfxpack.ownership import Ownership
 from sfxpack.reading import Progress, Reading, silent, usable_cores
+from sfxpack.request import Request
 from sfxpack.subject import Subject, subjects
 from sfxpack.windows import names
 from sfxpack.windows.names import Longest

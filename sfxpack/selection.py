@@ -18,10 +18,11 @@ from sfxpack import gitignore, slim
 from sfxpack.entries import read
 from sfxpack.errors import UsageError
 from sfxpack.format.layout import EntryKind
-from sfxpack.model import ONE_NAME, Entry, Environment, Pyc, Request, Saving
+from sfxpack.model import ONE_NAME, Entry, Environment, Pyc, Saving
 from sfxpack.names import MISSING, Names
 from sfxpack.paths import above
 from sfxpack.records import pyc_source
+from sfxpack.request import Request
 from sfxpack.rows import OUTSIDE
 from sfxpack.tree import Tree
 

@@ -13,7 +13,8 @@ from sfxpack.environments.spelling import product_name
 from sfxpack.errors import UsageError
 from sfxpack.format.layout import EntryKind, Platform
 from sfxpack.format.parts import parts_beside
-from sfxpack.model import Addition, Entry, Environment, Policy, Request, Site
+from sfxpack.model import Addition, Entry, Environment, Policy, Site
+from sfxpack.request import Request
 from sfxpack.selection import Selection, select
 from sfxpack.tree import Tree, list_tree
 

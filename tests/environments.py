@@ -25,7 +25,8 @@ from typing import Any
 from sfxpack.environments import discover
 from sfxpack.errors import SfxpackError
 from sfxpack.format.layout import EntryKind
-from sfxpack.model import Environment, Request
+from sfxpack.model import Environment
+from sfxpack.request import Request
 from sfxpack.tree import Tree, list_tree
 
 PLACEHOLDER = b"/build/host_env_placehold" + b"_placehold" * 23

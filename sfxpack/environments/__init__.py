@@ -10,7 +10,8 @@ from sfxpack.environments import conda, origin, prefix, venv, witnesses
 from sfxpack.environments.locate import locate
 from sfxpack.environments.spelling import Spellings
 from sfxpack.errors import DiscoveryError
-from sfxpack.model import Environment, Request
+from sfxpack.model import Environment
+from sfxpack.request import Request
 
 
 def discover(request: Request) -> Environment:

@@ -12,7 +12,7 @@ from typing import Final
 
 from sfxpack.environments import known
 from sfxpack.errors import DiscoveryError, UnreadableError, UsageError, naming
-from sfxpack.model import Request
+from sfxpack.request import Request
 
 SYSTEM_ROOTS: Final = frozenset({b"/", b"/usr", b"/usr/local"})
 """Prefixes that programs of the system name too: they cannot be told from an environment's own paths."""

@@ -16,7 +16,7 @@ from unicodedata import category
 import pefile
 
 from sfxpack.errors import ResourceError, UsageError
-from sfxpack.model import Program
+from sfxpack.request import Program
 from sfxpack.windows import icon, version
 from sfxpack.windows.icon import Icon
 

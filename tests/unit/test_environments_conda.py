@@ -11,7 +11,8 @@ from typing import Any
 import pytest
 
 from sfxpack.environments import discover
-from sfxpack.model import CondaFile, Environment, Request
+from sfxpack.model import CondaFile, Environment
+from sfxpack.request import Request
 from tests import environments
 from tests.environments import PLACEHOLDER
 

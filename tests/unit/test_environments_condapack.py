@@ -9,7 +9,8 @@ from pathlib import Path
 import pytest
 
 from sfxpack.environments import condapack, discover
-from sfxpack.model import Environment, Origin, Request
+from sfxpack.model import Environment, Origin
+from sfxpack.request import Request
 from tests.environments import PLACEHOLDER
 from tests.prefixes import write
 

@@ -10,7 +10,7 @@ import pytest
 from sfxpack.environments import condarc, known
 from sfxpack.environments.locate import Located, locate
 from sfxpack.errors import DiscoveryError, UsageError
-from sfxpack.model import Request
+from sfxpack.request import Request
 from tests import environments
 
 

@@ -11,7 +11,8 @@ import pytest
 from sfxpack.environments import discover, origin
 from sfxpack.environments.witnesses import STATE, Claim
 from sfxpack.errors import DiscoveryError
-from sfxpack.model import Environment, Finding, Origin, Request
+from sfxpack.model import Environment, Finding, Origin
+from sfxpack.request import Request
 from tests.prefixes import write
 
 OWN = (b"/here", b"/also/here")

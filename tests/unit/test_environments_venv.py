@@ -14,7 +14,8 @@ from sfxpack.environments.files import Collector
 from sfxpack.environments.libraries import Library
 from sfxpack.errors import DiscoveryError
 from sfxpack.format.layout import EntryKind
-from sfxpack.model import Entry, Environment, Origin, Request
+from sfxpack.model import Entry, Environment, Origin
+from sfxpack.request import Request
 from tests import bases, environments
 from tests.prefixes import write
 from tests.running import run

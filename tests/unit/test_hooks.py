@@ -10,7 +10,7 @@ import pytest
 from sfxpack import hooks
 from sfxpack.errors import UsageError
 from sfxpack.format.layout import MAX_HOOK, HookKind
-from sfxpack.model import Request
+from sfxpack.request import Request
 from sfxpack.subject import subjects
 
 SCRIPT, TEXT = HookKind.POST_INSTALL, HookKind.LICENSE

@@ -10,6 +10,7 @@ RANKS = (
     {"errors"},
     {"format"},
     {"model"},
+    {"request"},
     {"windows"},
     {"elf", "resources", "rows", "gitignore", "workers", "credentials", "paths", "entries", "holes"},
     {"elfedit", "binaries", "names"},
@@ -30,7 +31,7 @@ RANKS = (
     {"packing", "closure", "whole"},
     {"build", "scan", "inspect", "preview"},
     {"verify", "extract", "report"},
-    {"scan_report"},
+    {"scan_report", "inspect_report"},
     {"options"},
     {"cli"},
 )

@@ -5,8 +5,8 @@ from __future__ import annotations
 import click
 import pytest
 
-from sfxpack.model import SFXDATA
 from sfxpack.options import size
+from sfxpack.request import SFXDATA
 
 
 @pytest.mark.parametrize(

@@ -13,8 +13,8 @@ from sfxpack.format import schema
 from sfxpack.format.layout import Platform
 from sfxpack.format.parts import is_part, part_path, parts_beside
 from sfxpack.format.tables import Locator
-from sfxpack.model import SFXDATA
 from sfxpack.outfiles import Cut, OutFiles, cut_of
+from sfxpack.request import SFXDATA
 
 PART = schema.PART.size
 

@@ -16,7 +16,8 @@ from hypothesis import strategies as st
 
 from sfxpack.errors import UsageError
 from sfxpack.format.layout import EntryKind
-from sfxpack.model import Entry, Environment, Pyc, Rename, Request
+from sfxpack.model import Entry, Environment, Pyc, Rename
+from sfxpack.request import Request
 from sfxpack.selection import PRESETS, Selection, is_left_out, select
 from sfxpack.tree import Tree
 

@@ -11,7 +11,7 @@ import pytest
 
 from sfxpack import slim
 from sfxpack.format.layout import EntryKind
-from sfxpack.model import Request
+from sfxpack.request import Request
 from sfxpack.subject import Subject, subjects
 from sfxpack.whole import warnings
 from tests import bases
