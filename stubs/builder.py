@@ -35,8 +35,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
 
-INJECTION = "stubs/faults/inject.c"
-"""What makes system calls fail in the build for faults."""
+INJECTION = ("stubs/faults/calls.c", "stubs/faults/inject.c")
+"""What makes system calls fail in the build for faults: the first has a function for each."""
 
 
 RESOURCES = "stubs/src/win32/sfx.rc"
@@ -136,7 +136,7 @@ class StubBuilder:
         return output
 
     def build_for_faults(self, target: Target) -> Path:
-        """Compile a stub whose system calls fail on request (`stubs/faults/inject.c`); neither recorded nor shipped."""
+        """Compile a stub whose system calls fail on request (`stubs/faults`); neither recorded nor shipped."""
         self._prepare()
         output = self._root / "build" / "faults" / target.file
         output.parent.mkdir(parents=True, exist_ok=True)
@@ -185,7 +185,7 @@ class StubBuilder:
             command.append(RESOURCES)
         if injects:
             flags = [*self._flags["all"], "-std=c11", "-D_GNU_SOURCE", "-Wall", "-Wextra"]
-            command += ["-cflags", *flags, "--", INJECTION]
+            command += ["-cflags", *flags, "--", *INJECTION]
         caches = self._root / "build" / "zig-cache"
         environment = os.environ | {
             "ZIG_GLOBAL_CACHE_DIR": str(caches / "global"),
@@ -197,7 +197,7 @@ class StubBuilder:
 
     def _injected(self) -> list[str]:
         """Return the calls that the build for faults can make fail: those that have a function for it."""
-        text = (self._root / INJECTION).read_text(encoding="utf-8")
+        text = (self._root / INJECTION[0]).read_text(encoding="utf-8")
         return sorted(set(re.findall(r"^\S.*sfx_inject_(\w+)\(", text, re.MULTILINE)))
 
     def _record(self, target: Target, source: str) -> dict[str, str]:
