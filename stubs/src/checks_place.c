@@ -259,6 +259,7 @@ static void check_modes(const struct sfx_target *target, struct sfx_checks *chec
 /* What may forbid to run what is installed, and what lets it run. */
 static void check_guards(const char *prefix, struct sfx_checks *checks)
 {
+    /* Folders of the file hierarchy that the targeted policy has file contexts for (selinux-policy, file_contexts). */
     static const char *const labelled[] = {"/opt/", "/usr/", "/home/", "/root/", NULL};
     SFX_CLEAN_TEXT struct sfx_text quoted = {0};
     unsigned guards = sfx_os_guards();
