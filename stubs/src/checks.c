@@ -134,20 +134,26 @@ static void check_paths(const struct sfx_index *index, const char *prefix, struc
     size_t size = strlen(prefix);
     size_t common = sfx_os_common_path();
     struct sfx_bytes longest = {NULL, 0};
+    struct sfx_bytes widest = {NULL, 0};     /* by characters, where they count */
+    size_t most = 0;
     for (uint32_t i = 0; i < index->header.entry_count; i++) {
         struct sfx_bytes path = sfx_index_string(index, sfx_index_entry(index, i).path);
         longest = path.size > longest.size ? path : longest;
+        size_t characters = common == SIZE_MAX ? 0 : count_characters(path);
+        widest = characters > most ? path : widest;
+        most = characters > most ? characters : most;
     }
+    most += count_characters(sfx_bytes_of(prefix)) + 1;
     if (size + 1 + longest.size > SFX_MAX_PATH)
         sfx_check_fail(checks, SFX_CHECK_LONGEST_PATH, SFX_ERROR_LONG,
                       "%.*s would get a path of %zu bytes, more than the %u a system takes; choose a shorter prefix",
                       (int)(longest.size < 256 ? longest.size : 256), (const char *)longest.data, size + 1 + longest.size,
                       SFX_MAX_PATH);
-    else if (count_characters(sfx_bytes_of(prefix)) + 1 + count_characters(longest) > common)
+    else if (most > common)
         sfx_check_add(checks, SFX_CHECK_LONGEST_PATH, SFX_CHECK_WARNING,
                       "%.*s gets a path of %zu characters; here most programs take %zu, so some may not find it; choose a shorter prefix, "
-                      "or let an administrator set LongPathsEnabled", (int)(longest.size < 256 ? longest.size : 256),
-                      (const char *)longest.data, count_characters(sfx_bytes_of(prefix)) + 1 + count_characters(longest), common);
+                      "or let an administrator set LongPathsEnabled", (int)(widest.size < 256 ? widest.size : 256),
+                      (const char *)widest.data, most, common);
     else
         sfx_check_add(checks, SFX_CHECK_LONGEST_PATH, SFX_CHECK_OK, "%zu bytes", size + 1 + longest.size);
 }

@@ -47,8 +47,6 @@ enum sfx_error sfx_journal_publish(struct sfx_commit *commit, bool sync, struct 
 enum sfx_error sfx_journal_undo(const struct sfx_place *place, struct sfx_fault *fault);
 /* Remove the staging folder of the open PREFIX; all has come, or gone back. */
 int sfx_journal_remove(int prefix);
-/* The new tree stands, but could not be flushed. */
-enum sfx_error sfx_fail_unsure(const struct sfx_place *place, int error, struct sfx_fault *fault);
 
 #define SFX_STAGING_TREE "tree"
 #define SFX_STAGING_OLD "old"

@@ -1,6 +1,6 @@
 /* The operating system, as the stub uses it: every system call and every #ifdef ends behind this header.
  *
- * Functions that return `int` give 0 or an errno; the caller knows which path to name. The three that return
+ * Functions that return `int` give 0 or an errno; the caller knows which path to name. Those that return
  * `enum sfx_error` fill the fault themselves. EINTR is retried everywhere but in sfx_os_read_line. A path is relative to
  * DIRECTORY, an open directory or SFX_OS_HERE; the last component is never followed if it is a link, unless said so. */
 #ifndef SFX_OS_H
@@ -112,7 +112,6 @@ int sfx_os_list(int directory, char **ret_names, size_t *ret_count);
 bool sfx_os_is_writable(const char *path);                                                  /* a directory, by the effective user */
 bool sfx_os_adds_folders(const char *path);                                                 /* whether that is enough for folders in it at least */
 int sfx_os_real_path(const char *path, char **ret_path);                                    /* malloced */
-int sfx_os_current_directory(char **ret_path);                                              /* malloced; the shell's spelling if right */
 int sfx_os_self(char **ret_path);                                                           /* the running program; malloced */
 
 /* If the running program lies below ROOT, its file goes away from there, as ASIDE in PARENT if nowhere better: some systems let
@@ -184,7 +183,7 @@ struct sfx_os_command {
  * shell has it. */
 int sfx_os_run(const struct sfx_os_command *command, int *ret_status);
 /* Become a program: the first of COMMAND (NULL ends), looked for as a shell would, in the environment of PREFIX: its own script
- * activates it, else its folders of programs come first. Returns only if that fails; ENOTDIR: PREFIX has neither. */
+ * activates it, else its folders of programs come first. Returns only if that fails; ENOTDIR: PREFIX has neither (Windows: its root is one). */
 int sfx_os_become(const char *prefix, char *const *command);
 int sfx_os_signal_of(int status);                                                           /* that ended a program, or 0 */
 /* What runs scripts that name it alone, as this system knows some: `#!cmd`. */

@@ -9,21 +9,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-enum sfx_error sfx_os_typed_path(const char *typed, char **ret_path, struct sfx_fault *fault)
-{
-    char *directory = NULL;
-    int error = *typed == '/' ? 0 : sfx_os_current_directory(&directory);
-    if (error)
-        return sfx_fail_os(fault, error, "cannot find the working directory; give an absolute path instead of %s", typed);
-    size_t room = (directory ? strlen(directory) : 0) + strlen(typed) + 2;
-    *ret_path = malloc(room);
-    if (*ret_path)
-        snprintf(*ret_path, room, "%s/%s", directory ? directory : "", typed);
-    free(directory);
-    return *ret_path ? SFX_OK : sfx_fail(fault, SFX_ERROR_MEMORY, "out of memory");
-}
-
-int sfx_os_current_directory(char **ret_path)
+/* Malloced; the shell's spelling if it is right. */
+static int current_directory(char **ret_path)
 {
     const char *shell = getenv("PWD");
     struct stat here;
@@ -35,6 +22,20 @@ int sfx_os_current_directory(char **ret_path)
     }
     *ret_path = getcwd(NULL, 0);
     return *ret_path ? 0 : errno;
+}
+
+enum sfx_error sfx_os_typed_path(const char *typed, char **ret_path, struct sfx_fault *fault)
+{
+    char *directory = NULL;
+    int error = *typed == '/' ? 0 : current_directory(&directory);
+    if (error)
+        return sfx_fail_os(fault, error, "cannot find the working directory; give an absolute path instead of %s", typed);
+    size_t room = (directory ? strlen(directory) : 0) + strlen(typed) + 2;
+    *ret_path = malloc(room);
+    if (*ret_path)
+        snprintf(*ret_path, room, "%s/%s", directory ? directory : "", typed);
+    free(directory);
+    return *ret_path ? SFX_OK : sfx_fail(fault, SFX_ERROR_MEMORY, "out of memory");
 }
 
 char *sfx_os_home(void)

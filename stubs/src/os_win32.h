@@ -76,8 +76,8 @@ int sfx_win32_settle(HANDLE handle);
 
 /* ---- os_win32_run.c ---- */
 
-/* Words as programs take a command line apart; malloced. */
-wchar_t *sfx_win32_command_line(const char *const *arguments);
+/* Words as programs take a command line apart; malloced. IS_SCRIPT: what follows `/s /c` is a batch file, for cmd alone. */
+wchar_t *sfx_win32_command_line(const char *const *arguments, bool is_script);
 
 /* ---- os_win32_leave.c ---- */
 

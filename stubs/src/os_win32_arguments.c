@@ -9,6 +9,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "pe.h"
+
 #define MOST_MORE 16                     /* arguments that are added */
 
 struct arguments {
@@ -37,16 +39,11 @@ static void add_wide(struct arguments *arguments, const wchar_t *text)
 /* Where the last section's bytes end in the file, rounded up as the builder does. */
 static uint64_t image_end(void)
 {
-    const uint8_t *image = (const uint8_t *)GetModuleHandleW(NULL);
-    const IMAGE_DOS_HEADER *dos = (const void *)image;
-    const IMAGE_NT_HEADERS *headers = (const void *)(image + dos->e_lfanew);
-    const IMAGE_SECTION_HEADER *section = (const void *)((const uint8_t *)&headers->OptionalHeader + headers->FileHeader.SizeOfOptionalHeader);
-    uint64_t end = headers->OptionalHeader.SizeOfHeaders;
-    for (unsigned i = 0; i < headers->FileHeader.NumberOfSections; i++) {
-        uint64_t last = (uint64_t)section[i].PointerToRawData + section[i].SizeOfRawData;
-        end = section[i].SizeOfRawData > 0 && last > end ? last : end;
-    }
-    return (end + SFX_ALIGNMENT - 1) / SFX_ALIGNMENT * SFX_ALIGNMENT;
+    struct sfx_pe pe;
+    struct sfx_fault ignored;
+    if (sfx_pe_read((const uint8_t *)GetModuleHandleW(NULL), SFX_PE_HEAD, &pe, &ignored) != SFX_OK)
+        return 0;                        /* where no locator stands */
+    return (pe.end + SFX_ALIGNMENT - 1) / SFX_ALIGNMENT * SFX_ALIGNMENT;
 }
 
 /* Whether a locator stands there: its magic; all else of it is checked like that of any artifact. */

@@ -163,7 +163,7 @@ static int make_line(const wchar_t *program, char *const *command, wchar_t **ret
     while (command[count])
         count++;
     if (!is_batch(program)) {
-        *ret_line = sfx_win32_command_line((const char *const *)(uintptr_t)command);
+        *ret_line = sfx_win32_command_line((const char *const *)(uintptr_t)command, false);
         return *ret_line ? 0 : ENOMEM;
     }
     wchar_t *line = calloc(MAX_VARIABLE, sizeof *line);

@@ -6,6 +6,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "text.h"
+
 const char sfx_os_example[] = "C:\\Tools\\env";
 const char sfx_os_tool[] = SFX_TOOL ".exe";
 const char sfx_os_divider = ';';
@@ -154,6 +156,19 @@ static char *unmarked(const char *typed)
     return path;
 }
 
+static int current_directory(char **ret_path)
+{
+    DWORD room = GetCurrentDirectoryW(0, NULL);
+    wchar_t *wide = malloc((room + 1) * sizeof *wide);
+    DWORD size = wide ? GetCurrentDirectoryW(room, wide) : 0;
+    *ret_path = size > 0 && size < room ? sfx_win32_path(wide, size) : NULL;
+    free(wide);
+    size_t length = *ret_path ? strlen(*ret_path) : 0;
+    if (length > 3 && (*ret_path)[length - 1] == '/')
+        (*ret_path)[length - 1] = '\0';
+    return *ret_path ? 0 : wide ? sfx_win32_errno(GetLastError()) : ENOMEM;
+}
+
 /* On the path that is to be completed. */
 static enum sfx_error complete(const char *typed, char *path, char **ret_path, struct sfx_fault *fault)
 {
@@ -174,7 +189,7 @@ static enum sfx_error complete(const char *typed, char *path, char **ret_path, s
         *ret_path = strdup(path);
         return *ret_path ? SFX_OK : sfx_fail(fault, SFX_ERROR_MEMORY, "out of memory");
     }
-    int error = sfx_os_current_directory(&here);
+    int error = current_directory(&here);
     if (error)
         return sfx_fail_os(fault, error, "cannot find the working directory; give an absolute path instead of %s", typed);
     size_t room = strlen(here) + strlen(path) + 2;
@@ -204,19 +219,6 @@ enum sfx_error sfx_os_typed_path(const char *typed, char **ret_path, struct sfx_
 
 /* ---- Folders ---- */
 
-int sfx_os_current_directory(char **ret_path)
-{
-    DWORD room = GetCurrentDirectoryW(0, NULL);
-    wchar_t *wide = malloc((room + 1) * sizeof *wide);
-    DWORD size = wide ? GetCurrentDirectoryW(room, wide) : 0;
-    *ret_path = size > 0 && size < room ? sfx_win32_path(wide, size) : NULL;
-    free(wide);
-    size_t length = *ret_path ? strlen(*ret_path) : 0;
-    if (length > 3 && (*ret_path)[length - 1] == '/')
-        (*ret_path)[length - 1] = '\0';
-    return *ret_path ? 0 : wide ? sfx_win32_errno(GetLastError()) : ENOMEM;
-}
-
 int sfx_os_self(char **ret_path)
 {
     wchar_t *wide = malloc(32768 * sizeof *wide);
@@ -224,14 +226,6 @@ int sfx_os_self(char **ret_path)
     *ret_path = size > 0 && size < 32768 ? sfx_win32_path(wide, size) : NULL;
     free(wide);
     return *ret_path ? 0 : ENOMEM;
-}
-
-char *sfx_os_home(void)
-{
-    char *home = sfx_win32_variable(L"USERPROFILE");
-    if (home)
-        sfx_os_from_native(home);
-    return home;
 }
 
 int sfx_os_programs(char **ret_path)
@@ -254,6 +248,11 @@ static char *folder_of(const wchar_t *variable)
     return value;
 }
 
+char *sfx_os_home(void)
+{
+    return folder_of(L"USERPROFILE");
+}
+
 static bool is_folder_of(const wchar_t *variable, const char *path)
 {
     char *folder = folder_of(variable);
@@ -265,14 +264,7 @@ static bool is_folder_of(const wchar_t *variable, const char *path)
 /* PATH is a folder right below, or anywhere below FOLDER. */
 static bool is_below(const char *path, const char *folder, bool right_below)
 {
-    size_t size = folder ? strlen(folder) : 0;
-    char *start = size > 0 && strlen(path) > size + 1 && path[size] == '/' ? strdup(path) : NULL;
-    if (!start)
-        return false;
-    start[size] = '\0';
-    bool below = sfx_os_same_path(start, folder) && (!right_below || !strchr(path + size + 1, '/'));
-    free(start);
-    return below;
+    return folder && *folder && sfx_path_is_inside(path, folder) && (!right_below || !strchr(path + strlen(folder) + 1, '/'));
 }
 
 bool sfx_os_is_home(const char *path)

@@ -11,6 +11,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "text.h"
+
 #define MARK L"--remove-program"
 #define TRIES 100u
 #define TRY_MILLISECONDS 100u
@@ -104,14 +106,7 @@ static bool lies_below(const char *path, int folder)
 {
     char above[SFX_MAX_PATH + 1];
     sfx_os_path(folder, above);
-    size_t size = strlen(above);
-    char *start = strlen(path) > size && path[size] == '/' ? strdup(path) : NULL;
-    if (!start)
-        return false;
-    start[size] = '\0';
-    bool below = sfx_os_same_path(start, above);
-    free(start);
-    return below;
+    return sfx_path_is_inside(path, above);
 }
 
 /* The working folder of a process cannot be removed either. */

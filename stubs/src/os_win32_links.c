@@ -4,7 +4,6 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
-#include <winioctl.h>
 
 #define LARGEST_REPARSE 16384u           /* MAXIMUM_REPARSE_DATA_BUFFER_SIZE (ntifs.h) */
 

@@ -78,14 +78,14 @@ static bool put_for_cmd(struct line *line, const wchar_t *word)
     return put(line, L"\"\"", 2) && put(line, word, wcslen(word)) && put(line, L"\"\"", 2);
 }
 
-wchar_t *sfx_win32_command_line(const char *const *arguments)
+wchar_t *sfx_win32_command_line(const char *const *arguments, bool is_script)
 {
     struct line line = {NULL, 0, 0};
     bool done = true;
     for (const char *const *at = arguments; done && *at; at++) {
         wchar_t *word = at == arguments ? native_path(*at) : sfx_win32_wide(*at);
         bool plain = word && *word && !wcspbrk(word, L" \t\"");
-        bool for_cmd = at - arguments == 4 && strcmp(at[-1], "/c") == 0 && strcmp(at[-2], "/s") == 0;
+        bool for_cmd = is_script && at - arguments == 4 && strcmp(at[-1], "/c") == 0 && strcmp(at[-2], "/s") == 0;
         done = word && (at == arguments || put(&line, L" ", 1)) &&
                (for_cmd ? put_for_cmd(&line, word) : plain ? put(&line, word, wcslen(word)) : put_quoted(&line, word));
         free(word);
@@ -153,7 +153,7 @@ static int start(const struct sfx_os_command *command, HANDLE streams[3], struct
     STARTUPINFOEXW info;
     PROCESS_INFORMATION made;
     SIZE_T size = 0;
-    wchar_t *line = sfx_win32_command_line(command->arguments);
+    wchar_t *line = sfx_win32_command_line(command->arguments, true);
     wchar_t *program = native_path(command->arguments[0]);
     wchar_t *variables = environment(command->variables ? command->variables : none);
     wchar_t *folder = command->folder ? native_path(command->folder) : NULL;

@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <inttypes.h>
+#include <strings.h>
 
 #include "digest.h"
 #include "os.h"
@@ -12,8 +13,7 @@
 static int stem_size(const char *name)
 {
     size_t size = strlen(name);
-    const char *end = size > 4 ? name + size - 4 : "";
-    bool is_exe = end[0] == '.' && (end[1] | 0x20) == 'e' && (end[2] | 0x20) == 'x' && (end[3] | 0x20) == 'e';
+    bool is_exe = size > 4 && strcasecmp(name + size - 4, ".exe") == 0;
     return (int)(is_exe ? size - 4 : size);
 }
 

@@ -91,7 +91,9 @@ char *sfx_path_existing(const char *path)
 bool sfx_path_is_inside(const char *path, const char *folder)
 {
     size_t size = strlen(folder);
-    return strncmp(path, folder, size) == 0 && path[size] == '/';
+    bool is_longer = strlen(path) > size && path[size] == '/';
+    SFX_CLEAN_STRING char *start = is_longer ? sfx_print("%.*s", (int)size, path) : NULL;
+    return start && sfx_os_same_path(start, folder);
 }
 
 int sfx_path_leads_into(const char *path, const char *folder, bool *ret_into)

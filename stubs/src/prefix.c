@@ -7,7 +7,7 @@
 /* Bytes all spellings together take at most for a byte of the prefix: PLAIN 1, JSON, PYTHON and JSON_SLASH 2 each,
  * PERCENT 3, each UTF-16 2, each UTF-32 4, marshal 3. */
 #define SPELLINGS_GROWTH 25
-#define VERBATIM_GROWTH 8u               /* bytes that VERBATIM adds at most, and a NUL */
+#define VERBATIM_GROWTH 8u               /* bytes that VERBATIM adds at most */
 
 /* Code point at BYTES, at most SIZE of them; gives its bytes, 0 if there is no valid one (RFC 3629). */
 static size_t decode_utf8(const uint8_t *bytes, size_t size, uint32_t *ret_code)
@@ -142,7 +142,7 @@ static uint8_t *spell(struct sfx_spellings *spellings, struct sfx_bytes text, ui
     return end;
 }
 
-/* The form of PREFIX that a site with FLAGS holds, into OUT. */
+/* PREFIX in FORM (bit 0: FORWARD, bit 1: VERBATIM), into OUT. */
 static size_t put_form(struct sfx_bytes prefix, unsigned form, uint8_t *out)
 {
     bool is_unc = prefix.size >= 2 && prefix.data[0] == '\\' && prefix.data[1] == '\\';

@@ -14,7 +14,7 @@ struct sfx_spellings {
 };
 
 struct sfx_prefix {
-    struct sfx_spellings forms[SFX_FORM_COUNT];       /* by sfx_form_of the flags of a site */
+    struct sfx_spellings forms[SFX_FORM_COUNT];       /* by form_of in prefix.c */
     bool is_windows;
     bool is_ascii;
     bool is_bare;                                     /* nothing in it that a first line or a shell would treat specially */

@@ -31,7 +31,7 @@ bool sfx_rc_is_locked(const char *path)
     SFX_LET_GO struct sfx_rc_holding holding = {.name = NULL};
     struct sfx_os_stat found;
     name_lock(path, &holding);
-    SFX_CLEAN_STRING char *lock = holding.name && holding.folder ? sfx_print("%s/%s", holding.folder, holding.name) : NULL;
+    SFX_CLEAN_STRING char *lock = holding.name && holding.folder ? sfx_path_join(holding.folder, holding.name) : NULL;
     return lock && sfx_os_stat(SFX_OS_HERE, lock, &found) == 0;
 }
 

@@ -6,7 +6,6 @@
 
 #include "digest.h"
 #include "os.h"
-#include "pe.h"
 #include "place.h"
 #include "text.h"
 #include "tree.h"
@@ -28,21 +27,17 @@ static enum sfx_error write_part(const struct sfx_recording *recording, const ch
 {
     __attribute__((cleanup(sfx_os_closep))) int fd = -1;
     uint8_t buffer[32768];
-    struct sfx_fault ignored;
     uint32_t wanted = sfx_mode(recording->modes, mode);
     int error = sfx_os_create(recording->tree, name, wanted, &fd);
     if (!error)
         sfx_os_set_mode(fd, wanted);     /* against a default access list; FAT refuses, and needs none */
     if (!error && head.size > 0)
         error = sfx_os_write(fd, head.data, head.size);
-    for (bool first = true; !error && size > 0; first = false) {
+    while (!error && size > 0) {
         size_t part = size < sizeof buffer ? (size_t)size : sizeof buffer;
-        struct sfx_pe image;
         enum sfx_error failed = sfx_artifact_read(recording->artifact, buffer, part, offset, fault);
         if (failed)
             return failed;
-        if (first && sfx_pe_read(buffer, part, &image, &ignored) == SFX_OK)
-            sfx_pe_unsign(buffer, &image);   /* what was signed is the whole file */
         error = sfx_os_write(fd, buffer, part);
         offset += part;
         size -= part;

@@ -172,13 +172,6 @@ static int compare_folders(int a, int b, bool *ret_same)
     return error;
 }
 
-static bool leads_to(const char *path, int folder)
-{
-    __attribute__((cleanup(sfx_os_closep))) int fd = -1;
-    bool same;
-    return sfx_os_open(SFX_OS_HERE, path, SFX_OS_DIRECTORY_FOLLOW, &fd) == 0 && compare_folders(fd, folder, &same) == 0 && same;
-}
-
 /* Where to: NEW, or where the installation lies. A recorded prefix that leads there is right as it is. */
 static enum sfx_error choose_target(const struct sfx_session *session, int root, const char *path, char **ret_target,
                                     struct sfx_fault *fault)
@@ -190,7 +183,7 @@ static enum sfx_error choose_target(const struct sfx_session *session, int root,
     enum sfx_error error = sfx_record_identity(root, path, build, &recorded, fault);
     if (error)
         return error;
-    *ret_target = strdup(leads_to(recorded, root) ? recorded : path);
+    *ret_target = strdup(sfx_installed_is_at(root, recorded) ? recorded : path);
     return *ret_target ? SFX_OK : sfx_fail(fault, SFX_ERROR_MEMORY, "out of memory");
 }
 
@@ -261,7 +254,7 @@ static bool is_in_place(struct sfx_session *session, int root, const char *path)
     uint8_t build[SFX_DIGEST_SIZE];
     struct sfx_fault ignored;
     if (session->options.target || has_leftovers(root) ||
-        sfx_record_identity(root, path, build, &recorded, &ignored) != SFX_OK || !leads_to(recorded, root) ||
+        sfx_record_identity(root, path, build, &recorded, &ignored) != SFX_OK || !sfx_installed_is_at(root, recorded) ||
         !sfx_rc_follows(root, recorded))
         return false;
     session->events.result = "in-place";

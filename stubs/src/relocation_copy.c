@@ -266,16 +266,14 @@ static enum sfx_error copy_rest(struct copying *copying, struct sfx_fault *fault
 /* `.sfxpack` but for the state, which names the new prefix, and what a relocation leaves there. */
 static enum sfx_error copy_record(const struct copying *copying, struct sfx_fault *fault)
 {
-    static const char state[] = SFX_STATE_DIRECTORY;
-    const char *const names[] = {"/manifest", sfx_os_tool + sizeof state - 1, "/NOTICES", "/LICENSE", "/report.json", "/install.log", "/generated"};
+    const char *const paths[] = {SFX_MANIFEST_PATH, sfx_os_tool, SFX_STATE_DIRECTORY "/NOTICES", SFX_STATE_DIRECTORY "/LICENSE",
+                                 SFX_STATE_DIRECTORY "/report.json", SFX_STATE_DIRECTORY "/install.log",
+                                 SFX_STATE_DIRECTORY "/generated"};
     const struct sfx_relocation *relocation = copying->relocation;
-    for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
-        SFX_CLEAN_STRING char *path = sfx_print(SFX_STATE_DIRECTORY "%s", names[i]);
-        if (!path)
-            return sfx_fail(fault, SFX_ERROR_MEMORY, "out of memory");
-        int error = sfx_copy_file(relocation->root, path, copying->tree, path);
+    for (size_t i = 0; i < sizeof paths / sizeof *paths; i++) {
+        int error = sfx_copy_file(relocation->root, paths[i], copying->tree, paths[i]);
         if (error && error != ENOENT)
-            return fail_at(copying, error, path, fault);
+            return fail_at(copying, error, paths[i], fault);
     }
     bool moves = relocation->session->options.move && relocation->uncopied == 0;
     int left = moves ? sfx_copy_file(relocation->root, SFX_OUTSIDE, copying->tree, SFX_OUTSIDE) : ENOENT;

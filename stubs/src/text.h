@@ -52,7 +52,7 @@ char *sfx_path_join(const char *folder, const char *name);
 const char *sfx_path_name(const char *path);
 /* The nearest folder at or above PATH that exists (links followed); malloced, NULL without memory. */
 char *sfx_path_existing(const char *path);
-/* Whether an absolute normalised path lies below another one, by its text. */
+/* Whether an absolute normalised path lies below another one, by their letters alone, as sfx_os_same_path compares them. */
 bool sfx_path_is_inside(const char *path, const char *folder);
 /* Whether PATH, which need not exist, is or lies below FOLDER, a real path, whatever links lead there. Returns an errno. */
 int sfx_path_leads_into(const char *path, const char *folder, bool *ret_into);
