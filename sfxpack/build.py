@@ -17,6 +17,7 @@ from unicodedata import category
 from sfxpack import __version__, header, hooks, plan, refusals, resources
 from sfxpack.assemble import Front, assembly
 from sfxpack.compress import BlockWriter
+from sfxpack.environments import activation, activation_windows
 from sfxpack.errors import UsageError
 from sfxpack.format.layout import EntryKind, Platform
 from sfxpack.format.tables import Index, Product
@@ -34,7 +35,7 @@ from sfxpack.windows.names import reason_against
 from sfxpack.workers import Workers
 
 _INTERPRETERS: Final = (b"bin/python", b"bin/python3", b"bin/pypy3", b"python.exe", b"Scripts/python.exe")
-_ACTIVATE: Final = (b"bin/activate", b"Scripts/activate.bat")
+_ACTIVATE: Final = (activation.PATH, activation_windows.PATH)
 """On Windows the second."""
 _REPORT_PATHS: Final = 1000
 """Paths a category of the report lists at most, but for mismatches of records; its count is always whole."""

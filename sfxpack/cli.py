@@ -71,7 +71,12 @@ def cli(ctx: click.Context) -> None:
 )
 @click.option("--name", default="", help="Name of the product. [the environment's]")
 @click.option("--release", default="", help="Release of the product.")
-@click.option("--default-prefix", default="", metavar="P", help="Where the installer proposes to install. [~/NAME]")
+@click.option(
+    "--default-prefix",
+    default="",
+    metavar="P",
+    help="Where the installer proposes to install. [~/NAME; %LOCALAPPDATA%\\Programs\\NAME]",
+)
 @click.option("--level", type=click.IntRange(1, 22), default=DEFAULT_LEVEL, show_default=True, help="zstd level.")
 @click.option("--force", is_flag=True, help="Replace the output if it exists.")
 @click.option(

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
+from sfxpack.environments.spelling import is_windows
 from sfxpack.errors import UsageError
 from sfxpack.format.layout import MAX_HOOK, HookKind
 from sfxpack.format.tables import IndexHook
@@ -29,14 +30,14 @@ class Hook:
 
     @property
     def interpreter(self) -> bytes:
-        """What the first line of a script names."""
-        return self.text.partition(b"\n")[0][2:].split()[0]
+        """What the first line of a script names; empty if it names nothing."""
+        line = self.text.partition(b"\n")[0]
+        return (line[2:].split() or [b""])[0] if line.startswith(b"#!") else b""
 
     @property
     def is_windows(self) -> bool:
         """Whether only Windows can run it."""
-        words = self.text.partition(b"\n")[0][2:].split()
-        return self.kind.is_script and bool(words) and words[0].lower() in WINDOWS_INTERPRETERS
+        return self.kind.is_script and self.interpreter.lower() in WINDOWS_INTERPRETERS
 
     def refuse(self, why: str, at: int | None = None) -> UsageError:
         """The error that names the option, the file and the line of an offset."""
@@ -110,12 +111,13 @@ def check(hooks: Sequence[Hook], subjects: Sequence[Subject]) -> tuple[IndexHook
     windows = any(subject.platform.system == "windows" for subject in subjects)
     for hook in hooks:
         _refuse_prefix(hook, sorted(old, key=len, reverse=True))
-        if hook.is_windows != windows and (
-            hook.is_windows or (hook.kind.is_script and hook.interpreter.startswith(b"/"))
-        ):
+        if not hook.kind.is_script:
+            continue
+        absolute = hook.interpreter.startswith(b"/")
+        if hook.is_windows != windows and (hook.is_windows or absolute):
             raise _wrong_system(hook, windows=windows)
-        if hook.kind.is_script and not hook.is_windows and not hook.interpreter.startswith(b"/"):
-            _check_interpreter(hook, paths)
+        if not (hook.is_windows or absolute or (windows and is_windows(hook.interpreter))):
+            _check_interpreter(hook, paths, windows=windows)
     return tuple(IndexHook(hook.kind, hook.text) for hook in hooks)
 
 
@@ -143,10 +145,13 @@ def _refuse_prefix(hook: Hook, old: Iterable[bytes]) -> None:
             )
 
 
-def _check_interpreter(hook: Hook, paths: Iterable[bytes]) -> None:
+def _check_interpreter(hook: Hook, paths: Iterable[bytes], *, windows: bool) -> None:
     name = os.fsdecode(hook.interpreter)
     if hook.kind is HookKind.PRE_INSTALL:
-        raise hook.refuse(f"{name}: the environment is not there before it is installed; begin with #!/bin/sh", 0)
-    if hook.interpreter not in paths:
-        why = "is not in the environment; write a path below its folder (#!bin/python), or an absolute one (#!/bin/sh)"
+        begin = "#!cmd or #!powershell" if windows else "#!/bin/sh"
+        raise hook.refuse(f"{name}: the environment is not there before it is installed; begin with {begin}", 0)
+    below = hook.interpreter.replace(b"\\", b"/") if windows else hook.interpreter
+    if below not in paths:
+        ways = "(#!python.exe), #!cmd or #!powershell" if windows else "(#!bin/python), or an absolute one (#!/bin/sh)"
+        why = f"is not in the environment; write a path below its folder {ways}"
         raise hook.refuse(f"{name}: {why}", 0)

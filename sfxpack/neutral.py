@@ -174,7 +174,8 @@ def _padded_on_windows(prefix: bytes, span: int, site: Site) -> bytes:
     missing, rest = divmod(span - len(prefix), len(mark))
     units = [prefix[at : at + len(mark)] for at in range(0, len(prefix), len(mark))]
     roots = 4 if units[0] == mark else 1
-    place = [at for at, unit in enumerate(units) if unit == mark][roots - 1]
+    places = [at for at, unit in enumerate(units) if unit == mark]
+    place = places[roots - 1] if len(places) >= roots else len(units)
     return b"".join([*units[:place], mark * missing, *units[place:]]) if missing >= 0 and not rest else b""
 
 

@@ -80,9 +80,10 @@ class Reading:
             SfxpackError: the first file that cannot be read.
         """
         environment, options, secrets = self.subject.environment, self.subject.options, self.subject.secrets
+        platform = options.platform
         general = tuple(rename for rename in environment.renames if rename not in environment.guests)
-        needles = sites.needles(replace(environment, renames=general))
-        guests = sites.needles(environment) if environment.guests else None
+        needles = sites.needles(replace(environment, renames=general), platform)
+        guests = sites.needles(environment, platform) if environment.guests else None
         listed = listing.list_records(self._order, self.names, self.executor)
         self.on_disk.update(listed.records)
         self.rows = listed.rows

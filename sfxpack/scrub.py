@@ -123,8 +123,7 @@ def _is_inside(url: str, roots: Collection[bytes]) -> bool:
     """Whether a `file:` URL names something below one of `roots`."""
     path = unquote_to_bytes(re.sub(r"^file:(//[^/]*)?", "", url).encode("utf-8", "surrogateescape"))
     if re.match(rb"/[A-Za-z]:", path):
-        folded = path[1:].replace(b"/", b"\\").lower()
-        return any(folded.startswith(root.lower() + b"\\") for root in roots)
+        path, roots = path[1:].lower(), [root.replace(b"\\", b"/").lower() for root in roots]
     return any(is_below(path, root) for root in roots)
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -45,11 +45,13 @@ class Subject:
         """A path below the environment's root, as seen from the artifact's prefix."""
         return self.mount + b"/" + path if self.mount else path
 
-    def placed(self) -> Iterator[Entry]:
-        """The tree as seen from the artifact's prefix."""
-        if self.mount:
-            yield Entry(self.mount, EntryKind.DIRECTORY, 0o755, 0, 0)
-        yield from (replace(entry, path=self.place(entry.path)) for entry in self.tree.entries)
+    def placed(self, entries: Iterable[Entry]) -> Iterator[Entry]:
+        """Entries of the tree as seen from the artifact's prefix."""
+        if not self.mount:
+            yield from entries
+            return
+        yield Entry(self.mount, EntryKind.DIRECTORY, 0o755, 0, 0)
+        yield from (replace(entry, path=self.place(entry.path)) for entry in entries)
 
     def additions(self) -> tuple[Addition, ...]:
         """What `--add` brought along, after filters."""

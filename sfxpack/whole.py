@@ -10,7 +10,6 @@ from typing import TypeVar
 
 from sfxpack import ownership, requirements
 from sfxpack.errors import DiscoveryError, naming
-from sfxpack.format.layout import EntryKind
 from sfxpack.model import Addition, Entry, Finding, Requirement, Saving, Site
 from sfxpack.ownership import Ownership
 from sfxpack.reading import Reading
@@ -41,7 +40,7 @@ class Whole:
 def together(readings: Sequence[Reading]) -> Whole:
     """Join what was read."""
     trees = frozenset(reading.subject.mount for reading in readings if reading.subject.mount)
-    entries = [entry for reading in readings for entry in _entries(reading)]
+    entries = [entry for reading in readings for entry in reading.subject.placed(reading.entries())]
     hard_links = [
         {path: reading.subject.place(first) for path, first in reading.names.hard_links.items()} for reading in readings
     ]
@@ -92,7 +91,7 @@ def names_warnings(subjects: Sequence[Subject]) -> Iterator[str]:
 def _for_windows(subjects: Sequence[Subject]) -> Iterator[Entry]:
     for subject in subjects:
         if subject.platform.system == "windows":
-            yield from subject.placed()
+            yield from subject.placed(subject.tree.entries)
 
 
 def savings(subjects: Iterable[Subject]) -> tuple[Saving, ...]:
@@ -108,15 +107,6 @@ def savings(subjects: Iterable[Subject]) -> tuple[Saving, ...]:
 def additions(subjects: Iterable[Subject]) -> tuple[Addition, ...]:
     """What was added to any of them."""
     return tuple(addition for subject in subjects for addition in subject.additions())
-
-
-def _entries(reading: Reading) -> Iterator[Entry]:
-    subject = reading.subject
-    if not subject.mount:
-        yield from reading.entries()
-        return
-    yield Entry(subject.mount, EntryKind.DIRECTORY, 0o755, 0, 0)
-    yield from (replace(entry, path=subject.place(entry.path)) for entry in reading.entries())
 
 
 def _requirements(reading: Reading) -> Iterator[Requirement]:

@@ -99,8 +99,8 @@ def _earlier(option: str, text: str) -> bytes:
 
 
 def is_windows(path: bytes) -> bool:
-    r"""Whether a path is one of Windows: `C:\\env` or `\\\\server\\share`, also with `/` after a drive."""
-    return re.match(rb"[A-Za-z]:[\\/]|\\\\[^\\]", path) is not None
+    r"""Whether a path is one of Windows, below a drive or a share: `C:\env`, `C:/env`, `\\server\share\env`."""
+    return re.match(rb"[A-Za-z]:[\\/]+[^\\/]|\\\\[^\\/]+[\\/]+[^\\/]+[\\/]+[^\\/]", path) is not None
 
 
 def _append_if_same(paths: list[bytes], candidate: str) -> None:

@@ -64,4 +64,5 @@ def _named(root: Path, *, fold: bool = True) -> Iterator[bytes]:
         patterns = [_NAMED[name] for name in _NAMED if path == root / name] or [_PROGRAM]
         for match in (found for pattern in patterns if (found := pattern.search(content))):
             place = native(match["place"])
-            yield place.lower() if fold else place
+            if is_windows(place):
+                yield place.lower() if fold else place

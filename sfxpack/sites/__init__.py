@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from sfxpack.format.layout import Platform
 from sfxpack.model import CondaFile, Environment, Finding, Found, Kind
 from sfxpack.sites import ar, archive, conda, elf, launcher, pyc, shebang, slash, spelling, text, trampoline, windows
 from sfxpack.sites.archive import look_inside
@@ -32,9 +33,9 @@ __all__ = [
 ]
 
 
-def needles(environment: Environment) -> Needles:
-    """What to search for in the files of an environment."""
-    return windows.needles(environment) if environment.prefix else spelling.needles(environment)
+def needles(environment: Environment, platform: Platform = Platform.LINUX_X86_64) -> Needles:
+    """What to search for in the files of an environment for a platform."""
+    return windows.needles(environment) if platform.system == "windows" else spelling.needles(environment)
 
 
 def may_have(content: bytes, record: CondaFile | None, needles: Needles) -> bool:
@@ -67,9 +68,7 @@ def find(
 
 def _unmanaged(path: bytes, kind: Kind, content: bytes, needles: Needles, options: Options) -> Found:
     if kind is Kind.TEXT:
-        found = text.find(path, content, needles, options)
-        first = options.platform.system == "windows" and any(site.start < content.find(b"\n") for site in found.sites)
-        return replace(found, edits=launcher.quotes(content, first)) if first else found
+        return _text(path, content, needles, options)
     if kind is Kind.PYC:
         if needles.holds_placeholder(content):
             return Found()  # as the package was built: no installer ever replaces it
@@ -79,6 +78,13 @@ def _unmanaged(path: bytes, kind: Kind, content: bytes, needles: Needles, option
     if kind is Kind.ARCHIVE:
         return archive.find(path, content, needles)
     return _binary(path, content, needles, options)
+
+
+def _text(path: bytes, content: bytes, needles: Needles, options: Options) -> Found:
+    found = text.find(path, content, needles, options)
+    if options.platform.system == "windows" and found.sites and found.sites[0].start < content.find(b"\n"):
+        return replace(found, edits=launcher.quotes(content))
+    return found
 
 
 def _elf(path: bytes, content: bytes, needles: Needles, options: Options) -> Found:

@@ -39,7 +39,7 @@ def find(path: bytes, content: Content, record: CondaFile, needles: Needles, opt
     """
     on_windows = options.platform.system == "windows"
     if on_windows and record.file_mode == "binary":
-        return _binary_on_windows(path, content[:], record, needles, options)
+        return _binary_on_windows(path, content, record, needles, options)
     for spelling in _spellings(content, record, needles, SiteFlag.FORWARD if on_windows else 0):
         steps = _replacements(spelling.pattern, record)
         done = [step for step in steps if next(step.hits(content), None) is not None]
@@ -114,11 +114,12 @@ def _binary(path: bytes, content: Content, record: CondaFile, prefix: _Prefix, o
 
 
 def _binary_on_windows(
-    path: bytes, content: bytes, record: CondaFile, needles: Needles, options: Options
+    path: bytes, mapped: Content, record: CondaFile, needles: Needles, options: Options
 ) -> Found | None:
     """Nothing in a file of the package; in a launcher what was replaced in its line."""
-    if hashlib.sha256(content).hexdigest() == record.sha256:
+    if hashlib.sha256(mapped).hexdigest() == record.sha256:
         return Found()
+    content = mapped[:]
     line = launcher.line_of(content)
     if not line:
         return None

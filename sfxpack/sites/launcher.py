@@ -43,7 +43,7 @@ def find(path: bytes, content: bytes, line: range, needles: Needles, options: Op
     ours, findings = choose(path, hits.ours, hits.ambiguous, options, line.start)
     sites = splices(ours, Context(Language.OTHER, text, (), 0), needles)
     moved = tuple(replace(s, start=s.start + line.start, end=s.end + line.start) for s in sites)
-    edits = quotes(text, bool(ours))
+    edits = quotes(text) if ours else ()
     before = slash.find(path, content, needles, slash.Loaded(strict=options.limit_strict), range(line.start))
     return Found(
         (*before.sites, *moved),
@@ -52,9 +52,9 @@ def find(path: bytes, content: bytes, line: range, needles: Needles, options: Op
     )
 
 
-def quotes(text: bytes, moves: bool) -> tuple[Edit, ...]:  # noqa: FBT001 - the line holds an old path
+def quotes(text: bytes) -> tuple[Edit, ...]:
     """Put the program of a first line between quotes: the new place may hold blanks."""
-    match = _LINE.match(text) if moves else None
+    match = _LINE.match(text)
     if match is None:
         return ()
     start, end = match.span("program")

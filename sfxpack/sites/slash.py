@@ -51,37 +51,25 @@ def find(path: bytes, content: bytes, needles: Needles, loaded: Loaded, inner: r
 
 def slashed(content: bytes, hit: Hit, needles: Needles, loaded: Loaded) -> Site:
     """The SLASH site of `hit`, with the padding around it."""
-    unit = UNIT.get(hit.spelling.encoding, 1)
-    form = hit.spelling.form
-    if needles.root[:1] != b"/":
-        soft = SiteFlag.SOFT if loaded.soft(hit.start) else 0
-        size = hit.end - hit.start
-        renamed = encode(needles.root, hit.spelling.encoding, form) != content[hit.start : hit.end]
-        return Site(
-            hit.start,
-            hit.end,
-            Strategy.SLASH,
-            bytes(size),
-            (),
-            hit.spelling.encoding,
-            None,
-            soft | form,
-            renamed=renamed,
-        )
-    start = max(hit.start - hit.slashes, hit.end - MAX_PATH * unit)
-    end = hit.end
-    one = encode(b"/", hit.spelling.encoding)
-    if hit.spelling.rename.old.count(b"/") == 1 and content[end : end + 2 * unit] == one * 2:
-        end += unit  # `/env/` is how one missing slash looks in a path of one component
+    encoding, form = hit.spelling.encoding, hit.spelling.form
+    start, end = hit.start, hit.end
+    if needles.root[:1] == b"/":
+        unit = UNIT.get(encoding, 1)
+        start = max(start - hit.slashes, end - MAX_PATH * unit)
+        if hit.spelling.rename.old.count(b"/") == 1 and content[end : end + 2 * unit] == encode(b"/", encoding) * 2:
+            end += unit  # `/env/` is how one missing slash looks in a path of one component
+        text = padded(needles.root, end - start, encoding)
+    else:
+        text = encode(needles.root, encoding, form)
     return Site(
         start,
         end,
         Strategy.SLASH,
         bytes(end - start),
         (),
-        hit.spelling.encoding,
-        flags=SiteFlag.SOFT if loaded.soft(hit.start) else 0,
-        renamed=padded(needles.root, end - start, hit.spelling.encoding) != content[start:end],
+        encoding,
+        flags=form | (SiteFlag.SOFT if loaded.soft(hit.start) else 0),
+        renamed=text != content[start:end],
     )
 
 

@@ -21,8 +21,8 @@ from sfxpack.sites.spelling import Needles, Spelling
 
 _NARROW: Final = "utf-8"
 _WIDE: Final = {Encoding.UTF16LE: "utf-16-le", Encoding.UTF16BE: "utf-16-be"}
-_RUN: Final = re.compile(r"[\x21-\x7e]+")
-"""Characters that are one byte each, whatever a file is encoded in."""
+_RUN: Final = re.compile(r"[A-Za-z0-9._~-]+")
+"""Characters that are one byte each in every spelling (RFC 3986, "unreserved")."""
 _SEPARATORS: Final = re.compile(rb"\\/|\\+|/+")
 _ESCAPED: Final = 2
 """Backslashes that stand for one in JSON, Python and C."""
@@ -62,7 +62,7 @@ class WindowsNeedles(Needles):
 def needles(environment: Environment) -> WindowsNeedles:
     """The old paths of an environment for Windows; the first is what proofs render with."""
     return WindowsNeedles(
-        root=environment.prefix,
+        root=environment.place,
         plain=(),
         escaped=(),
         wide=(),
@@ -83,8 +83,8 @@ def _of(spellings: Iterable[Spelling], *encodings: Encoding) -> tuple[Spelling, 
 @cache
 def _rare(old: bytes) -> tuple[bytes, ...]:
     """What every spelling of `old` holds, in lower case: the longest run of plain characters of its components."""
-    runs = [run for part in re.split(r"[\\/]+", old.decode(_NARROW))[1:] for run in _RUN.findall(quote(part, safe=""))]
-    run = max((run for run in runs if "%" not in run), key=len, default=":").lower()
+    runs = [run for part in re.split(r"[\\/]+", old.decode(_NARROW))[1:] for run in _RUN.findall(part)]
+    run = max(runs, key=len, default=":").lower()
     return tuple(run.encode(codec) for codec in (_NARROW, *_WIDE.values()))
 
 

@@ -12,6 +12,7 @@ from sfxpack.errors import UsageError
 from sfxpack.format.layout import MAX_HOOK, HookKind
 from sfxpack.request import Request
 from sfxpack.subject import subjects
+from tests.windows import windows_program
 
 SCRIPT, TEXT = HookKind.POST_INSTALL, HookKind.LICENSE
 
@@ -74,10 +75,10 @@ def test_files_that_cannot_be_read(tmp_path: Path) -> None:
             hooks.read([(TEXT, path)])
 
 
-def check(tmp_path: Path, kind: HookKind, text: str) -> None:
+def check(tmp_path: Path, kind: HookKind, text: str, program: bytes = b"", name: str = "bin/python") -> None:
     root = tmp_path / "env"
-    (root / "bin").mkdir(parents=True, exist_ok=True)
-    (root / "bin/python").write_bytes(b"")
+    (root / name).parent.mkdir(parents=True, exist_ok=True)
+    (root / name).write_bytes(program)
     path = tmp_path / "given"
     path.write_text(text)
     found = hooks.check(hooks.read([(kind, path)]), subjects(Request(str(root), by_path=True)))
@@ -116,3 +117,21 @@ def test_paths_that_may_not(tmp_path: Path, kind: HookKind, text: str, said: str
     root = tmp_path / "env"
     with pytest.raises(UsageError, match=said.format(root=root)):
         check(tmp_path, kind, text.format(root=root))
+
+
+@pytest.mark.parametrize("line", ["#!cmd", "#!Scripts/python.exe", "#!Scripts\\python.exe", "#!C:\\Tools\\x.exe"])
+def test_interpreters_on_windows(tmp_path: Path, line: str) -> None:
+    check(tmp_path, SCRIPT, line + "\n", windows_program(), "Scripts/python.exe")
+
+
+@pytest.mark.parametrize(
+    ("line", "said"),
+    [
+        ("#!/bin/sh", "is not there on Windows"),
+        ("#!bin/x", "below its folder .#!python.exe., #!cmd or"),
+        (": cmd", "must start with #!"),
+    ],
+)
+def test_what_cannot_run_on_windows(tmp_path: Path, line: str, said: str) -> None:
+    with pytest.raises(UsageError, match=said):
+        check(tmp_path, SCRIPT, line + "\n", windows_program(), "Scripts/python.exe")

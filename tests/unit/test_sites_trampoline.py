@@ -14,6 +14,7 @@ import pytest
 from sfxpack import neutral, reference, sites
 from sfxpack.format.layout import Platform
 from sfxpack.model import Environment, Found, Kind, Rename
+from sfxpack.sites import trampoline
 from sfxpack.windows import program
 from tests.windows import windows_program
 
@@ -61,7 +62,7 @@ def named(content: bytes) -> str:
 def packed(content: bytes, path: bytes = b"Scripts/x.exe") -> tuple[bytes, Found]:
     renames = (Rename(BASE.encode(), b"\\base-python"), Rename(OLD.encode(), b""))
     tree = Environment("venv", Path("/packed/here"), "my", renames, prefix=OLD.encode())
-    needles = sites.needles(tree)
+    needles = sites.needles(tree, Platform.WINDOWS_X86_64)
     if not sites.may_have(content, None, needles):
         return content, Found()
     options = sites.Options(platform=Platform.WINDOWS_X86_64)
@@ -104,13 +105,29 @@ def test_what_leads_elsewhere_stays(make: Make, python: str) -> None:
     assert not packed(content)[1].edits
 
 
-def test_no_launchers() -> None:
-    content = with_resources(f"{OLD}\\python.exe", script(OLD))
-    for broken in (
-        content[:700],
-        content[:600] + b"\xff" * 200,
-        content.replace(b"MZ", b"ZM", 1),
-        b"MZ" + OLD.encode() + b"UVSC",
-    ):
-        assert named(content)
-        assert not packed(broken)[1].edits
+def damaged(content: bytes) -> bytes:
+    """The entry of the path's resource leads out of the file."""
+    with pefile.PE(data=content) as image:
+        kinds = image.DIRECTORY_ENTRY_RESOURCE.entries
+        (name,) = (name for kind in kinds for name in kind.directory.entries if str(name.name) == "UV_PYTHON_PATH")
+        place = name.directory.entries[0].data.struct
+        at = place.get_field_absolute_offset("OffsetToData")
+    return content[:at] + b"\xff\xff\xff\x7f" + content[at + 4 :]
+
+
+@pytest.mark.parametrize("what", ["cut", "damaged", "no program", "trailer alone", "length"])
+def test_no_launchers(what: str) -> None:
+    renames = (Rename(OLD.encode(), b""),)
+    tree = Environment("venv", Path("/packed/here"), "my", renames, prefix=OLD.encode())
+    needles = sites.needles(tree, Platform.WINDOWS_X86_64)
+    content, old = with_resources(f"{OLD}\\Scripts\\python.exe", b""), before_0_9(f"{OLD}\\Scripts\\python.exe", b"")
+    assert trampoline.edits(b"Scripts/x.exe", content, needles)
+    assert trampoline.edits(b"Scripts/x.exe", old, needles)
+    broken = {
+        "cut": content[: content.find("UV_PYTHON_PATH".encode("utf-16-le")) + 40],
+        "damaged": damaged(content),
+        "no program": content.replace(b"MZ", b"ZM", 1),
+        "trailer alone": b"MZ" + OLD.encode() + old[-4:],
+        "length": old[:-8] + b"\xff\xff\xff\x7f" + old[-4:],
+    }[what]
+    assert not trampoline.edits(b"Scripts/x.exe", broken, needles)

@@ -32,7 +32,7 @@ def environment(old: str = OLD, *others: str) -> Environment:
 
 def find(content: bytes, path: bytes = b"x.txt", old: str = OLD, *others: str) -> Found:
     tree = environment(old, *others)
-    needles = sites.needles(tree)
+    needles = sites.needles(tree, Platform.WINDOWS_X86_64)
     if not sites.may_have(content, None, needles):
         return Found()
     kind = classify.classify(path, content[: classify.HEAD], content)
@@ -217,3 +217,32 @@ def test_the_place_is_worked_out(tmp_path: Path) -> None:
     assert found.origin is not None
     assert found.origin.count == 3
     assert settle(Environment("prefix", scripts, "my", ())).warnings
+
+
+@pytest.mark.parametrize("place", ["C:\\", "\\\\server", "\\\\server\\share"])
+def test_a_drive_or_share_alone_is_no_place(tmp_path: Path, place: str) -> None:
+    (tmp_path / "Scripts").mkdir()
+    (tmp_path / "Scripts/tool-script.py").write_bytes(b"#!%s\\python.exe\r\n" % place.rstrip("\\").encode())
+    found = settle(Environment("prefix", tmp_path, "my", (Rename(place.rstrip("\\").encode(), b""),)))
+    assert found.prefix == b""
+    needles = sites.needles(found, Platform.WINDOWS_X86_64)
+    assert not needles.contains(b"C:\\x \\\\server\\share\\x " + bytes(tmp_path))
+
+
+def test_a_tree_whose_place_is_not_known_holds_none() -> None:
+    tree = settle(Environment("prefix", Path("/packed/here"), "my", (Rename(b"/packed/here", b""),)))
+    assert not sites.needles(tree, Platform.WINDOWS_X86_64).contains(b"path=/packed/here/lib")
+
+
+def test_the_quick_look_is_for_what_is_rare() -> None:
+    needles = sites.needles(environment("D:\\Program Files (x86)\\my env"), Platform.WINDOWS_X86_64)
+    assert not needles.contains(b"C: D: a:b env")
+    assert needles.contains(b"D:\\program files (x86)\\MY ENV")
+    assert needles.contains("d:\\program files (x86)\\my env".encode("utf-16-le"))
+
+
+@pytest.mark.parametrize("place", ["C:/bld/x", "\\\\s\\t", "C:"])
+def test_a_file_as_it_was_at_a_place_of_any_kind(place: str) -> None:
+    content = b"\0\1" + OLD.encode() + b"\0"
+    cut = neutral.neutralise(content, find(content, b"x.dll"))
+    assert place.encode()[:2] in neutral.render(cut, place.encode())

@@ -32,7 +32,7 @@ def managed(package: bytes, now: bytes, mode: str, *, digests: str = "both") -> 
 
 def find(content: bytes, path: bytes, record: CondaFile, old: str = OLD) -> Found:
     tree = replace(environment(old), conda={path: record}, placeholders=(PLACEHOLDER,))
-    needles = sites.needles(tree)
+    needles = sites.needles(tree, Platform.WINDOWS_X86_64)
     if not sites.may_have(content, record, needles):
         return Found()
     kind = classify.classify(path, content[: classify.HEAD], content)
